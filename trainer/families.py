@@ -1,0 +1,66 @@
+"""The kinds of models. Each is a folder in `trainer/models/` whose `spec.py` holds `FAMILY`; adding one means adding files.
+
+    trainer/models/<name>/spec.py    the typed part of its spec, its presets, FAMILY     (imports no torch)
+    trainer/models/<name>/task.py    the model and how it learns, measures and shows itself
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import trainer.models
+from trainer.errors import SpecError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """A kind of model, as forms, specs and the training loop need to know it."""
+
+    name: str
+    """Short name, as in specs and URLs."""
+
+    title: str
+    """What people call it."""
+
+    summary: str
+    """One sentence: what it is for."""
+
+    spec_type: type
+    """Frozen dataclass of the family's own settings."""
+
+    presets: Mapping[str, Any]
+    """Name -> spec, smallest first."""
+
+    data_kind: str
+    """Kind of prepared data it learns from: `text`."""
+
+    task: str
+    """`module:Class` of the task, imported only where torch runs."""
+
+    main_metric: str = "validation/loss"
+    """What decides which checkpoint is best."""
+
+    lower_is_better: bool = True
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Return every family by name, found by looking through the folder of models."""
+    found = {}
+    for module in pkgutil.iter_modules(trainer.models.__path__):
+        if module.ispkg:
+            family = importlib.import_module(f"trainer.models.{module.name}.spec").FAMILY
+            found[family.name] = family
+    return found
+
+
+def get_family(name: str) -> Family:
+    """Return the family of that name; raise `SpecError` with the list of names otherwise."""
+    if name not in families():
+        raise SpecError(f"family {name!r} is unknown; the families are {', '.join(sorted(families()))}")
+    return families()[name]
