@@ -1,0 +1,138 @@
+"""Do one attempt of one job, of any kind.
+
+    python -m trainer run <job folder> --attempt <fence> [--supervised]
+
+Reads `spec.json` and `attempts/<fence>/attempt.json`, writes only inside its attempt, and ends its journal with
+`finished` (exit 0), `stopped` (exit 3) or `failed` (exit 1). SIGTERM and SIGINT mean: save, then end. With
+`--supervised` standard input carries the lines `stop` and `cancel`, and the process ends at once when it closes, for
+then its supervisor is gone and another attempt may already be running elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from trainer.context import JobContext
+from trainer.errors import InputError, SpecError
+from trainer.events import Failed, Finished, Journal, Stopped
+from trainer.failures import failed_event
+from trainer.folder import AttemptSpec, JobFolder
+from trainer.spec import decode_spec
+
+EXIT_FINISHED, EXIT_FAILED, EXIT_STOPPED = 0, 1, 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handler:
+    """The code that does a kind of job: `function(spec, context)`, which may return its last event."""
+
+    function: str
+    """`module:function`, imported only when such a job runs."""
+
+    emits_started: bool = False
+    """It says `started` itself, once it knows the device and the step."""
+
+
+HANDLERS = {
+    "train": Handler(function="trainer.training.job:run", emits_started=True),
+    "prepare": Handler(function="trainer.data.prepare:run"),
+    "evaluate": Handler(function="trainer.inference.evaluate:run", emits_started=True),
+    "calibrate": Handler(function="trainer.calibrate.job:run"),
+}
+
+
+def run_attempt(folder: Path, fence: int, *, supervised: bool = False, log_level: int = logging.INFO) -> int:
+    """Do the attempt and return the exit code."""
+    job = JobFolder(folder)
+    attempt = job.attempt(fence)
+    try:
+        journal = Journal(attempt.journal)
+    except FileExistsError as error:
+        raise InputError(f"attempt {fence} of {folder} already has a journal; give the next attempt a new number") from error
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    attempt_spec = attempt.read_spec() if attempt.spec.exists() else AttemptSpec(fence=fence)
+    context = JobContext(folder=job, attempt=attempt, attempt_spec=attempt_spec, journal=journal)
+    stop_on_signals(context)
+    if supervised:
+        threading.Thread(target=follow_supervisor, args=(context, sys.stdin), name="supervisor", daemon=True).start()
+    try:
+        do_job(context)
+    finally:
+        journal.close()
+    return exit_code(context)
+
+
+def do_job(context: JobContext) -> None:
+    """Call the handler of the job's kind and see to it that the journal has a last event."""
+    try:
+        kind, spec = read_spec(context.folder)
+        handler = HANDLERS[kind]
+        if not handler.emits_started:
+            context.started(device="cpu")
+        last = load_function(handler.function)(spec, context)
+        if context.last_event is None:
+            context.emit(last if isinstance(last, (Finished, Stopped, Failed)) else _default_end(context))
+    except (Exception, KeyboardInterrupt) as error:
+        context.log.exception("the job ended with an error")
+        context.emit(failed_event(error))
+
+
+def read_spec(folder: JobFolder) -> tuple[str, Any]:
+    """Return (kind, spec) of a job folder."""
+    if not folder.spec.is_file():
+        raise SpecError(f"{folder.spec} does not exist; a job folder has its spec there")
+    return decode_spec(folder.spec.read_bytes())
+
+
+def load_function(name: str) -> Callable[[Any, JobContext], Any]:
+    module, function = name.split(":")
+    loaded: Callable[[Any, JobContext], Any] = getattr(importlib.import_module(module), function)
+    return loaded
+
+
+def stop_on_signals(context: JobContext) -> None:
+    """Let SIGTERM and SIGINT ask for a stop that saves first."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: context.request_stop("stop"))
+
+
+def follow_supervisor(context: JobContext, lines: TextIO) -> None:
+    """Pass on what the supervisor says; end the whole process when it is gone."""
+    for line in lines:
+        word = line.strip()
+        if word == "stop":
+            context.request_stop("stop")
+        elif word == "cancel":
+            context.request_stop("cancel")
+        elif word:
+            context.log.warning("the supervisor said %r, which means nothing here", word)
+    end_now()
+
+
+def end_now() -> None:
+    """End without another write: this attempt's place may have been taken. Children in our own group end too."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(EXIT_FAILED)
+
+
+def exit_code(context: JobContext) -> int:
+    if isinstance(context.last_event, Finished):
+        return EXIT_FINISHED
+    return EXIT_STOPPED if isinstance(context.last_event, Stopped) else EXIT_FAILED
+
+
+def _default_end(context: JobContext) -> Finished | Stopped:
+    if context.should_stop():
+        return Stopped(sentence="The job was stopped.")
+    return Finished()
