@@ -1,0 +1,22 @@
+"""Architectures: what a model is made of, and how many parameters each part has."""
+
+from economics.architecture.base import Architecture, Parameters
+from economics.architecture.decoder import (
+    Decoder,
+    LatentAttention,
+    Mixture,
+    classic_decoder,
+    modern_decoder,
+)
+from economics.architecture.sizing import decoder_of_size
+
+__all__ = [
+    "Architecture",
+    "Decoder",
+    "LatentAttention",
+    "Mixture",
+    "Parameters",
+    "classic_decoder",
+    "decoder_of_size",
+    "modern_decoder",
+]

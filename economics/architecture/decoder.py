@@ -1,0 +1,249 @@
+"""The decoder-only Transformer in all its usual forms, counted to the unit.
+
+One frozen dataclass describes GPT-2 and GPT-3 (learned positions, LayerNorm, biases), Llama, Mistral, Qwen and
+Gemma (RMSNorm, gated feed-forward, grouped queries, norms on queries and keys), mixtures of experts (Mixtral,
+DeepSeek, Qwen-MoE) and multi-head latent attention (DeepSeek).
+
+Notation: L layers, d model width, h query heads, k key-value heads, e head width, f feed-forward width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from economics.architecture.base import Parameters
+from economics.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mixture:
+    """Feed-forward parts of which each token uses a few (a mixture of experts)."""
+
+    num_experts: int
+    """Experts that exist in a layer, shared ones not counted."""
+
+    experts_per_token: int
+    """Experts that one token uses."""
+
+    expert_width: int
+    """Inner width of one expert."""
+
+    shared_width: int = 0
+    """Inner width of the experts that every token uses, together; 0: none."""
+
+    shared_gate: bool = False
+    """A learned scalar gate before the shared experts."""
+
+    num_dense_layers: int = 0
+    """Layers that have one dense feed-forward part (width `feed_forward_width`) in place of experts."""
+
+    router_bias: bool = False
+    """The router has a bias per expert that is a parameter (not a buffer)."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.experts_per_token <= self.num_experts:
+            raise InputError("experts_per_token", self.experts_per_token, f"between 1 and {self.num_experts}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatentAttention:
+    """Multi-head latent attention: keys and values are rebuilt from one narrow vector per token."""
+
+    kv_rank: int
+    """Width of the compressed keys and values; with `rope_width`, all that the cache stores."""
+
+    query_rank: int
+    """Width of the compressed queries; 0: queries are not compressed."""
+
+    nope_width: int
+    """Width of a head's part without position."""
+
+    rope_width: int
+    """Width of a head's rotary part, shared by all heads on the key side."""
+
+    value_width: int
+    """Width of a head's values."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoder:
+    """A decoder-only Transformer.
+
+    >>> gpt2 = classic_decoder(num_layers=12, model_width=768, num_heads=12, vocabulary_size=50257,
+    ...                        context_length=1024)
+    >>> gpt2.parameters().total
+    124439808
+    """
+
+    num_layers: int
+    model_width: int
+    num_heads: int
+    vocabulary_size: int
+    feed_forward_width: int
+    num_kv_heads: int = 0
+    """Heads of keys and values; 0: as many as `num_heads`."""
+    head_width: int = 0
+    """Width of a head; 0: model width / heads. Not always that quotient: some families set it freely."""
+    context_length: int = 2048
+    """Most tokens seen at once; the rows of learned positions."""
+    positions: Literal["learned", "rotary", "none"] = "rotary"
+    """learned: a matrix of `context_length` rows; rotary and none (also linear biases): no parameters."""
+    num_extra_positions: int = 0
+    """Rows of the position matrix beyond `context_length`."""
+    norm: Literal["rms", "layer"] = "rms"
+    norm_bias: bool = True
+    """LayerNorm has a bias (RMSNorm never has)."""
+    norm_weight: bool = True
+    """Norms have learned scales."""
+    norms_per_layer: int = 2
+    """2: before attention and before feed-forward; 1: one for both, in parallel; 4: also after each."""
+    final_norm: bool = True
+    embedding_norm: bool = False
+    """A norm right after the embedding."""
+    gated: bool = True
+    """Feed-forward of three matrices (SwiGLU, GeGLU) instead of two."""
+    qkv_bias: bool = False
+    attention_output_bias: bool = False
+    feed_forward_bias: bool = False
+    expert_bias: bool = False
+    head_bias: bool = False
+    tied_embeddings: bool = False
+    """The output head uses the embedding's matrix."""
+    qk_norm: Literal["none", "head", "full"] = "none"
+    """Norms on queries and keys: one vector for all heads (head), or over the whole projection (full)."""
+    attention_sinks: bool = False
+    """One learned logit per head that takes up unused attention."""
+    mixture: Mixture | None = None
+    latent: LatentAttention | None = None
+    window: int = 0
+    """Tokens that a layer with sliding-window attention looks back; 0: all."""
+    num_window_layers: int = 0
+    """Layers with the sliding window."""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for field in ("num_layers", "model_width", "num_heads", "vocabulary_size", "context_length"):
+            if getattr(self, field) < 1:
+                raise InputError(field, getattr(self, field), "at least 1")
+        if not self.head_width and self.latent is None and self.model_width % self.num_heads:
+            raise InputError("num_heads", self.num_heads, f"a divisor of model_width ({self.model_width})")
+        if self.num_kv_heads and self.num_heads % self.num_kv_heads:
+            raise InputError("num_kv_heads", self.num_kv_heads, f"a divisor of num_heads ({self.num_heads})")
+
+    @property
+    def kind(self) -> str:
+        """Always decoder."""
+        return "decoder"
+
+    @property
+    def kv_heads(self) -> int:
+        """Key-value heads, resolved."""
+        return self.num_kv_heads or self.num_heads
+
+    @property
+    def head(self) -> int:
+        """Head width, resolved (of queries and keys)."""
+        if self.latent:
+            return self.latent.nope_width + self.latent.rope_width
+        return self.head_width or self.model_width // self.num_heads
+
+    @property
+    def value_head(self) -> int:
+        """Head width of the values."""
+        return self.latent.value_width if self.latent else self.head
+
+    @property
+    def num_expert_layers(self) -> int:
+        """Layers whose feed-forward part is a mixture."""
+        return self.num_layers - self.mixture.num_dense_layers if self.mixture else 0
+
+    def parameters(self) -> Parameters:
+        """Count the parameters by part (golden: Llama-2-7B 6,738,415,616; Mixtral 46,702,792,704)."""
+        from economics.architecture.decoder_parts import decoder_parameters
+
+        return decoder_parameters(self)
+
+
+def classic_decoder(
+    *,
+    num_layers: int,
+    model_width: int,
+    num_heads: int,
+    vocabulary_size: int,
+    context_length: int,
+    feed_forward_width: int = 0,
+    tied_embeddings: bool = True,
+    name: str = "",
+) -> Decoder:
+    """Return a decoder in the form of GPT-2 and GPT-3: learned positions, LayerNorm, biases, two-matrix feed-forward.
+
+    Its count is Vd + sd + L(12d² + 13d) + 2d when tied and f = 4d (Radford et al. 2019).
+
+    >>> classic_decoder(num_layers=2, model_width=8, num_heads=2, vocabulary_size=10,
+    ...                 context_length=4).parameters().total == 10*8 + 4*8 + 2*(12*64 + 13*8) + 16
+    True
+    """
+    return Decoder(
+        num_layers=num_layers,
+        model_width=model_width,
+        num_heads=num_heads,
+        vocabulary_size=vocabulary_size,
+        context_length=context_length,
+        feed_forward_width=feed_forward_width or 4 * model_width,
+        positions="learned",
+        norm="layer",
+        gated=False,
+        qkv_bias=True,
+        attention_output_bias=True,
+        feed_forward_bias=True,
+        tied_embeddings=tied_embeddings,
+        name=name,
+    )
+
+
+def modern_decoder(
+    *,
+    num_layers: int,
+    model_width: int,
+    num_heads: int,
+    vocabulary_size: int,
+    context_length: int = 4096,
+    num_kv_heads: int = 0,
+    head_width: int = 0,
+    feed_forward_width: int = 0,
+    tied_embeddings: bool = False,
+    qk_norm: bool = False,
+    name: str = "",
+) -> Decoder:
+    """Return a decoder in the form of Llama and Qwen: rotary positions, RMSNorm, gated feed-forward, no biases.
+
+    Without a feed-forward width it is 8/3 of the model width, rounded up to a multiple of 64, so that three
+    matrices hold as much as the classic two (Shazeer 2020, arXiv 2002.05202).
+
+    >>> modern_decoder(num_layers=32, model_width=4096, num_heads=32, vocabulary_size=32000,
+    ...                feed_forward_width=11008).parameters().total
+    6738415616
+    """
+    return Decoder(
+        num_layers=num_layers,
+        model_width=model_width,
+        num_heads=num_heads,
+        vocabulary_size=vocabulary_size,
+        context_length=context_length,
+        num_kv_heads=num_kv_heads,
+        head_width=head_width,
+        feed_forward_width=feed_forward_width or gated_width(model_width),
+        tied_embeddings=tied_embeddings,
+        qk_norm="head" if qk_norm else "none",
+        name=name,
+    )
+
+
+def gated_width(model_width: int, multiple: int = 64) -> int:
+    """Return the usual inner width of a gated feed-forward part: 8/3 of the model width, rounded up.
+
+    >>> gated_width(256)
+    704
+    """
+    return -(-8 * model_width // (3 * multiple)) * multiple
