@@ -1,0 +1,146 @@
+"""Uploaded sources, and the immutable versions prepared from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from webapp.jobs.models import Job
+from webapp.projects.models import Project
+from webapp.teams.codes import new_code
+from webapp.teams.models import Team, User
+
+
+class Dataset(models.Model):
+    """What was uploaded under one name. Its versions are what runs learn from."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="datasets")
+    name = models.CharField(_("name"), max_length=120)
+    description = models.TextField(_("description"), blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("dataset-detail", args=[self.code])
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+
+class Upload(models.Model):
+    """A file on its way in, by the tus protocol. Bytes are appended to `path`; `offset_bytes` is what is safely there."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="uploads")
+    name = models.CharField(max_length=255)
+    size_bytes = models.BigIntegerField()
+    offset_bytes = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)  # as the client promised it
+    error = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    touched_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def owning_team(self) -> Team:
+        return self.dataset.project.team
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.ISOCOST_FILES) / "uploads" / self.code
+
+
+class SourceFile(models.Model):
+    """One whole, checked file of a dataset."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="files")
+    name = models.CharField(max_length=255)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    stored_path = models.CharField(max_length=500)  # under ISOCOST_FILES, or absolute for a folder on the server
+    options = models.JSONField(default=dict)  # format, text column, label column, as detected or chosen
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name", "id")
+        constraints = [models.UniqueConstraint(fields=["dataset", "sha256"], name="source_file_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def owning_team(self) -> Team:
+        return self.dataset.project.team
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.ISOCOST_FILES) / self.stored_path  # an absolute path stays as it is
+
+
+class DatasetVersion(models.Model):
+    """An immutable prepared form of a dataset: what a recipe made of its files."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="dataset_version")
+    recipe = models.JSONField()
+    recipe_hash = models.CharField(max_length=64)
+    content_hash = models.CharField(max_length=64, blank=True)  # empty until ready
+    stored_path = models.CharField(max_length=500, blank=True)  # folder under ISOCOST_FILES; empty until ready
+    data_kind = models.CharField(max_length=20, default="text")
+    num_documents = models.BigIntegerField(null=True)
+    num_tokens = models.BigIntegerField(null=True)
+    num_bytes = models.BigIntegerField(null=True)
+    size_bytes = models.BigIntegerField(null=True)  # on disk
+    vocab_size = models.IntegerField(null=True)
+    splits = models.JSONField(default=dict)  # split -> counts
+    report = models.JSONField(default=dict)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    ready_at = models.DateTimeField(null=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="version_number_once"),
+            models.CheckConstraint(
+                condition=Q(ready_at=None) | (~Q(content_hash="") & ~Q(stored_path="")), name="ready_version_has_content"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} v{self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("version-detail", args=[self.code])
+
+    @property
+    def owning_team(self) -> Team:
+        return self.dataset.project.team
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.ISOCOST_FILES) / self.stored_path

@@ -1,0 +1,78 @@
+"""What the job machinery needs to know of a kind of job. `jobs` knows no kind: apps register theirs in AppConfig.ready.
+
+    register_kind(TrainKind())          in runs.apps
+    register_gate(budget_gate)          in costs.apps: may refuse a job before it is made
+    register_end_hook(ledger_write)     in costs.apps: called once for each attempt that ended, in the same transaction
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from trainer.events import AnyEvent, event_payload
+from webapp.jobs.models import Attempt, Job
+
+
+class JobKind:
+    """One kind of job. Subclass, set `name`, override what differs, register."""
+
+    name: str
+    queue = "cpu"
+    max_failures = 3
+
+    def url(self, job: Job) -> str | None:
+        """Return the page that shows what this job works on (its run, its dataset version)."""
+        return None
+
+    def resume_from(self, job: Job) -> list[str]:
+        """Return folders of published checkpoints to go on from, best candidate first."""
+        return []
+
+    def on_start(self, job: Job, attempt: Attempt) -> None:
+        """Called in the claim's transaction."""
+
+    def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
+        """Take in one event and return what to keep of it in the event list; None keeps nothing.
+
+        Called in the transaction that checked the fence and that gives the event its number; raise nothing for bad data.
+        """
+        return event_payload(event)
+
+    def on_end(self, job: Job, attempt: Attempt) -> None:
+        """Called in the transaction in which the job reached a final state, after the end hooks."""
+
+
+_kinds: dict[str, JobKind] = {}
+_gates: list[Callable[[Job], None]] = []
+_end_hooks: list[Callable[[Attempt], None]] = []
+
+
+def register_kind(kind: JobKind) -> None:
+    _kinds[kind.name] = kind
+
+
+def register_gate(gate: Callable[[Job], None]) -> None:
+    """Register a check made before a job's row is inserted; it raises `JobRefused` with a sentence to refuse."""
+    _gates.append(gate)
+
+
+def register_end_hook(hook: Callable[[Attempt], None]) -> None:
+    """Register what is done for every attempt that ended, however it ended."""
+    _end_hooks.append(hook)
+
+
+def kind_of(name: str) -> JobKind:
+    return _kinds[name]
+
+
+def kinds() -> dict[str, JobKind]:
+    return dict(_kinds)
+
+
+def gates() -> list[Callable[[Job], None]]:
+    return list(_gates)
+
+
+def end_hooks() -> list[Callable[[Attempt], None]]:
+    return list(_end_hooks)

@@ -1,0 +1,150 @@
+"""Trainings: runs, the jobs that worked on them, their checkpoints, samples and metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from webapp.datasets.models import DatasetVersion
+from webapp.jobs.models import Job
+from webapp.projects.models import Project
+from webapp.teams.codes import new_code
+from webapp.teams.models import Team, User
+
+
+class Run(models.Model):
+    """One training from first step to last. Resuming makes a new job of the same run; its state is its latest job's."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="runs")
+    name = models.CharField(_("name"), max_length=120)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    notes = models.TextField(_("notes"), blank=True)
+    family = models.CharField(max_length=40)
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="runs")
+    spec = models.JSONField()  # as asked for
+    resolved = models.JSONField(default=dict)  # machine spec with nothing at auto; every later job of the run uses it
+    resolved_reasons = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)  # parameters by part, and so on, as the trainer counted them
+    flop_per_token = models.FloatField(null=True)  # as economics counts it
+    tokens_per_step = models.BigIntegerField(null=True)
+    num_steps = models.BigIntegerField()
+    latest_job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="+")
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    last_step = models.BigIntegerField(default=0)
+    summary = models.JSONField(default=dict)  # metric -> {last, min, max, step}
+    test_metrics = models.JSONField(default=dict)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)  # hidden; can be undone until purged
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = [models.Index(fields=["project", "-created_at"], name="run_of_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("run-detail", args=[self.code])
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+
+class TrainJob(models.Model):
+    """That a job works on a run."""
+
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, primary_key=True, related_name="train_job")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="train_jobs")
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.job_id}"
+
+
+class Checkpoint(models.Model):
+    """A complete checkpoint that an attempt with a valid fence published."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="checkpoints")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="+")
+    fence = models.BigIntegerField()
+    step = models.BigIntegerField()
+    stored_path = models.CharField(max_length=500)  # folder under ISOCOST_FILES
+    sha256 = models.CharField(max_length=64)  # of its manifest
+    size_bytes = models.BigIntegerField()
+    metrics = models.JSONField(default=dict)
+    is_best = models.BooleanField(default=False)
+    is_pinned = models.BooleanField(default=False)
+    published_at = models.DateTimeField(default=timezone.now)
+    removed_at = models.DateTimeField(null=True)  # files are gone, the row stays
+
+    class Meta:
+        ordering = ("-step",)
+        constraints = [
+            models.UniqueConstraint(fields=["job", "fence", "step"], name="checkpoint_once"),
+            models.UniqueConstraint(fields=["run"], condition=Q(is_best=True, removed_at=None), name="one_best_checkpoint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run} · {self.step}"
+
+    @property
+    def owning_team(self) -> Team:
+        return self.run.project.team
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.ISOCOST_FILES) / self.stored_path
+
+
+class Sample(models.Model):
+    """What the model made at a step."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="samples")
+    step = models.BigIntegerField()
+    prompt = models.TextField(blank=True)
+    output = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-step",)
+        constraints = [models.UniqueConstraint(fields=["run", "step"], name="sample_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} · {self.step}"
+
+
+class MetricBlock(models.Model):
+    """Points of one metric, as arrays. Level 0 holds every point; level k one bucket for 16**k of them, like a map's tiles.
+
+    The arrays are little-endian: `steps` int64 and `values` float64 at level 0; above it `steps` holds each bucket's last
+    step, and `lows`, `highs`, `values`, `means` its minimum, maximum, last value and mean.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=120)
+    level = models.SmallIntegerField(default=0)
+    first_step = models.BigIntegerField()
+    last_step = models.BigIntegerField()
+    num_points = models.IntegerField()
+    steps = models.BinaryField()
+    values = models.BinaryField()
+    lows = models.BinaryField(default=b"")
+    highs = models.BinaryField(default=b"")
+    means = models.BinaryField(default=b"")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "key", "level", "first_step"], name="metric_block_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.key} L{self.level} from {self.first_step}"

@@ -1,0 +1,144 @@
+"""Numbers as people read them. SI prefixes and rounding live at the edge, which is here; unknown is said, never 0."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+register = template.Library()
+UNKNOWN = "–"
+_SI = [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
+_COUNT = [(1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")]
+
+
+def _number(value: Any) -> float | None:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def significant(value: float, digits: int) -> str:
+    """Return `value` with so many significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{round(value, decimals):,.{decimals}f}"
+
+
+def _scaled(value: float, steps: list[tuple[float, str]], digits: int) -> tuple[str, str]:
+    for size, prefix in steps:
+        if abs(value) >= size:
+            return significant(value / size, digits), prefix
+    return (f"{value:.0f}" if value == round(value) else significant(value, digits)), ""
+
+
+@register.filter
+def count(value: Any, digits: int = 3) -> str:
+    """1,234,567 -> 1.23 M. Exact below 10,000."""
+    number = _number(value)
+    if number is None:
+        return UNKNOWN
+    if abs(number) < 10_000 and number == round(number):
+        return f"{number:,.0f}"
+    text, prefix = _scaled(number, _COUNT, digits)
+    return f"{text} {prefix}".strip()
+
+
+@register.filter
+def exact(value: Any) -> str:
+    """1234567 -> 1,234,567."""
+    number = _number(value)
+    return UNKNOWN if number is None else f"{number:,.0f}"
+
+
+@register.filter
+def si(value: Any, unit: str = "") -> str:
+    """4.1e11, "FLOP/s" -> 410 GFLOP/s."""
+    number = _number(value)
+    if number is None:
+        return UNKNOWN
+    text, prefix = _scaled(number, _SI, 3)
+    return f"{text} {prefix}{unit}".strip()
+
+
+@register.filter
+def size(value: Any) -> str:
+    """Bytes -> kB, MB, GB (powers of ten)."""
+    return si(value, "B") if _number(value) is not None else UNKNOWN
+
+
+@register.filter
+def usd(value: Any) -> str:
+    """Dollars to three significant digits, cents where they matter; tenths of a cent for small jobs."""
+    number = _number(value)
+    if number is None:
+        return UNKNOWN
+    sign, number = ("-" if number < 0 else ""), abs(number)
+    if number >= 10_000:
+        text, prefix = _scaled(number, _COUNT, 3)
+        return f"{sign}${text} {prefix}"
+    if number >= 1:
+        return f"{sign}${number:,.2f}"
+    return f"{sign}${significant(number, 2)}" if number >= 1e-6 else "$0"
+
+
+@register.filter
+def seconds(value: Any) -> str:
+    """Seconds (or a timedelta) -> 41 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    number = _number(value)
+    if number is None:
+        return UNKNOWN
+    if number < 10:
+        return _("%(n)s s") % {"n": significant(number, 2)}
+    total = round(number)
+    if total < 60:
+        return _("%(n)d s") % {"n": total}
+    minutes, rest = divmod(total, 60)
+    if minutes < 60:
+        return _("%(m)d min %(s)02d s") % {"m": minutes, "s": rest}
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return _("%(h)d h %(m)02d min") % {"h": hours, "m": minutes}
+    days, hours = divmod(hours, 24)
+    return _("%(d)d d %(h)d h") % {"d": days, "h": hours}
+
+
+@register.filter
+def percent(value: Any, digits: int = 0) -> str:
+    """0.314 -> 31 %."""
+    number = _number(value)
+    return UNKNOWN if number is None else f"{number * 100:.{digits}f} %"
+
+
+@register.filter
+def figure(value: Any, digits: int = 4) -> str:
+    """A measured number with so many significant digits: losses, norms."""
+    number = _number(value)
+    if number is None:
+        return UNKNOWN
+    return significant(number, digits) if 1e-3 <= abs(number) < 1e6 or number == 0 else f"{number:.{digits - 1}g}"
+
+
+@register.filter
+def when(value: Any) -> SafeString | str:
+    """A time as <time>, shown as `3 min ago` by a module that keeps it fresh; the full time is in its title."""
+    if not value:
+        return UNKNOWN
+    return format_html('<time datetime="{}" data-when>{}</time>', value.isoformat(), value.strftime("%Y-%m-%d %H:%M"))
+
+
+@register.filter
+def lookup(mapping: Any, key: Any) -> Any:
+    """mapping[key], or None."""
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
