@@ -1,7 +1,7 @@
 """The kinds of models. Each is a folder in `trainer/models/` whose `spec.py` holds `FAMILY`; adding one means adding files.
 
-    trainer/models/<name>/spec.py    the typed part of its spec, its presets, FAMILY     (imports no torch)
-    trainer/models/<name>/task.py    the model and how it learns, measures and shows itself
+trainer/models/<name>/spec.py    the typed part of its spec, its presets, FAMILY     (imports no torch)
+trainer/models/<name>/task.py    the model and how it learns, measures and shows itself
 """
 
 from __future__ import annotations

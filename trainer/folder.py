@@ -1,11 +1,11 @@
 """Where the files of a job lie. The one place that knows the layout of a job folder.
 
-    <job>/spec.json                             what to do, resolved
-    <job>/attempts/<fence>/attempt.json         what the supervisor tells this attempt
-    <job>/attempts/<fence>/events.jsonl         its journal
-    <job>/attempts/<fence>/log.txt              its standard output and error
-    <job>/attempts/<fence>/checkpoints/<step>/  complete checkpoints
-    <job>/attempts/<fence>/artifacts/           what it made; published by a row that carries the fence
+<job>/spec.json                             what to do, resolved
+<job>/attempts/<fence>/attempt.json         what the supervisor tells this attempt
+<job>/attempts/<fence>/events.jsonl         its journal
+<job>/attempts/<fence>/log.txt              its standard output and error
+<job>/attempts/<fence>/checkpoints/<step>/  complete checkpoints
+<job>/attempts/<fence>/artifacts/           what it made; published by a row that carries the fence
 """
 
 from __future__ import annotations

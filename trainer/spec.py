@@ -230,7 +230,9 @@ class TrainSpec:
         _at_least("seed", self.seed, 0)
         wanted = get_family(self.family).spec_type
         if not isinstance(self.model, wanted):
-            raise SpecError(f"model must be a {wanted.__name__} for family {self.family}, not {type(self.model).__name__}")
+            raise SpecError(
+                f"model must be a {wanted.__name__} for family {self.family}, not {type(self.model).__name__}"
+            )
 
 
 # kind of job -> where its spec lies; the rest of the job is found by trainer.run

@@ -25,7 +25,9 @@ DEBUG = env.bool("ISOCOST_DEBUG", default=False)
 ISOCOST_URL = env.str("ISOCOST_URL", default="http://localhost:8000").rstrip("/")
 _url = urlsplit(ISOCOST_URL)
 _https = _url.scheme == "https"
-ALLOWED_HOSTS = env.list("ISOCOST_ALLOWED_HOSTS", default=[_url.hostname or "localhost", "localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.list(
+    "ISOCOST_ALLOWED_HOSTS", default=[_url.hostname or "localhost", "localhost", "127.0.0.1", "[::1]"]
+)
 CSRF_TRUSTED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 SECRET_KEY = env.str("ISOCOST_SECRET_KEY", default="") or home.secret_key()
 
@@ -97,8 +99,12 @@ FORM_RENDERER = "webapp.ui.forms.FieldRenderer"
 # --- PostgreSQL and Valkey ----------------------------------------------------------------------------------------
 # The pool is for the web process, which opens many short connections; workers hold few long ones.
 _database = env.db_url_config(home.database_url)
-_options: dict[str, object] = {"pool": {"min_size": 1, "max_size": 10}} if env.bool("ISOCOST_DATABASE_POOL", default=False) else {}
-DATABASES = {"default": {**_database, "ENGINE": "django.db.backends.postgresql", "OPTIONS": _options, "CONN_HEALTH_CHECKS": True}}
+_options: dict[str, object] = (
+    {"pool": {"min_size": 1, "max_size": 10}} if env.bool("ISOCOST_DATABASE_POOL", default=False) else {}
+)
+DATABASES = {
+    "default": {**_database, "ENGINE": "django.db.backends.postgresql", "OPTIONS": _options, "CONN_HEALTH_CHECKS": True}
+}
 if not _options:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("ISOCOST_DATABASE_MAX_AGE_SECONDS", default=60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -130,7 +136,6 @@ ISOCOST_SWEEP_SECONDS = env.float("ISOCOST_SWEEP_SECONDS", default=15.0)
 ISOCOST_REAP_SECONDS = env.float("ISOCOST_REAP_SECONDS", default=15.0)
 ISOCOST_REAP_GRACE_SECONDS = env.float("ISOCOST_REAP_GRACE_SECONDS", default=ISOCOST_LEASE_SECONDS)
 """After PostgreSQL started nothing is reaped for so long: workers must first be able to renew."""
-
 
 
 def _plotly_folder() -> Path:

@@ -78,7 +78,9 @@ class LedgerEntry(models.Model):
     class Meta:
         ordering = ("-started_at", "-id")
         constraints = [
-            models.UniqueConstraint(fields=["job", "fence", "kind"], condition=Q(corrects=None), name="ledger_first_once")
+            models.UniqueConstraint(
+                fields=["job", "fence", "kind"], condition=Q(corrects=None), name="ledger_first_once"
+            )
         ]
         indexes = [models.Index(fields=["project", "started_at"], name="ledger_of_project")]
 

@@ -127,7 +127,8 @@ class DatasetVersion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["dataset", "number"], name="version_number_once"),
             models.CheckConstraint(
-                condition=Q(ready_at=None) | (~Q(content_hash="") & ~Q(stored_path="")), name="ready_version_has_content"
+                condition=Q(ready_at=None) | (~Q(content_hash="") & ~Q(stored_path="")),
+                name="ready_version_has_content",
             ),
         ]
 

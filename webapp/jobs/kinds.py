@@ -1,8 +1,8 @@
 """What the job machinery needs to know of a kind of job. `jobs` knows no kind: apps register theirs in AppConfig.ready.
 
-    register_kind(TrainKind())          in runs.apps
-    register_gate(budget_gate)          in costs.apps: may refuse a job before it is made
-    register_end_hook(ledger_write)     in costs.apps: called once for each attempt that ended, in the same transaction
+register_kind(TrainKind())          in runs.apps
+register_gate(budget_gate)          in costs.apps: may refuse a job before it is made
+register_end_hook(ledger_write)     in costs.apps: called once for each attempt that ended, in the same transaction
 """
 
 from __future__ import annotations

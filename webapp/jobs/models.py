@@ -1,10 +1,10 @@
 """Background work. The row in PostgreSQL is the job; a Celery message only says that a queue has work.
 
-    Job       what to do, how far it is, how it ended
-    Lease     who works on it until when; narrow, for it is rewritten every few seconds
-    Attempt   one try by one worker, numbered by the job's fence
-    JobEvent  what the attempts said, numbered without gaps over all of them
-    Worker    a process that takes jobs, with its heartbeat and hardware
+Job       what to do, how far it is, how it ended
+Lease     who works on it until when; narrow, for it is rewritten every few seconds
+Attempt   one try by one worker, numbered by the job's fence
+JobEvent  what the attempts said, numbered without gaps over all of them
+Worker    a process that takes jobs, with its heartbeat and hardware
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(F("queue"), F("priority").desc(), F("position"), condition=Q(state="queued"), name="job_queued"),
+            models.Index(
+                F("queue"), F("priority").desc(), F("position"), condition=Q(state="queued"), name="job_queued"
+            ),
             models.Index(fields=["project", "-created_at"], name="job_of_project"),
         ]
 

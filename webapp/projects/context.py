@@ -17,7 +17,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
     def projects() -> list[Project]:
         return list(
-            Project.objects.filter(team__memberships__user=user, archived_at=None).select_related("team").order_by("team__name", "name")
+            Project.objects.filter(team__memberships__user=user, archived_at=None)
+            .select_related("team")
+            .order_by("team__name", "name")
         )
 
     return {"my_projects": SimpleLazyObject(projects)}

@@ -92,7 +92,9 @@ class Checkpoint(models.Model):
         ordering = ("-step",)
         constraints = [
             models.UniqueConstraint(fields=["job", "fence", "step"], name="checkpoint_once"),
-            models.UniqueConstraint(fields=["run"], condition=Q(is_best=True, removed_at=None), name="one_best_checkpoint"),
+            models.UniqueConstraint(
+                fields=["run"], condition=Q(is_best=True, removed_at=None), name="one_best_checkpoint"
+            ),
         ]
 
     def __str__(self) -> str:

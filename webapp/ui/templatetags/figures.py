@@ -141,4 +141,3 @@ def when(value: Any) -> SafeString | str:
 def lookup(mapping: Any, key: Any) -> Any:
     """mapping[key], or None."""
     return mapping.get(key) if hasattr(mapping, "get") else None
-

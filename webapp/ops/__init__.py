@@ -1,0 +1,1 @@
+"""Operations: servers, processes, health, backups and the commands that run them."""

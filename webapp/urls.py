@@ -1,0 +1,21 @@
+"""Every address. Each app declares its own; each view declares who may call it (teams/access.py)."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import JavaScriptCatalog
+
+urlpatterns = [
+    path("", include("webapp.teams.urls")),
+    path("", include("webapp.projects.urls")),
+    path("", include("webapp.jobs.urls")),
+    path("", include("webapp.costs.urls")),
+    path("", include("webapp.datasets.urls")),
+    path("", include("webapp.runs.urls")),
+    path("", include("webapp.serving.urls")),
+    path("", include("webapp.ops.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("jsi18n/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
+]
