@@ -69,10 +69,7 @@ def _feed_forward(decoder: Decoder, width: int, part: str, uses: int = 1, copies
     d = decoder.model_width
     into = ("gate", "up") if decoder.gated else ("up",)
     return (
-        *(
-            Matmul(name=name, rows=d, columns=width, part=part, uses_per_token=uses, copies=copies)
-            for name in into
-        ),
+        *(Matmul(name=name, rows=d, columns=width, part=part, uses_per_token=uses, copies=copies) for name in into),
         Matmul(name="down", rows=width, columns=d, part=part, split="rows", uses_per_token=uses, copies=copies),
     )
 
@@ -88,9 +85,7 @@ def expert_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
     if mixture is None:
         return ()
     d = decoder.model_width
-    experts = _feed_forward(
-        decoder, mixture.expert_width, "experts", mixture.experts_per_token, mixture.num_experts
-    )
+    experts = _feed_forward(decoder, mixture.expert_width, "experts", mixture.experts_per_token, mixture.num_experts)
     shared = _feed_forward(decoder, mixture.shared_width, "shared_experts") if mixture.shared_width else ()
     gate = (Matmul(name="shared_gate", rows=d, columns=1, part="router", split="none"),) if mixture.shared_gate else ()
     router = Matmul(name="router", rows=d, columns=mixture.num_experts, part="router", split="none")

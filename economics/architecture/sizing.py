@@ -73,7 +73,10 @@ def decoder_of_size(num_params: float, *, vocabulary_size: int = 0) -> Decoder:
     for width in _widths_near(ideal_width, head):
         per_layer = _one_layer(width, head, vocabulary, grouped, tied)
         fixed = _candidate(1, width, head, vocabulary, grouped, tied).parameters().total - per_layer
-        for num_layers in {max(1, math.floor((num_params - fixed) / per_layer)), _ceil((num_params - fixed) / per_layer)}:
+        for num_layers in {
+            max(1, math.floor((num_params - fixed) / per_layer)),
+            _ceil((num_params - fixed) / per_layer),
+        }:
             miss = abs(math.log((fixed + num_layers * per_layer) / num_params))
             shape = 0.15 * abs(math.log(width / ideal_width))
             decoder = _candidate(num_layers, width, head, vocabulary, grouped, tied)
