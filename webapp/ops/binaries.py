@@ -40,7 +40,10 @@ def postgres_folder(home: Home) -> Path:
     source = postgres_wheel()
     if os.geteuid() != 0:
         return source
-    return _copied(home, source, f"postgres-{version(POSTGRES_DISTRIBUTION)}", ignore=("include",))
+    package = source.parent
+    libraries = package.with_name(f"{package.name}.libs")  # the programs look for it beside their package
+    copy = _copied(home, [package, libraries], f"postgres-{version(POSTGRES_DISTRIBUTION)}")
+    return copy / package.name / source.name
 
 
 def valkey_program(home: Home) -> Path:
@@ -48,24 +51,33 @@ def valkey_program(home: Home) -> Path:
     source = valkey_wheel()
     if os.geteuid() != 0 and os.access(source, os.X_OK):
         return source
-    return _copied(home, source.parent, f"valkey-{version(VALKEY_DISTRIBUTION)}") / source.name
+    copy = _copied(home, [source.parent], f"valkey-{version(VALKEY_DISTRIBUTION)}")
+    return copy / source.parent.name / source.name
 
 
-def _copied(home: Home, source: Path, name: str, *, ignore: tuple[str, ...] = ()) -> Path:
-    """Copy a folder once; the name carries the version, and older versions go."""
+def _copied(home: Home, sources: list[Path], name: str) -> Path:
+    """Copy folders once, side by side; the name carries the version, and older versions go."""
     programs = home.path / "programs"
     place = programs / name
     if place.exists():
         return place
     draft = programs / f".{name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft, symlinks=True, ignore=shutil.ignore_patterns(*ignore, "__pycache__"))
-    for folder in [programs, draft, *(path for path in draft.rglob("*") if path.is_dir() and not path.is_symlink())]:
-        folder.chmod(0o755)
-    for program in (path for path in draft.rglob("*") if path.is_file() and not path.is_symlink()):
-        program.chmod(0o755 if program.parent.name == "bin" or program.name == "valkey-server" else 0o644)
+    for source in sources:
+        if source.exists():
+            ignored = shutil.ignore_patterns("include", "__pycache__")
+            shutil.copytree(source, draft / source.name, symlinks=True, ignore=ignored)
+    _make_readable([programs, draft, *draft.rglob("*")])
     for old in programs.glob(f"{name.split('-')[0]}-*"):
         shutil.rmtree(old, ignore_errors=True)
-    with contextlib.suppress(FileExistsError):
+    with contextlib.suppress(OSError):  # another process may have been first
         draft.rename(place)
     return place
+
+
+def _make_readable(paths: list[Path]) -> None:
+    for path in paths:
+        if path.is_symlink():
+            continue
+        runs = path.is_dir() or path.parent.name == "bin" or path.name == "valkey-server"
+        path.chmod(0o755 if runs else 0o644)

@@ -4,6 +4,7 @@ An ordinary user's home is `var/` in the checkout. Root's is under /var/lib, bec
 user, who must be able to walk there without anybody's permissions being widened. `ISOCOST_HOME` chooses another.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -127,7 +128,7 @@ class Home:
 
     @property
     def database_url(self) -> str:
-        """PostgreSQL's address, as django-environ and libpq read it."""
+        """PostgreSQL's address, as django-environ reads it."""
         if self.database_url_given:
             return self.database_url_given
         return f"postgresql://{DATABASE_USER}@/{quote(str(self.server_sockets))}/{DATABASE_NAME}"
@@ -208,9 +209,7 @@ def _write_once(place: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(text)
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(name, place)
-        except FileExistsError:
-            pass
     finally:
         os.unlink(name)
