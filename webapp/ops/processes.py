@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,9 +117,18 @@ def processes_end(
     """Ask every process to end, wait, then end the rest by force."""
     waiting = [process for process in processes if process.pid != os.getpid()]
     _send(waiting, signal_first)
-    _, waiting = psutil.wait_procs(waiting, timeout=grace_seconds)
+    wait_until(lambda: not any(is_alive(process) for process in waiting), timeout_seconds=grace_seconds)
+    waiting = [process for process in waiting if is_alive(process)]
     _send(waiting, signal.SIGKILL)
-    psutil.wait_procs(waiting, timeout=10)
+    wait_until(lambda: not any(is_alive(process) for process in waiting), timeout_seconds=10)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process runs; one that ended and waits to be fetched by its parent does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _send(processes: Iterable[psutil.Process], number: int) -> None:
@@ -128,7 +137,7 @@ def _send(processes: Iterable[psutil.Process], number: int) -> None:
             process.send_signal(number)
 
 
-def wait_until(condition, *, timeout_seconds: float, poll_seconds: float = 0.02) -> bool:  # type: ignore[no-untyped-def]
+def wait_until(condition: Callable[[], object], *, timeout_seconds: float, poll_seconds: float = 0.02) -> bool:
     """Wait for `condition()` to become true; False when the time is over."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
