@@ -37,7 +37,7 @@ def annuity_factor(rate: float, years: float) -> float:
         raise InputError("life_years", years, "above 0")
     if rate < 0:
         raise InputError("rate", rate, "at least 0")
-    return 1.0 / years if rate == 0 else rate / (1.0 - (1.0 + rate) ** -years)
+    return 1.0 / years if rate == 0 else rate / (1.0 - float((1.0 + rate) ** -years))
 
 
 def owned_hour(
@@ -109,8 +109,8 @@ def levelised_rent_usd_per_hour(*, rent_usd_per_hour: float, yearly_decline: flo
     1.916
     """
     whole = max(1, round(years))
-    weights = [(1.0 + rate) ** -(k + 0.5) for k in range(whole)]
-    rents = [rent_usd_per_hour * (1.0 - yearly_decline) ** k for k in range(whole)]
+    weights = [float((1.0 + rate) ** -(k + 0.5)) for k in range(whole)]
+    rents = [rent_usd_per_hour * float((1.0 - yearly_decline) ** k) for k in range(whole)]
     return sum(w * p for w, p in zip(weights, rents, strict=True)) / sum(weights)
 
 

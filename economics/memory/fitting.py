@@ -72,10 +72,10 @@ def ways_to_fit(
     if options.get("loss_chunks", 1) == 1 and total(loss_chunks=8) <= device_memory_bytes:
         ways.append("Compute the loss in 8 chunks, so that only one chunk's logits exist at a time.")
     for stronger in ("selective", "full"):
-        if options.get("recompute", "none") in ("none", "selective") and options.get("recompute") != stronger:
-            if total(recompute=stronger) <= device_memory_bytes:
-                ways.append(f"Recompute activations in the backward pass ({stronger}).")
-                break
+        now = options.get("recompute", "none")
+        if now not in ("full", stronger) and total(recompute=stronger) <= device_memory_bytes:
+            ways.append(f"Recompute activations in the backward pass ({stronger}).")
+            break
     for zero in range(layout.zero + 1, 4):
         if layout.data > 1 and total(layout=replace(layout, zero=zero)) <= device_memory_bytes:
             ways.append(f"Divide training state among the data ranks (zero={zero}).")
