@@ -22,7 +22,9 @@ class JobContext:
     decided for it. Events may be emitted from any thread.
     """
 
-    def __init__(self, *, folder: JobFolder, attempt: AttemptFolder, attempt_spec: AttemptSpec, journal: Journal) -> None:
+    def __init__(
+        self, *, folder: JobFolder, attempt: AttemptFolder, attempt_spec: AttemptSpec, journal: Journal
+    ) -> None:
         self.folder = folder
         self.attempt = attempt
         self.attempt_spec = attempt_spec
@@ -50,7 +52,9 @@ class JobContext:
         if self._stop != "cancel":
             self._stop = reason
 
-    def started(self, *, device: str, resumed_from_step: int | None = None, versions: dict[str, str] | None = None) -> None:
+    def started(
+        self, *, device: str, resumed_from_step: int | None = None, versions: dict[str, str] | None = None
+    ) -> None:
         """Say that the attempt runs, on what, and from which step."""
         self.emit(
             Started(

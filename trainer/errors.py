@@ -8,8 +8,9 @@ class TrainerError(Exception):
 
     code = "trainer_error"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, step: int | None = None) -> None:
         super().__init__(message)
+        self.step = step
         if code is not None:
             self.code = code
 
@@ -24,3 +25,9 @@ class SpecError(InputError):
     """A field of a spec is wrong; the message names the field, the value and what would be right."""
 
     code = "bad_spec"
+
+
+class CheckpointError(InputError):
+    """A checkpoint is missing, cut short or changed since it was written."""
+
+    code = "bad_checkpoint"

@@ -192,9 +192,9 @@ class Journal:
         self._line = 0
 
     def write(self, event: AnyEvent) -> None:
-        self._line += 1
-        stamped = msgspec.structs.replace(event, line=self._line, at=time.time())
+        stamped = msgspec.structs.replace(event, line=self._line + 1, at=time.time())
         self._file.write(_encoder.encode(stamped) + b"\n")
+        self._line += 1  # only now: an event that cannot be encoded leaves no gap
 
     def close(self) -> None:
         os.fsync(self._file.fileno())

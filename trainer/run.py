@@ -57,7 +57,9 @@ def run_attempt(folder: Path, fence: int, *, supervised: bool = False, log_level
     try:
         journal = Journal(attempt.journal)
     except FileExistsError as error:
-        raise InputError(f"attempt {fence} of {folder} already has a journal; give the next attempt a new number") from error
+        raise InputError(
+            f"attempt {fence} of {folder} already has a journal; give the next attempt a new number"
+        ) from error
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     attempt_spec = attempt.read_spec() if attempt.spec.exists() else AttemptSpec(fence=fence)
     context = JobContext(folder=job, attempt=attempt, attempt_spec=attempt_spec, journal=journal)
@@ -82,8 +84,9 @@ def do_job(context: JobContext) -> None:
         if context.last_event is None:
             context.emit(last if isinstance(last, (Finished, Stopped, Failed)) else _default_end(context))
     except (Exception, KeyboardInterrupt) as error:
-        context.log.exception("the job ended with an error")
-        context.emit(failed_event(error))
+        event = failed_event(error)
+        context.log.error(event.sentence, exc_info=not isinstance(error, InputError))
+        context.emit(event)
 
 
 def read_spec(folder: JobFolder) -> tuple[str, Any]:

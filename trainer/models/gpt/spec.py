@@ -50,20 +50,99 @@ class GPTSpec:
         for name in ("num_layers", "model_width", "num_heads", "context_length"):
             if getattr(self, name) < 1:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("num_kv_heads", "head_width", "feed_forward_width"):
+            if getattr(self, name) < 0:
+                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 0")
+        if not self.rope_theta > 0:
+            raise SpecError(f"model.rope_theta is {self.rope_theta}; it must be above 0")
         if not self.head_width and self.model_width % self.num_heads:
             raise SpecError(f"model.num_heads ({self.num_heads}) must divide model.model_width ({self.model_width})")
+        if self.form == "modern" and self.width_of_head % 2:
+            raise SpecError(f"the head width is {self.width_of_head}; rotary positions turn pairs, so it must be even")
         if self.num_kv_heads and self.num_heads % self.num_kv_heads:
             raise SpecError(f"model.num_kv_heads ({self.num_kv_heads}) must divide model.num_heads ({self.num_heads})")
+        if self.form == "classic" and self.num_kv_heads not in (0, self.num_heads):
+            raise SpecError(f"model.num_kv_heads is {self.num_kv_heads}; the classic form has as many as heads: set 0")
+        if self.form == "classic" and self.qk_norm:
+            raise SpecError("model.qk_norm is on; only the modern form has it: turn it off or set model.form to modern")
 
+    @property
+    def width_of_head(self) -> int:
+        """Width of a head, with 0 resolved."""
+        return self.head_width or self.model_width // self.num_heads
+
+    @property
+    def num_key_value_heads(self) -> int:
+        """Heads of keys and values, with 0 resolved."""
+        return self.num_kv_heads or self.num_heads
+
+    @property
+    def width_of_feed_forward(self) -> int:
+        """Inner width of the feed-forward part, with 0 resolved."""
+        if self.feed_forward_width:
+            return self.feed_forward_width
+        if self.form == "classic":
+            return 4 * self.model_width
+        return -(-8 * self.model_width // (3 * 64)) * 64
+
+
+def modern(num_layers: int, model_width: int, num_heads: int, context_length: int, *, num_kv_heads: int = 0) -> GPTSpec:
+    """Return a size of the modern form."""
+    return GPTSpec(
+        num_layers=num_layers,
+        model_width=model_width,
+        num_heads=num_heads,
+        num_kv_heads=num_kv_heads,
+        context_length=context_length,
+    )
+
+
+def classic(num_layers: int, model_width: int, num_heads: int, context_length: int, *, head_width: int = 0) -> GPTSpec:
+    """Return a size of the classic form."""
+    return GPTSpec(
+        form="classic",
+        num_layers=num_layers,
+        model_width=model_width,
+        num_heads=num_heads,
+        head_width=head_width,
+        context_length=context_length,
+    )
+
+
+# Small ones learn on a processor; parameters inside the blocks, without the embedding, stand beside them.
+SMALL = {
+    "nano": modern(3, 96, 3, 128),  # 0.37 M
+    "micro": modern(4, 160, 5, 256),  # 1.3 M
+    "mini": modern(6, 256, 8, 256),  # 4.9 M
+    "small": modern(8, 384, 6, 512),  # 14 M
+    "base": modern(12, 768, 12, 1_024),  # 85 M
+}
+# Radford et al. 2019, table 2
+GPT2 = {
+    "gpt2": classic(12, 768, 12, 1_024),
+    "gpt2-medium": classic(24, 1_024, 16, 1_024),
+    "gpt2-large": classic(36, 1_280, 20, 1_024),
+    "gpt2-xl": classic(48, 1_600, 25, 1_024),
+}
+# Brown et al. 2020, table 2.1. Its 1.3B row has 24 heads of width 128 on a width of 2,048: kept, through head_width.
+# Its 13B row has width 5,140, which 40 heads of width 128 do not fill: 5,120 is used.
+GPT3 = {
+    "gpt3-125m": classic(12, 768, 12, 2_048),
+    "gpt3-350m": classic(24, 1_024, 16, 2_048),
+    "gpt3-760m": classic(24, 1_536, 16, 2_048),
+    "gpt3-1.3b": classic(24, 2_048, 24, 2_048, head_width=128),
+    "gpt3-2.7b": classic(32, 2_560, 32, 2_048),
+    "gpt3-6.7b": classic(32, 4_096, 32, 2_048),
+    "gpt3-13b": classic(40, 5_120, 40, 2_048),
+    "gpt3-175b": classic(96, 12_288, 96, 2_048),
+}
 
 FAMILY = Family(
     name="gpt",
     title="GPT",
     summary="Writes text: learns to continue what it reads, token by token.",
     spec_type=GPTSpec,
-    presets={
-        "nano": GPTSpec(num_layers=3, model_width=96, num_heads=3, context_length=128),
-    },
+    presets={**SMALL, **GPT2, **GPT3},
     data_kind="text",
     task="trainer.models.gpt.task:GPTTask",
 )

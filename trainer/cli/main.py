@@ -1,0 +1,29 @@
+"""Reads the command line and calls the command. Each command is a module with `add_parser(commands)`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from trainer.errors import InputError, TrainerError
+
+COMMANDS = ("run",)
+EXIT_WRONG_INPUT = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return the exit code: 0 done, 1 failed, 2 wrong input, 3 stopped."""
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="Prepare data, train models and use them.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name in COMMANDS:
+        importlib.import_module(f"trainer.cli.{name}").add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_WRONG_INPUT
+    except TrainerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,276 @@
+"""GPT: a decoder-only Transformer, in two forms.
+
+    classic   learned positions, LayerNorm with bias, GELU, biases everywhere (GPT-2 and GPT-3)
+    modern    rotary positions, RMSNorm, SwiGLU, grouped queries, no biases, optional QK-norm (Llama, Qwen)
+
+Both normalise before each part and add the part's output to the residual stream. Sizes in comments:
+B batch, T tokens now, S tokens so far (with those in the cache), D model width, F feed-forward width, V vocabulary,
+H query heads, G key and value heads, K head width.
+
+Sources: Radford et al. 2019 (GPT-2), Brown et al. 2020 (GPT-3), Touvron et al. 2023 (Llama), Su et al. 2021 (RoPE).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as recompute
+
+from trainer.models.gpt.spec import GPTSpec
+
+NORM_EPS = 1e-5
+EMBEDDING_STD = 0.02
+
+
+class KVCache:
+    """Keys and values of the tokens read so far, so that each new token costs one forward pass of one token."""
+
+    def __init__(
+        self, spec: GPTSpec, *, batch: int, length: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        shape = (spec.num_layers, batch, spec.num_key_value_heads, length, spec.width_of_head)
+        self.keys = torch.zeros(shape, device=device, dtype=dtype)  # (L, B, G, S, K)
+        self.values = torch.zeros(shape, device=device, dtype=dtype)  # (L, B, G, S, K)
+        self.length = 0
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the new keys and values (B, G, T, K) of a layer; return all so far (B, G, S, K)."""
+        end = self.length + keys.size(2)
+        self.keys[layer, :, :, self.length : end] = keys
+        self.values[layer, :, :, self.length : end] = values
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+class Attention(nn.Module):
+    """Each token gathers from those before it what its queries ask for."""
+
+    def __init__(self, spec: GPTSpec, layer: int, dropout: float) -> None:
+        super().__init__()
+        self.layer = layer
+        self.num_heads, self.num_kv_heads, self.head_width = (
+            spec.num_heads,
+            spec.num_key_value_heads,
+            spec.width_of_head,
+        )
+        self.dropout = dropout
+        bias = spec.form == "classic"
+        query_width, kv_width = self.num_heads * self.head_width, self.num_kv_heads * self.head_width
+        self.qkv = nn.Linear(spec.model_width, query_width + 2 * kv_width, bias=bias)
+        self.out = nn.Linear(query_width, spec.model_width, bias=bias)
+        self.query_norm = nn.RMSNorm(self.head_width, eps=NORM_EPS) if spec.qk_norm else nn.Identity()
+        self.key_norm = nn.RMSNorm(self.head_width, eps=NORM_EPS) if spec.qk_norm else nn.Identity()
+
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+        q, k, v = self.project(x, rotation)  # (B, H, T, K), (B, G, T, K) twice
+        causal, mask = True, None
+        if cache is not None:
+            first = cache.length
+            k, v = cache.extend(self.layer, k, v)  # (B, G, S, K)
+            causal = first == 0
+            if first and q.size(2) > 1:
+                mask = causal_mask(q.size(2), k.size(2), x.device)  # (T, S)
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=causal,
+            enable_gqa=self.num_kv_heads != self.num_heads,
+        )  # (B, H, T, K)
+        return self.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
+
+    def project(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries (B, H, T, K), keys and values (B, G, T, K) of the tokens."""
+        B, T, _ = x.shape
+        heads = self.qkv(x).view(B, T, -1, self.head_width).transpose(1, 2)  # (B, H + 2G, T, K)
+        q, k, v = heads.split([self.num_heads, self.num_kv_heads, self.num_kv_heads], dim=1)
+        q, k = self.query_norm(q), self.key_norm(k)
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
+        return q, k, v
+
+    def weights(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Return how much each token looks at each earlier one (B, H, T, T): for people to look at, not for training."""
+        q, k, _ = self.project(x, rotation)
+        k = k.repeat_interleave(self.num_heads // self.num_kv_heads, dim=1)  # (B, H, T, K)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(self.head_width)  # (B, H, T, T)
+        allowed = causal_mask(q.size(2), k.size(2), x.device)
+        return scores.float().masked_fill(~allowed, float("-inf")).softmax(dim=-1)
+
+
+class FeedForward(nn.Module):
+    """What each token makes of what it gathered. classic: GELU between two matrices. modern: SwiGLU."""
+
+    def __init__(self, spec: GPTSpec) -> None:
+        super().__init__()
+        self.gated = spec.form == "modern"
+        width = spec.width_of_feed_forward
+        self.up = nn.Linear(spec.model_width, 2 * width if self.gated else width, bias=not self.gated)
+        self.down = nn.Linear(width, spec.model_width, bias=not self.gated)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.up(x)  # (B, T, F), or (B, T, 2F) when gated
+        if self.gated:
+            gate, x = x.chunk(2, dim=-1)
+            return self.down(F.silu(gate) * x)  # (B, T, D)
+        return self.down(F.gelu(x, approximate="tanh"))  # (B, T, D)
+
+
+class Block(nn.Module):
+    """Attention, then feed-forward; each reads a normalised copy of the residual stream and adds to it."""
+
+    def __init__(self, spec: GPTSpec, layer: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = make_norm(spec)
+        self.attention = Attention(spec, layer, dropout)
+        self.feed_forward_norm = make_norm(spec)
+        self.feed_forward = FeedForward(spec)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, cache: KVCache | None = None) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), rotation, cache))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class GPT(nn.Module):
+    """Tokens (B, T) in, logits (B, T, V) of the next token out."""
+
+    def __init__(self, spec: GPTSpec, *, vocab_size: int, dropout: float = 0.0, recompute_blocks: bool = False) -> None:
+        super().__init__()
+        self.spec, self.vocab_size, self.recompute_blocks = spec, vocab_size, recompute_blocks
+        self.token_embedding = nn.Embedding(vocab_size, spec.model_width)
+        self.position_embedding = (
+            nn.Embedding(spec.context_length, spec.model_width) if spec.form == "classic" else None
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList([Block(spec, layer, dropout) for layer in range(spec.num_layers)])
+        self.norm = make_norm(spec)
+        # when tied, the output reads the embedding's own matrix: there is no second parameter to save or to count
+        self.head = None if spec.tied_embeddings else nn.Linear(spec.model_width, vocab_size, bias=False)
+        cosines, sines = rotation_table(spec)
+        self.register_buffer("cosines", cosines, persistent=False)  # (context, K)
+        self.register_buffer("sines", sines, persistent=False)  # (context, K)
+        self.init_weights()
+
+    @torch.no_grad()
+    def init_weights(self) -> None:
+        """Draw the weights: narrower for wider models, and for what writes to the residual stream narrower with depth.
+
+        The matrices' deviation sqrt(2 / 5D) is that of Nguyen and Salazar 2019 (0.023 at D = 768, close to GPT-2's 0.02);
+        dividing the residual writers by sqrt(2 L) keeps the stream's variance the same at any depth (GPT-2).
+        """
+        std = math.sqrt(2 / (5 * self.spec.model_width))
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif "norm" in name:
+                parameter.fill_(1.0)
+            elif "embedding" in name:
+                parameter.normal_(std=EMBEDDING_STD)
+            elif name.endswith(("out.weight", "down.weight")):
+                parameter.normal_(std=std / math.sqrt(2 * self.spec.num_layers))
+            else:
+                parameter.normal_(std=std)
+
+    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        return self.to_logits(self.hidden(tokens, cache))  # (B, T, V)
+
+    def hidden(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Return the normalised residual stream behind the last block (B, T, D)."""
+        first = cache.length if cache is not None else 0
+        x = self.embed(tokens, first)  # (B, T, D)
+        rotation = self.rotation(first, tokens.size(1))
+        for block in self.blocks:
+            if self.recompute_blocks and self.training:
+                x = recompute(block, x, rotation, use_reentrant=False)
+            else:
+                x = block(x, rotation, cache)
+        if cache is not None:
+            cache.length += tokens.size(1)
+        return self.norm(x)  # (B, T, D)
+
+    def to_logits(self, x: Tensor) -> Tensor:
+        """Return the logits (B, T, V) of the hidden state (B, T, D)."""
+        return F.linear(x, self.token_embedding.weight if self.head is None else self.head.weight)
+
+    def embed(self, tokens: Tensor, first: int) -> Tensor:
+        """Return the tokens as vectors (B, T, D); `first` is the position of the first of them."""
+        end = first + tokens.size(1)
+        assert end <= self.spec.context_length, f"{end} tokens do not fit into a context of {self.spec.context_length}"
+        x = self.token_embedding(tokens)
+        if self.position_embedding is not None:
+            x = x + self.position_embedding.weight[first:end]
+        return self.dropout(x)
+
+    def rotation(self, first: int, count: int) -> tuple[Tensor, Tensor] | None:
+        """Return cosines and sines (T, K) of the positions from `first` on; None for the classic form."""
+        if self.spec.form == "classic":
+            return None
+        return self.cosines[first : first + count], self.sines[first : first + count]
+
+    @torch.no_grad()
+    def attention_maps(self, tokens: Tensor) -> Tensor:
+        """Return what each head of each layer looks at (L, B, H, T, T)."""
+        x, rotation, maps = self.embed(tokens, 0), self.rotation(0, tokens.size(1)), []
+        for block in self.blocks:
+            maps.append(block.attention.weights(block.attention_norm(x), rotation))
+            x = block(x, rotation)
+        return torch.stack(maps)
+
+    def new_cache(self, *, batch: int, length: int) -> KVCache:
+        weight = self.token_embedding.weight
+        return KVCache(self.spec, batch=batch, length=length, device=weight.device, dtype=weight.dtype)
+
+    def parameters_by_part(self) -> dict[str, int]:
+        """Return how many parameters each part has; the sum is the model."""
+        parts = {"embedding": 0, "position": 0, "attention": 0, "feed_forward": 0, "norm": 0, "head": 0}
+        for name, parameter in self.named_parameters():
+            parts[part_of(name)] += parameter.numel()
+        return parts
+
+
+def part_of(name: str) -> str:
+    """Return the part that a parameter of that name belongs to."""
+    if "norm" in name:
+        return "norm"
+    for piece, part in (
+        ("token_embedding", "embedding"),
+        ("position_embedding", "position"),
+        ("feed_forward", "feed_forward"),
+        ("attention", "attention"),
+    ):
+        if piece in name:
+            return part
+    return "head"
+
+
+def make_norm(spec: GPTSpec) -> nn.Module:
+    if spec.form == "classic":
+        return nn.LayerNorm(spec.model_width, eps=NORM_EPS)
+    return nn.RMSNorm(spec.model_width, eps=NORM_EPS)
+
+
+def rotation_table(spec: GPTSpec) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines (context, K) by which RoPE turns each pair of a head's numbers at each position."""
+    exponents = torch.arange(0, spec.width_of_head, 2).float() / spec.width_of_head  # (K / 2,)
+    angles = torch.arange(spec.context_length).float()[:, None] / spec.rope_theta**exponents  # (context, K / 2)
+    angles = torch.cat([angles, angles], dim=-1)  # (context, K): the first half pairs with the second
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the heads (B, H, T, K) by their positions: the product of a query and a key then depends on their distance."""
+    cosines, sines = rotation  # (T, K) each
+    first, second = x.chunk(2, dim=-1)
+    turned = torch.cat([-second, first], dim=-1)
+    return (x * cosines + turned * sines).type_as(x)
+
+
+def causal_mask(num_queries: int, num_keys: int, device: torch.device) -> Tensor:
+    """Return what may be looked at (T, S): the queries are the last of the keys' positions."""
+    ones = torch.ones(num_queries, num_keys, dtype=torch.bool, device=device)
+    return ones.tril(diagonal=num_keys - num_queries)

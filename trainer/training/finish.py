@@ -1,0 +1,65 @@
+"""The end of a run: the whole validation split with the last weights, the test split once with the best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from trainer.errors import CheckpointError
+from trainer.events import Evaluation, Finished, Message, Progress
+from trainer.training.checkpoint import verify_checkpoint
+from trainer.training.meter import finite
+from trainer.training.setting import Setting
+from trainer.training.state import TrainState
+from trainer.training.validation import measure
+
+
+def finish(setting: Setting, state: TrainState) -> Finished:
+    """Measure the run for good and say how it ended."""
+    result: dict[str, Any] = {
+        "step": state.step,
+        "num_tokens_seen": state.num_tokens_seen,
+        "seconds": state.seconds,
+        "best_step": state.best.step if state.best else None,
+        "best_value": state.best.value if state.best else None,
+    }
+    result["validation"] = evaluate(setting, "validation", state.step)
+    load_best(setting, state)
+    result["test"] = evaluate(setting, "test", state.best.step if state.best else state.step)
+    num_steps = setting.spec.schedule.num_steps
+    if state.step < num_steps:
+        sentence = (
+            f"{state.num_validations_without_better} validations brought nothing better than step "
+            f"{result['best_step']}; the run ended at step {state.step} of {num_steps}."
+        )
+        return Finished(result=result, code="early_stopping", sentence=sentence)
+    if num_steps == 0:
+        return Finished(
+            result=result, sentence="The run has no steps (schedule.num_steps is 0): its weights are random."
+        )
+    return Finished(result=result)
+
+
+def evaluate(setting: Setting, split: Literal["validation", "test"], step: int) -> dict[str, float | None]:
+    """Measure the whole split and tell the result; say so where it is too small."""
+    done = setting.spec.schedule.num_steps
+    setting.context.emit(Progress(done=done, total=done, phase=split))
+    metrics = {name: finite(value) for name, value in measure(setting, split).items()}
+    if metrics:
+        setting.context.emit(Evaluation(split=split, step=step, metrics=metrics))
+    else:
+        text = f"The {split} split is too small to measure anything on it; prepare the data with a larger share for it."
+        setting.context.emit(Message(text=text, level="warning", code="split_too_small"))
+    return metrics
+
+
+def load_best(setting: Setting, state: TrainState) -> None:
+    """Put the best weights into the model; where their checkpoint is gone, stay with the last and say so."""
+    if state.best is None or state.best.step == state.step:
+        return
+    try:
+        setting.model.load_state_dict(verify_checkpoint(Path(state.best.path)).weights())
+    except CheckpointError as error:
+        text = f"The best checkpoint (step {state.best.step}) cannot be read, so the last one is tested: {error}."
+        setting.context.emit(Message(text=text, level="warning", code="best_checkpoint_missing"))
+        state.best = None

@@ -1,0 +1,170 @@
+"""The job kind `train`: puts a run together from its spec and a checkpoint, if there is one, and lets the loop go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from trainer.context import JobContext
+from trainer.data.shards import PreparedVersion, open_version
+from trainer.errors import InputError, SpecError
+from trainer.events import Finished, Message, Resolved, Stopped
+from trainer.spec import DataSpec, MachineSpec, TrainSpec
+from trainer.training.assets import Assets
+from trainer.training.checkpoint import (
+    StoredCheckpoint,
+    first_verified,
+    require_free_space,
+    tensor_bytes,
+    verify_checkpoint,
+)
+from trainer.training.loop import Loop
+from trainer.training.machine import apply_machine, decide_compile, resolve_device, resolve_machine
+from trainer.training.optimizer import Optimizer
+from trainer.training.setting import Setting
+from trainer.training.state import TrainState, set_random_states
+from trainer.training.task import count_parameters, make_task
+
+OPTIMIZER_COPIES = 2
+"""AdamW keeps two numbers for each weight."""
+
+
+def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
+    """Do one attempt of a training run."""
+    version = open_checked(spec.data)
+    checkpoint = find_checkpoint(context)
+    trunk = verify_checkpoint(Path(spec.branch_from)) if spec.branch_from and checkpoint is None else None
+    state = start_state(checkpoint, trunk, spec)
+    setting = make_setting(spec, context, version, state, checkpoint)
+    resumed_step = state.step if checkpoint is not None else None
+    context.started(
+        device=setting.machine.device, resumed_from_step=resumed_step, versions={"torch": str(torch.__version__)}
+    )
+    require_free_space(
+        context.attempt.path,
+        needed_bytes=(1 + OPTIMIZER_COPIES) * tensor_bytes(dict(setting.model.named_parameters())),
+        num_checkpoints=2,
+    )
+    if source := checkpoint or trunk:
+        load_into(setting, source)
+    loop = Loop(setting, state, saved_step=resumed_step)
+    if checkpoint is None:
+        setting.machine, reasons = decide_compile(
+            setting.machine, num_steps=spec.schedule.num_steps - state.step, trial_step=loop.trial_step
+        )
+        setting.reasons.update(reasons)
+    machine = {name: getattr(setting.machine, name) for name in MachineSpec.__dataclass_fields__}
+    context.emit(Resolved(machine=machine, reasons=setting.reasons, facts=setting.facts))
+    if state.random_states:
+        set_random_states(state.random_states)
+    return loop.run()
+
+
+def open_checked(data: DataSpec) -> PreparedVersion:
+    """Open the data; raise `InputError` if it is not what the spec was made for."""
+    version = open_version(Path(data.path))
+    found = version.manifest.content_hash
+    if data.content_hash and found != data.content_hash:
+        raise InputError(
+            f"the data at {data.path} has content hash {found[:12]}..., but the run was made for "
+            f"{data.content_hash[:12]}...; prepare that version again or choose it anew"
+        )
+    return version
+
+
+def find_checkpoint(context: JobContext) -> StoredCheckpoint | None:
+    """Return the first whole checkpoint that the attempt was given; warn of those that are not."""
+    folders = [context.folder.path / path for path in context.attempt_spec.resume_from]  # absolute ones stay so
+    checkpoint, problems = first_verified(folders)
+    for problem in problems:
+        context.emit(Message(text=f"A checkpoint was passed over: {problem}.", level="warning", code="bad_checkpoint"))
+    if folders and checkpoint is None:
+        raise InputError("none of the checkpoints to resume from can be read; start the run anew, or from another one")
+    return checkpoint
+
+
+def start_state(checkpoint: StoredCheckpoint | None, trunk: StoredCheckpoint | None, spec: TrainSpec) -> TrainState:
+    """Return where the attempt begins: at a checkpoint of this run, at one of another run, or at nothing."""
+    if checkpoint is not None:
+        state = checkpoint.state()
+        if state.best is not None:
+            state.best.path = str((checkpoint.path / state.best.path).resolve())
+        return state
+    if trunk is not None:
+        return branch_state(trunk, spec)
+    return TrainState(is_validated=spec.schedule.num_steps > 0)
+
+
+def branch_state(trunk: StoredCheckpoint, spec: TrainSpec) -> TrainState:
+    """Return the start of a run that goes on from another's checkpoint: its step and place in the data, nothing else."""
+    before, theirs = trunk.state(), trunk.spec()
+    if (theirs.family, theirs.model) != (spec.family, spec.model):
+        raise SpecError(f"branch_from: the model of {trunk.path} is not the one in this spec; they must be the same")
+    if before.step >= spec.schedule.num_steps:
+        raise SpecError(
+            f"schedule.num_steps is {spec.schedule.num_steps}, but the checkpoint to branch from has done "
+            f"{before.step} steps already; num_steps counts them too, so make it larger"
+        )
+    same_order = (theirs.seed, theirs.batch.sequence_length, theirs.data) == (
+        spec.seed,
+        spec.batch.sequence_length,
+        spec.data,
+    )
+    position = before.position if same_order else 0
+    return replace(
+        TrainState(), step=before.step, position=position, first_position=position, random_states=before.random_states
+    )
+
+
+def make_setting(
+    spec: TrainSpec,
+    context: JobContext,
+    version: PreparedVersion,
+    state: TrainState,
+    checkpoint: StoredCheckpoint | None,
+) -> Setting:
+    """Build model and optimiser on the device, as decided now or, when resuming, as decided at the first step."""
+    wanted = state.machine if checkpoint is not None else spec.machine
+    device, why = resolve_device(wanted.device, attempt_device=context.attempt_spec.device)
+    assets = Assets.of_version(version)
+    task = make_task(spec, assets)
+    torch.manual_seed(spec.seed)
+    model = task.build_model()
+    num_parameters = count_parameters(model)
+    machine, reasons = resolve_machine(wanted, device=device, device_reason=why, num_parameters=num_parameters)
+    apply_machine(machine)
+    model.to(device)
+    optimizer = Optimizer(model, spec.optimizer, hidden_matrices=task.hidden_matrices(model))
+    train = version.split("train")
+    facts = {
+        **task.facts(model),
+        "tokens_per_step": spec.batch.tokens_per_step,
+        "num_train_tokens": train.num_tokens,
+        "num_examples": task.num_examples(train),
+    }
+    return Setting(
+        spec=spec,
+        context=context,
+        version=version,
+        task=task,
+        model=model,
+        optimizer=optimizer,
+        machine=machine,
+        scaler=torch.amp.GradScaler("cuda") if machine.dtype == "float16" else None,
+        reasons={**state.reasons, **reasons},
+        facts=facts,
+    )
+
+
+def load_into(setting: Setting, source: StoredCheckpoint) -> None:
+    """Put a checkpoint's weights and optimiser state into the model and the optimiser."""
+    try:
+        setting.model.load_state_dict(source.weights())
+    except RuntimeError as error:
+        raise InputError(f"the weights of {source.path} do not fit this model: {str(error).splitlines()[0]}") from error
+    setting.optimizer.load_state_tensors(source.optimizer())
+    scaler = source.state().scaler
+    if setting.scaler is not None and scaler:
+        setting.scaler.load_state_dict(scaler)

@@ -1,0 +1,167 @@
+"""The training loop.
+
+    for each step: gradients of all micro-batches, clip, update; then, when due, validate and save
+    at the end: the whole validation split with the last weights, the test split once with the best
+
+Everything that decides what the next step does is in the weights, the optimiser and `TrainState`. All three are saved
+together, so that a run killed at any moment goes on from its last checkpoint with the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from trainer.events import Finished, Stopped
+from trainer.training.batches import Prefetch
+from trainer.training.finish import finish
+from trainer.training.measuring import Interrupted, autocast, pin, to_device
+from trainer.training.meter import Meter, MeteredStep
+from trainer.training.order import examples_at
+from trainer.training.saving import Saver
+from trainer.training.schedule import rate_fraction
+from trainer.training.setting import Setting
+from trainer.training.state import TrainState
+from trainer.training.task import Batch
+from trainer.training.validation import judge, validate
+from trainer.training.watch import LossWatch
+
+
+class Loop:
+    """One attempt's way through a run, from `state` on. `saved_step` is that of the checkpoint it was loaded from."""
+
+    def __init__(self, setting: Setting, state: TrainState, *, saved_step: int | None) -> None:
+        self.set, self.spec, self.state = setting, setting.spec, state
+        self.num_steps = setting.spec.schedule.num_steps
+        self.saver = Saver(setting, last_step=saved_step)
+        self.split = setting.version.split("train")
+        self.num_examples = setting.task.num_examples(self.split)
+        self.compute_loss: Callable[[nn.Module, Batch], Tensor] = setting.task.loss
+        self.metrics: dict[str, float | None] = {}
+        self.watch = LossWatch(state.recent_losses, warmup_steps=setting.spec.schedule.warmup_steps)
+
+    def run(self) -> Finished | Stopped:
+        """Go on to the last step, or to where the job is told to end."""
+        if self.set.machine.compile == "on":
+            self.compute_loss = torch.compile(self.set.task.loss)
+        self.set.model.train()
+        self.seconds_before, self.began = self.state.seconds, time.monotonic()
+        self.meter = Meter(
+            self.set.context.emit,
+            first_step=self.state.step,
+            num_steps=self.num_steps,
+            device=self.set.machine.device,
+            on_loss=lambda step, loss: self.watch.read(step, loss, last_checkpoint_step=self.saver.last_step),
+        )
+        try:
+            if not self.state.is_validated:
+                self.validate_and_save()
+            if not self.is_over:
+                self.train()
+            if self.saver.last_step != self.state.step:
+                self.save()
+            return finish(self.set, self.state)
+        except Interrupted:
+            return self.stopped()
+
+    @property
+    def is_over(self) -> bool:
+        """All steps are done, or so many validations brought nothing better that patience is at its end."""
+        patience = self.spec.evaluation.patience
+        return self.state.step >= self.num_steps or 0 < patience <= self.state.num_validations_without_better
+
+    def train(self) -> None:
+        """Take steps until the run is over; raise `Interrupted` when told to end before."""
+        batches = Prefetch(self.batch_maker(), range(self.num_steps - self.state.step))
+        try:
+            for micro_batches in batches:
+                self.take_step(micro_batches)
+                if self.state.step % self.spec.evaluation.every_steps == 0 or self.state.step == self.num_steps:
+                    self.validate_and_save()
+                elif self.state.step % self.spec.checkpoint.every_steps == 0:
+                    self.save()
+                if self.is_over:
+                    return
+                if self.set.context.should_stop():
+                    raise Interrupted
+        finally:
+            batches.close()
+
+    def batch_maker(self) -> Callable[[int], list[Batch]]:
+        """Return a function that makes the micro-batches of the n-th step from here. It runs in the prefetch thread."""
+        first, size, micro = self.state.position, self.spec.batch.sequences_per_step, self.set.micro_batch
+
+        def make(n: int) -> list[Batch]:
+            examples = examples_at(first + n * size, size, num_examples=self.num_examples, seed=self.spec.seed)
+            chunks = (examples[i : i + micro] for i in range(0, size, micro))
+            return pin((self.set.task.batch(self.split, chunk) for chunk in chunks), self.set.machine.device)
+
+        return make
+
+    def take_step(self, micro_batches: list[Batch]) -> None:
+        """Do one optimiser step."""
+        fraction = rate_fraction(self.state.step + 1, self.spec.schedule)
+        loss, norm = self.accumulate(micro_batches)
+        self.set.optimizer.step(fraction, self.set.scaler)
+        num_tokens = sum(self.set.task.count(batch) for batch in micro_batches)
+        self.state.step += 1
+        self.state.position += self.spec.batch.sequences_per_step
+        self.state.num_tokens_seen += num_tokens
+        self.state.seconds = self.seconds_before + time.monotonic() - self.began
+        rate = self.spec.optimizer.learning_rate * fraction
+        self.meter.add(MeteredStep(self.state.step, loss, norm, rate, self.state.seconds, num_tokens))
+
+    def accumulate(self, micro_batches: list[Batch]) -> tuple[Tensor, Tensor]:
+        """Leave the clipped gradient of all micro-batches on the parameters; return mean loss and its norm, unread."""
+        self.set.optimizer.zero_grad()
+        losses = []
+        for batch in micro_batches:
+            with autocast(self.set.machine):
+                loss = self.compute_loss(self.set.model, to_device(batch, self.set.machine.device)) / len(micro_batches)
+            (self.set.scaler.scale(loss) if self.set.scaler is not None else loss).backward()
+            losses.append(loss.detach())
+        if self.set.scaler is not None:
+            for optimizer in self.set.optimizer.optimizers:
+                self.set.scaler.unscale_(optimizer)
+        limit = self.spec.optimizer.gradient_clip or float("inf")
+        norm = nn.utils.clip_grad_norm_(self.set.model.parameters(), limit)
+        return torch.stack(losses).sum(), norm
+
+    def trial_step(self) -> None:
+        """Do the work of a step and leave no trace: neither weights nor random numbers change."""
+        with torch.random.fork_rng():
+            self.accumulate(self.batch_maker()(0))
+        self.set.optimizer.zero_grad()
+
+    def validate_and_save(self) -> None:
+        """Validate; save when this is the best so far, or the last step, or a checkpoint is due."""
+        self.meter.flush()
+        self.state.is_validated = False
+        self.metrics = validate(self.set, self.state)
+        is_better = judge(self.set, self.state, self.metrics)
+        self.state.is_validated = True
+        if is_better or self.is_over or self.state.step % self.spec.checkpoint.every_steps == 0:
+            self.save()
+        self.meter.restart_clock()
+
+    def save(self) -> None:
+        """Write a checkpoint. Every loss up to here is read first: weights that a NaN has reached are not saved."""
+        self.meter.flush()
+        self.saver.save(self.state, metrics=self.metrics)
+        self.metrics = {}
+        self.meter.restart_clock()
+
+    def stopped(self) -> Stopped:
+        """End because the job was told to; unless it was cancelled, save first."""
+        step = self.state.step
+        self.meter.flush()
+        if self.set.context.should_stop() == "cancel":
+            last = self.saver.last_step
+            saved = f"the last checkpoint is that of step {last}" if last is not None else "nothing was saved yet"
+            return Stopped(step=step, sentence=f"Cancelled at step {step}; {saved}.")
+        if self.saver.last_step != step:
+            self.save()
+        return Stopped(step=step, sentence=f"Stopped at step {step} of {self.num_steps} and saved; it can be resumed.")

@@ -1,0 +1,144 @@
+"""Decides once how a run uses the machine, and says why. What was decided is stored with the run and reused on resume."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from trainer.errors import SpecError
+from trainer.spec import MachineSpec
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+BFLOAT16_PAYS_FROM_PARAMETERS = 2_000_000
+# What compiling was seen to take and to give: a fraction of each step, for a wait at the start.
+COMPILE_SECONDS = {"cpu": 45.0, "cuda": 60.0}
+COMPILE_SAVES_FRACTION = {"cpu": 0.2, "cuda": 0.3}
+COMPILE_MUST_SAVE = 3.0
+"""Compile only where the saving is so many times the wait, for both are estimates."""
+
+
+def resolve_device(wanted: str, *, attempt_device: str = "auto") -> tuple[str, str]:
+    """Return the device and why. The attempt's own choice, made by whoever runs it, comes first."""
+    chosen = attempt_device if attempt_device != "auto" else wanted
+    if chosen == "auto":
+        if torch.cuda.is_available():
+            return "cuda", f"a CUDA device is here: {torch.cuda.get_device_name()}"
+        if torch.backends.mps.is_available():
+            return "mps", "no CUDA device; this Mac's own graphics processor is used"
+        return "cpu", "no CUDA or MPS device is here"
+    kind = chosen.split(":")[0]
+    is_here = {"cpu": True, "mps": torch.backends.mps.is_available(), "cuda": torch.cuda.is_available()}
+    if not is_here.get(kind, False):
+        raise SpecError(f"machine.device is {chosen}, which this machine does not have; use auto or cpu")
+    return chosen, "chosen for this attempt" if attempt_device != "auto" else "chosen in the spec"
+
+
+def resolve_machine(
+    spec: MachineSpec, *, device: str, device_reason: str, num_parameters: int
+) -> tuple[MachineSpec, dict[str, str]]:
+    """Return the spec with device, dtype and threads decided, and the reasons. `compile` is left to `decide_compile`."""
+    reasons = {"device": device_reason}
+    dtype = spec.dtype
+    if dtype == "auto":
+        dtype, reasons["dtype"] = choose_dtype(device, num_parameters)
+    if dtype == "float16" and not device.startswith("cuda"):
+        raise SpecError(
+            f"machine.dtype is float16, which needs a CUDA device and here is {device}; use bfloat16 or float32"
+        )
+    threads = spec.num_threads
+    if not threads:
+        threads = usable_cores()
+        reasons["num_threads"] = f"all {threads} cores that this process may use"
+    return replace(spec, device=device, dtype=dtype, num_threads=threads), reasons
+
+
+def choose_dtype(device: str, num_parameters: int) -> tuple[str, str]:
+    """Return the number format for matrix products, and why."""
+    if device.startswith("cuda"):
+        if torch.cuda.is_bf16_supported():
+            return "bfloat16", "this graphics processor multiplies bfloat16 faster than float32"
+        return "float16", "this graphics processor has no bfloat16; float16 with a scaled loss is used"
+    if device == "mps":
+        return "float32", "bfloat16 brings nothing on this kind of device"
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return "float32", "this processor has no instructions for bfloat16"
+    if num_parameters < BFLOAT16_PAYS_FROM_PARAMETERS:
+        return "float32", f"with {num_parameters / 1e6:.1f} M parameters the conversions cost more than bfloat16 saves"
+    return "bfloat16", "this processor has instructions for bfloat16, and the model is large enough to gain by them"
+
+
+def usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def decide_compile(
+    machine: MachineSpec, *, num_steps: int, trial_step: Callable[[], None]
+) -> tuple[MachineSpec, dict[str, str]]:
+    """Return the spec with `compile` decided. `trial_step` does one step's work and leaves no trace."""
+    kind = machine.device.split(":")[0]
+    missing = missing_compiler(kind)
+    if machine.compile == "on" and missing:
+        return replace(machine, compile="off"), {"compile": f"off though asked for: {missing}"}
+    if machine.compile != "auto":
+        return machine, {}
+    if missing:
+        return replace(machine, compile="off"), {"compile": f"off: {missing}"}
+    seconds = timed_step(trial_step, machine.device) * num_steps
+    saves, costs = seconds * COMPILE_SAVES_FRACTION[kind], COMPILE_SECONDS[kind]
+    pays = saves > COMPILE_MUST_SAVE * costs
+    sentence = (
+        f"{'on' if pays else 'off'}: of about {duration(seconds)} it would save about {duration(saves)}, "
+        f"and it costs about {duration(costs)} at the start"
+    )
+    return replace(machine, compile="on" if pays else "off"), {"compile": sentence}
+
+
+def missing_compiler(kind: str) -> str | None:
+    """Return why torch.compile cannot work here, if it cannot."""
+    if kind not in COMPILE_SECONDS:
+        return f"torch.compile is not used on {kind}"
+    if not any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++")):
+        return "there is no C++ compiler on this machine"
+    if kind == "cuda":
+        try:
+            import triton  # noqa: F401
+        except ImportError:
+            return "triton is not installed"
+    return None
+
+
+def timed_step(trial_step: Callable[[], None], device: str) -> float:
+    """Return the seconds of a step, after one to warm up."""
+    seconds = 0.0
+    for _ in range(2):
+        begin = time.perf_counter()
+        trial_step()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - begin
+    return seconds
+
+
+def apply_machine(machine: MachineSpec) -> None:
+    """Set torch up as decided; before the first tensor is made."""
+    torch.set_num_threads(machine.num_threads)
+    if machine.device.startswith("cuda"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its bits only with this
+        torch.cuda.set_device(machine.device if ":" in machine.device else "cuda:0")
+        torch.set_float32_matmul_precision("high")
+    torch.use_deterministic_algorithms(machine.deterministic, warn_only=not machine.device.startswith("cpu"))
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

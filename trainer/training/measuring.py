@@ -1,0 +1,70 @@
+"""Measures a model on a split: sums over batches, added up where the model is, read back once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from trainer.data.shards import TokenSplit
+from trainer.spec import MachineSpec
+from trainer.training.machine import DTYPES
+from trainer.training.task import Batch, Task
+
+
+class Interrupted(Exception):
+    """The pass was broken off because the job was told to end."""
+
+
+@torch.no_grad()
+def measure_split(
+    task: Task,
+    model: nn.Module,
+    split: TokenSplit,
+    *,
+    machine: MachineSpec,
+    batch_size: int,
+    max_batches: int = 0,
+    should_stop: Callable[[], object] = lambda: None,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> dict[str, float]:
+    """Return the metrics of a pass over the split; empty where the split holds nothing to measure."""
+    was_training = model.training
+    model.eval()
+    totals: dict[str, Tensor] = {}
+    try:
+        batches = task.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches)
+        for number, batch in enumerate(batches, start=1):
+            if should_stop():
+                raise Interrupted
+            with autocast(machine):
+                sums = task.measure(model, to_device(batch, machine.device))
+            totals = {name: totals[name] + value if totals else value for name, value in sums.items()}
+            on_batch(number)
+    finally:
+        model.train(was_training)
+    return task.summarise({name: float(total) for name, total in totals.items()}) if totals else {}
+
+
+def autocast(machine: MachineSpec) -> torch.autocast:
+    """Return the context in which matrix products run in the machine's number format."""
+    kind = machine.device.split(":")[0]
+    dtype = DTYPES[machine.dtype]
+    return torch.autocast(
+        kind, dtype=torch.bfloat16 if dtype == torch.float32 else dtype, enabled=dtype != torch.float32
+    )
+
+
+def to_device(batch: Batch, device: str) -> Batch:
+    """Move a batch; from pinned memory without waiting."""
+    if device == "cpu":
+        return batch
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def pin(batches: Iterable[Batch], device: str) -> list[Batch]:
+    """Put batches where a CUDA device can fetch them by itself."""
+    if not device.startswith("cuda"):
+        return list(batches)
+    return [{name: tensor.pin_memory() for name, tensor in batch.items()} for batch in batches]

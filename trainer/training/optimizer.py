@@ -1,0 +1,89 @@
+"""How gradients change the weights: AdamW, or Muon for the matrices inside the model with AdamW for the rest.
+
+Decay pulls on matrices alone: norms and biases have nothing to gain from zero. One object holds both optimisers, so that
+the loop has one thing to step, to save and to load; its state is saved by the name of the parameter.
+
+Sources: Loshchilov and Hutter 2019 (AdamW), Jordan et al. 2024 (Muon).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from trainer.errors import InputError
+from trainer.spec import OptimizerSpec
+
+MUON_MOMENTUM = 0.95
+
+
+class Optimizer:
+    """The optimisers of one model. `rates` are peaks; `step` takes the fraction of them that the schedule gives."""
+
+    def __init__(self, model: nn.Module, spec: OptimizerSpec, *, hidden_matrices: Iterable[str]) -> None:
+        self.spec = spec
+        self.parameters = dict(model.named_parameters())
+        hidden = set(hidden_matrices) if spec.name == "muon" else set()
+        adam = {name: p for name, p in self.parameters.items() if name not in hidden}
+        self.optimizers: list[torch.optim.Optimizer] = [make_adamw(adam.values(), spec)]
+        self.rates = [spec.learning_rate]
+        if hidden:
+            self.optimizers.append(make_muon([self.parameters[name] for name in sorted(hidden)], spec))
+            self.rates.append(spec.muon_learning_rate)
+
+    def step(self, rate_fraction: float, scaler: torch.amp.GradScaler | None = None) -> None:
+        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * rate_fraction
+            if scaler is None:
+                optimizer.step()
+            else:
+                scaler.step(optimizer)
+
+    def zero_grad(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return the state as tensors by `<parameter>|<what>`."""
+        found = {}
+        for name, parameter in self.parameters.items():
+            for optimizer in self.optimizers:
+                for key, value in optimizer.state.get(parameter, {}).items():
+                    found[f"{name}|{key}"] = value if isinstance(value, Tensor) else torch.tensor(value)
+        return found
+
+    def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the state that `state_tensors` gave; raise `InputError` if it is of another model."""
+        for joined, tensor in tensors.items():
+            name, key = joined.rsplit("|", 1)
+            parameter = self.parameters.get(name)
+            if parameter is None or (tensor.ndim and tensor.shape != parameter.shape):
+                raise InputError(f"the checkpoint's optimiser state of {name} does not fit this model")
+            owner = next(o for o in self.optimizers if any(parameter is p for g in o.param_groups for p in g["params"]))
+            # the step counts stay where the optimiser made them: on the processor, unless it is fused
+            device = parameter.device if tensor.ndim or owner.defaults.get("fused") else torch.device("cpu")
+            owner.state[parameter][key] = tensor.to(device)
+
+
+def make_adamw(parameters: Iterable[nn.Parameter], spec: OptimizerSpec) -> torch.optim.AdamW:
+    every = list(parameters)
+    groups = [
+        {"params": [p for p in every if p.ndim >= 2], "weight_decay": spec.weight_decay},
+        {"params": [p for p in every if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=spec.learning_rate,
+        betas=(spec.beta1, spec.beta2),
+        eps=spec.eps,
+        fused=every[0].device.type in ("cpu", "cuda"),
+    )
+
+
+def make_muon(matrices: list[nn.Parameter], spec: OptimizerSpec) -> torch.optim.Muon:
+    return torch.optim.Muon(
+        matrices, lr=spec.muon_learning_rate, momentum=MUON_MOMENTUM, weight_decay=spec.weight_decay
+    )

@@ -1,0 +1,66 @@
+"""Saves a run as it goes: writes a checkpoint, tells of it, and removes those that need not stay."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from trainer.events import Checkpoint, CheckpointRemoved
+from trainer.training.checkpoint import write_checkpoint
+from trainer.training.keep import Kept
+from trainer.training.setting import Setting
+from trainer.training.state import TrainState, random_states
+
+
+class Saver:
+    """Writes the checkpoints of one attempt. `last_step` is the newest step that lies on disk."""
+
+    def __init__(self, setting: Setting, *, last_step: int | None) -> None:
+        self.set = setting
+        self.last_step = last_step
+        self.kept = Kept(setting.spec.checkpoint.keep_last)
+
+    def save(self, state: TrainState, *, metrics: dict[str, float | None]) -> None:
+        """Write a checkpoint of this moment, verify it, and only then remove old ones."""
+        folder = self.set.context.attempt.checkpoints
+        here = folder.resolve() / str(state.step)
+        is_best = state.best is not None and state.best.step == state.step
+        if state.best is not None and is_best:
+            state.best.path = str(here)
+        stored = write_checkpoint(
+            folder,
+            spec=self.set.spec,
+            state=self.as_stored(state, here),
+            weights=self.set.model.state_dict(),
+            optimizer=self.set.optimizer.state_tensors(),
+            assets=self.set.task.assets,
+            facts=self.set.facts,
+            metrics=metrics,
+        )
+        self.last_step = state.step
+        self.kept.add(stored.path)
+        relative = self.set.context.path_in_job
+        self.set.context.emit(
+            Checkpoint(
+                step=state.step,
+                path=relative(stored.path),
+                sha256=stored.sha256,
+                size_bytes=stored.manifest.size_bytes,
+                metrics=metrics,
+                is_best=is_best,
+            )
+        )
+        for removed in self.kept.remove_old(Path(state.best.path) if state.best else None):
+            self.set.context.emit(CheckpointRemoved(step=int(removed.name), path=relative(removed)))
+
+    def as_stored(self, state: TrainState, here: Path) -> TrainState:
+        """Return the state with what is only known now: random numbers, scaler, the way from here to the best."""
+        return replace(
+            state,
+            best=replace(state.best, path=os.path.relpath(state.best.path, here)) if state.best else None,
+            random_states=random_states(),
+            scaler=self.set.scaler.state_dict() if self.set.scaler is not None else {},
+            machine=self.set.machine,
+            reasons=self.set.reasons,
+        )

@@ -1,0 +1,100 @@
+"""What a family of models has to bring, and all that the training loop knows of it.
+
+The loop numbers the examples of a split from 0 and asks for them by number, in an order that depends on the seed alone;
+what an example is (a window of text, a document, ...) is the task's business. Sums, not means, come back from `measure`:
+they can be added over batches of any size.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from trainer.data.shards import TokenSplit
+from trainer.families import get_family
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
+
+Batch = dict[str, Tensor]
+
+
+class Task(ABC):
+    """One family at work. Found through `Family.task`; `make_task` makes one."""
+
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        self.spec = spec
+        self.assets = assets
+
+    @abstractmethod
+    def build_model(self) -> nn.Module:
+        """Return the model with fresh weights, drawn from torch's generator as it stands."""
+
+    @abstractmethod
+    def num_examples(self, split: TokenSplit) -> int:
+        """Return how many examples the split holds; raise `InputError` where it is too small to learn from."""
+
+    @abstractmethod
+    def batch(self, split: TokenSplit, examples: np.ndarray) -> Batch:
+        """Return those examples as tensors on the processor."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the mean loss of a batch, as training minimises it. May be compiled."""
+
+    @abstractmethod
+    def count(self, batch: Batch) -> int:
+        """Return how much the batch holds, in the unit in which throughput is told: tokens."""
+
+    @abstractmethod
+    def evaluation_batches(self, split: TokenSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
+        """Yield the split once over, in order; with `max_batches` over 0 an even, fixed choice of so many batches."""
+
+    @abstractmethod
+    def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return sums over a batch, by name; `summarise` gets their totals."""
+
+    @abstractmethod
+    def summarise(self, totals: dict[str, float]) -> dict[str, float]:
+        """Return the metrics of a pass: `loss` and what else the family is judged by."""
+
+    @abstractmethod
+    def documents(self, split: TokenSplit, example: int) -> Sequence[int]:
+        """Return the numbers of the documents that an example shows."""
+
+    @abstractmethod
+    def facts(self, model: nn.Module) -> dict[str, Any]:
+        """Return raw facts: `num_parameters`, `parameters_by_part`, `vocab_size`, and what else pages show."""
+
+    def sample(self, model: nn.Module, prompt: str, *, num_tokens: int, seed: int) -> str | None:
+        """Return what the model makes of a prompt, for a person to look at; None where there is nothing to show."""
+        return None
+
+    def hidden_matrices(self, model: nn.Module) -> set[str]:
+        """Return the names of the matrices inside the model, which Muon may update; embeddings and heads are not."""
+        return set()
+
+    def predict(self, model: nn.Module, text: str) -> list[tuple[str, float]]:
+        """Return labels with their probabilities, likeliest first; for families that tell one label from another."""
+        raise NotImplementedError
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What the model can be asked for: `generate`, `inspect`, `attention`, `predict`."""
+        return frozenset()
+
+
+def make_task(spec: TrainSpec, assets: Assets) -> Task:
+    """Return the task of the spec's family."""
+    import importlib
+
+    module, name = get_family(spec.family).task.split(":")
+    task: Task = getattr(importlib.import_module(module), name)(spec, assets)
+    return task
+
+
+def count_parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,59 @@
+"""Measures a run as it goes: validation, a sample to read, and whether this is the best so far."""
+
+from __future__ import annotations
+
+from trainer.events import Metrics, Sample
+from trainer.families import get_family
+from trainer.training.measuring import autocast, measure_split
+from trainer.training.meter import finite
+from trainer.training.setting import Setting
+from trainer.training.state import Best, TrainState
+
+
+def validate(setting: Setting, state: TrainState) -> dict[str, float | None]:
+    """Measure on the validation split and show a sample; return the metrics by their names in events."""
+    found = measure(setting, "validation", max_batches=setting.spec.evaluation.max_batches)
+    metrics = {f"validation/{key}": finite(value) for key, value in found.items() if not key.startswith("num_")}
+    if metrics:
+        setting.context.emit(Metrics(steps=[state.step], values={key: [value] for key, value in metrics.items()}))
+    show_sample(setting, state.step)
+    return metrics
+
+
+def measure(setting: Setting, split: str, *, max_batches: int = 0) -> dict[str, float]:
+    """Return the metrics of a pass over a split; empty where it holds nothing to measure."""
+    return measure_split(
+        setting.task,
+        setting.model,
+        setting.version.split(split),
+        machine=setting.machine,
+        batch_size=setting.micro_batch,
+        max_batches=max_batches,
+        should_stop=setting.context.should_stop,
+    )
+
+
+def show_sample(setting: Setting, step: int) -> None:
+    wanted = setting.spec.evaluation
+    if not wanted.sample_tokens:
+        return
+    seed = setting.spec.seed + step
+    with autocast(setting.machine):
+        text = setting.task.sample(setting.model, wanted.sample_prompt, num_tokens=wanted.sample_tokens, seed=seed)
+    if text is not None:
+        setting.context.emit(Sample(step=step, prompt=wanted.sample_prompt, output=text))
+
+
+def judge(setting: Setting, state: TrainState, metrics: dict[str, float | None]) -> bool:
+    """Return whether this is the best validation so far, and count how long none was better."""
+    family = get_family(setting.spec.family)
+    value = metrics.get(family.main_metric)
+    if value is None:
+        return False
+    sign = 1 if family.lower_is_better else -1
+    if state.best is None or sign * value < sign * state.best.value:
+        state.best = Best(step=state.step, value=value)
+        state.num_validations_without_better = 0
+        return True
+    state.num_validations_without_better += 1
+    return False
