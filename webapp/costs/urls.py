@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from webapp.costs import views
+
+urlpatterns = [
+    path("projects/<str:code>/costs/", views.project_costs, name="project-costs"),
+    path("projects/<str:code>/costs/ledger.csv", views.project_ledger_csv, name="project-ledger-csv"),
+    path("teams/<str:code>/costs/", views.team_costs, name="team-costs"),
+    path("machines/<int:machine_id>/", views.machine_detail, name="machine-detail"),
+]

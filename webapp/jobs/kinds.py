@@ -25,6 +25,10 @@ class JobKind:
         """Return the page that shows what this job works on (its run, its dataset version)."""
         return None
 
+    def model_label(self, job: Job) -> str:
+        """Return the family and size of the model that the job works on, as the ledger groups by it; empty for none."""
+        return ""
+
     def resume_from(self, job: Job) -> list[str]:
         """Return folders of published checkpoints to go on from, best candidate first."""
         return []

@@ -1,0 +1,94 @@
+"""Cost pages of projects and teams, and the prices of machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from webapp.costs import queries
+from webapp.costs.csv import ledger_csv
+from webapp.costs.forms import MachineForm
+from webapp.costs.models import LedgerEntry, Machine
+from webapp.costs.prices import machine_hour_price
+from webapp.projects.models import Project
+from webapp.teams.access import staff, team_object
+from webapp.teams.models import Role, Team
+
+PERIODS = {"7": 7, "30": 30, "365": 365, "all": None}
+
+
+def _period(request: HttpRequest) -> tuple[str, int | None]:
+    chosen = request.GET.get("period", "30")
+    return (chosen, PERIODS[chosen]) if chosen in PERIODS else ("30", 30)
+
+
+def _page(entries: QuerySet[LedgerEntry]) -> dict[str, Any]:
+    recent = entries.select_related("job", "member", "machine", "project")[:50]
+    return {
+        "spend": queries.spend(entries),
+        "by_day": queries.spend_by_day(entries),
+        "by_kind": queries.spend_by(entries, "job_kind"),
+        "by_member": queries.spend_by(entries, "member__name", "member__email"),
+        "by_model": queries.spend_by(entries.exclude(model_label=""), "model_label"),
+        "by_outcome": queries.spend_by(entries, "outcome"),
+        "entries": recent,
+        "wasted_outcomes": queries.WASTED_OUTCOMES,
+        "periods": PERIODS,
+    }
+
+
+@team_object(Project, Role.VIEWER, related=("team",))
+@require_GET
+def project_costs(request: HttpRequest, project: Project) -> HttpResponse:
+    period, days = _period(request)
+    context = _page(queries.ledger_of(project=project, days=days)) | {
+        "project": project,
+        "owner": project,
+        "section": "costs",
+        "period": period,
+        "machines": queries.machines_with_prices(team=project.team),
+    }
+    return render(request, "costs/costs.html", context)
+
+
+@team_object(Team, Role.VIEWER)
+@require_GET
+def team_costs(request: HttpRequest, team: Team) -> HttpResponse:
+    period, days = _period(request)
+    entries = queries.ledger_of(team=team, days=days)
+    context = _page(entries) | {
+        "team": team,
+        "owner": team,
+        "period": period,
+        "by_project": queries.spend_by(entries, "project__name", "project__code"),
+        "machines": queries.machines_with_prices(team=team),
+    }
+    return render(request, "costs/costs.html", context)
+
+
+@team_object(Project, Role.VIEWER, related=("team",))
+@require_GET
+def project_ledger_csv(request: HttpRequest, project: Project) -> HttpResponse:
+    return ledger_csv(queries.ledger_of(project=project), name=f"ledger-{project.code}")
+
+
+@staff
+@require_http_methods(["GET", "POST"])
+def machine_detail(request: HttpRequest, machine_id: int) -> HttpResponse:
+    machine = get_object_or_404(Machine, pk=machine_id)
+    form = MachineForm(request.POST or None, instance=machine)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(
+            request, _("Saved. Attempts that end from now on are charged by it; the ledger keeps what it has.")
+        )
+        return redirect("machine-detail", machine.pk)
+    machine.refresh_from_db()  # a refused form must not change the price shown beside it
+    context = {"machine": machine, "form": form, "price": machine_hour_price(machine)}
+    return render(request, "costs/machine.html", context, status=422 if form.errors else 200)
