@@ -10,12 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from webapp.ops.home import Home
 
+django_stubs_ext.monkeypatch()  # so that ModelAdmin[Run] and ModelForm[Run] work at run time too
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 home = Home.from_environ()

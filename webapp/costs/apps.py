@@ -5,7 +5,11 @@ class CostsConfig(AppConfig):
     name = "webapp.costs"
 
     def ready(self) -> None:
+        from auditlog.registry import auditlog
+
+        from webapp.costs.models import Machine
         from webapp.costs.services import ledger_write
         from webapp.jobs.kinds import register_end_hook
 
         register_end_hook(ledger_write)
+        auditlog.register(Machine)

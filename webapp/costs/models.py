@@ -36,7 +36,16 @@ class Machine(models.Model):
 
     class Meta:
         ordering = ("host", "device")
-        constraints = [models.UniqueConstraint(fields=["host", "device"], name="machine_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["host", "device"], name="machine_once"),
+            # outside these bounds the price formula has no answer, and the ledger must always have one
+            models.CheckConstraint(
+                condition=Q(life_years__gt=0, pue__gte=1, num_devices__gte=1, purchase_usd__gte=0, capital_rate__gte=0)
+                & Q(use_fraction__gt=0, use_fraction__lte=1, residual_fraction__gte=0, residual_fraction__lte=1)
+                & Q(power_watts__gte=0, electricity_usd_per_kwh__gte=0, grid_g_co2e_per_kwh__gte=0),
+                name="machine_price_has_answer",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.host} · {self.device}"

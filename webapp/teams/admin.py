@@ -1,0 +1,75 @@
+"""People and teams in the admin, for operators of the installation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from webapp.teams.models import Invitation, LoginLink, Membership, Team, User
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    ordering = ("email",)
+    list_display = ("email", "name", "is_staff", "is_active", "last_login", "date_joined")
+    list_filter = ("is_staff", "is_active")
+    search_fields = ("email", "name")
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        (_("Person"), {"fields": ("name",)}),
+        (_("Rights in the installation"), {"fields": ("is_active", "is_staff", "is_superuser")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+
+
+class MembershipInline(admin.TabularInline[Membership, Team]):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+@admin.register(Team)
+class TeamAdmin(admin.ModelAdmin[Team]):
+    list_display = ("name", "code", "quota_bytes", "created_at")
+    list_filter = ("created_at",)
+    search_fields = ("name", "code")
+    inlines = (MembershipInline,)
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin[Membership]):
+    list_display = ("team", "user", "role", "created_at")
+    list_filter = ("role", "team")
+    search_fields = ("team__name", "user__email", "user__name")
+    autocomplete_fields = ("team", "user")
+
+
+class _LookOnly(admin.ModelAdmin[Any]):
+    """Links are made and used by the app; here they are only looked at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Invitation)
+class InvitationAdmin(_LookOnly):
+    list_display = ("team", "role", "email", "created_by", "expires_at", "accepted_by", "revoked_at")
+    list_filter = ("role", "team")
+    search_fields = ("team__name", "email")
+    exclude = ("secret_hash",)
+
+
+@admin.register(LoginLink)
+class LoginLinkAdmin(_LookOnly):
+    list_display = ("user", "created_at", "expires_at", "used_at")
+    list_filter = ("used_at",)
+    search_fields = ("user__email",)
+    exclude = ("secret_hash",)
