@@ -1,0 +1,46 @@
+"""One row of each model that a route can name, for the access census."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Model
+
+from tests.factories import Cast
+from webapp.projects.models import Project
+from webapp.teams.models import Invitation, Role, Team
+
+_MAKERS: dict[type[Model], Callable[[Cast], Any]] = {}
+
+
+def maker(model: type[Model]) -> Callable[[Callable[[Cast], Any]], Callable[[Cast], Any]]:
+    """Register how a row of `model` is made for the census."""
+
+    def register(make: Callable[[Cast], Any]) -> Callable[[Cast], Any]:
+        _MAKERS[model] = make
+        return make
+
+    return register
+
+
+def row_of(model: type[Model], cast: Cast) -> Any:
+    """Return a row of `model` that belongs to the cast's team; a model without a maker fails the census."""
+    return _MAKERS[model](cast)
+
+
+@maker(Team)
+def _team(cast: Cast) -> Team:
+    return cast.team
+
+
+@maker(Project)
+def _project(cast: Cast) -> Project:
+    return cast.project
+
+
+@maker(Invitation)
+def _invitation(cast: Cast) -> Invitation:
+    from webapp.teams.services import invitation_create
+
+    return invitation_create(team=cast.team, role=Role.MEMBER, created_by=cast.alice)[0]
