@@ -22,8 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return EXIT_WRONG_INPUT
     except TrainerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 1

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
@@ -220,6 +220,10 @@ class GPT(nn.Module):
             maps.append(block.attention.weights(block.attention_norm(x), rotation))
             x = block(x, rotation)
         return torch.stack(maps)
+
+    @property
+    def context_length(self) -> int:
+        return self.spec.context_length
 
     def new_cache(self, *, batch: int, length: int) -> KVCache:
         weight = self.token_embedding.weight

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from trainer.data.shards import TokenSplit
 from trainer.errors import InputError, SpecError
+from trainer.inference.engine import generate
+from trainer.inference.prompt import read_prompt
+from trainer.inference.sampling import SamplingSpec
 from trainer.models.gpt.model import GPT
 from trainer.models.gpt.spec import GPTSpec
 from trainer.spec import TrainSpec
@@ -110,6 +113,19 @@ class GPTTask(Task):
             "vocab_size": model.vocab_size,
             "context_length": self.model_spec.context_length,
         }
+
+    def sample(self, model: nn.Module, prompt: str, *, num_tokens: int, seed: int) -> str | None:
+        assert isinstance(model, GPT)
+        was_training = model.training
+        model.eval()
+        settings = SamplingSpec(num_tokens=num_tokens, seed=seed)
+        read = read_prompt(
+            prompt, self.assets.tokenizer, context_length=model.context_length, num_new_tokens=num_tokens
+        )
+        device = model.token_embedding.weight.device
+        text = "".join(w.text for w in generate(model, read.tokens, settings, self.assets.tokenizer, device=device))
+        model.train(was_training)
+        return text
 
     def hidden_matrices(self, model: nn.Module) -> set[str]:
         return {n for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2}

@@ -1,0 +1,31 @@
+"""Settings of the bag-of-words family. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer.errors import SpecError
+from trainer.families import Family
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BowSpec:
+    """Tells a document's label from which tokens it holds, whatever their order."""
+
+    width: int = 64
+    """Numbers that stand for each token; a document is their mean."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise SpecError(f"model.width is {self.width}; it must be at least 1")
+
+
+FAMILY = Family(
+    name="bow",
+    title="Bag of words",
+    summary="Tells labels apart: learns which words a kind of document holds.",
+    spec_type=BowSpec,
+    presets={"tiny": BowSpec(width=16), "small": BowSpec(width=64), "large": BowSpec(width=256)},
+    data_kind="text",
+    task="trainer.models.bow.task:BowTask",
+)
