@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "webapp.datasets",
     "webapp.runs",
     "webapp.serving",
+    "webapp.planning",
     "webapp.ops",
 ]
 MIDDLEWARE = [

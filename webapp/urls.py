@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("webapp.datasets.urls")),
     path("", include("webapp.runs.urls")),
     path("", include("webapp.serving.urls")),
+    path("", include("webapp.planning.urls")),
     path("", include("webapp.ops.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
