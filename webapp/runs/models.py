@@ -126,27 +126,57 @@ class Sample(models.Model):
         return f"{self.run_id} · {self.step}"
 
 
-class MetricBlock(models.Model):
-    """Points of one metric, as arrays. Level 0 holds every point; level k one bucket for 16**k of them, like a map's tiles.
+class MetricSeries(models.Model):
+    """One metric of one run: how much there is of it, and its ends. Its points lie in blocks."""
 
-    The arrays are little-endian: `steps` int64 and `values` float64 at level 0; above it `steps` holds each bucket's last
-    step, and `lows`, `highs`, `values`, `means` its minimum, maximum, last value and mean.
-    """
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="series")
     key = models.CharField(max_length=120)
-    level = models.SmallIntegerField(default=0)
-    first_step = models.BigIntegerField()
-    last_step = models.BigIntegerField()
-    num_points = models.IntegerField()
-    steps = models.BinaryField()
-    values = models.BinaryField()
-    lows = models.BinaryField(default=b"")
-    highs = models.BinaryField(default=b"")
-    means = models.BinaryField(default=b"")
+    num_points = models.BigIntegerField(default=0)
+    num_nan = models.BigIntegerField(default=0)
+    first_step = models.BigIntegerField(default=0)
+    last_step = models.BigIntegerField(default=-1)
+    last = models.FloatField(null=True)  # null: not a number
+    lowest = models.FloatField(null=True)
+    lowest_step = models.BigIntegerField(null=True)
+    highest = models.FloatField(null=True)
+    highest_step = models.BigIntegerField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "key", "level", "first_step"], name="metric_block_once")]
+        verbose_name_plural = "metric series"
+        ordering = ("key",)
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="metric_series_once")]
 
     def __str__(self) -> str:
-        return f"{self.run_id} {self.key} L{self.level} from {self.first_step}"
+        return f"{self.run_id} {self.key}"
+
+
+class MetricBlock(models.Model):
+    """A stretch of one level of a series. Level 0 holds every point; a bucket of level k stands for 16**k of them.
+
+    Little-endian arrays, 8 bytes a number: `steps` are the points', or each bucket's last; `last`, `low`, `high` and
+    `mean` are the bucket's (level 0 has only `last`); `finite` and `nan` count the numbers in it that are, and are not.
+    Empty `steps` are evenly spaced; empty `finite` are full buckets; empty `nan` are none.
+    """
+
+    series = models.ForeignKey(MetricSeries, on_delete=models.CASCADE, related_name="blocks")
+    level = models.SmallIntegerField()
+    first_step = models.BigIntegerField()  # follows on the block before, so that blocks leave no gap between them
+    last_step = models.BigIntegerField()
+    size = models.IntegerField()  # points or buckets
+    steps = models.BinaryField(default=b"")
+    last = models.BinaryField()
+    low = models.BinaryField(default=b"")
+    high = models.BinaryField(default=b"")
+    mean = models.BinaryField(default=b"")
+    finite = models.BinaryField(default=b"")
+    nan = models.BinaryField(default=b"")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["series", "level", "first_step"], include=["last_step"], name="metric_block_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.series_id} L{self.level} {self.first_step}-{self.last_step}"
