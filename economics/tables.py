@@ -76,7 +76,9 @@ def show_parts(parts: dict[str, Any], console: Console, *, title: str) -> None:
     console.print(table)
 
 
-def show_rows(rows: list[dict[str, Any]], console: Console, *, title: str = "", columns: list[str] | None = None) -> None:
+def show_rows(
+    rows: list[dict[str, Any]], console: Console, *, title: str = "", columns: list[str] | None = None
+) -> None:
     """Draw a list of rows."""
     names = columns or list(rows[0])
     table = Table(title=title or None, box=None, title_justify="left", pad_edge=False)

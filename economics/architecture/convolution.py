@@ -1,0 +1,164 @@
+"""Convolutional networks as a list of layers with their sizes: ResNet, VGG, AlexNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from economics.architecture.base import Parameters
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Convolution:
+    """One convolution or dense layer, with the size of what it writes."""
+
+    name: str
+    inputs: int
+    outputs: int
+    kernel: int = 1
+    height: int = 1
+    """Rows (and columns) of the output."""
+    bias: bool = False
+    normed: bool = True
+    """A batch norm follows: two parameters per output channel (and two buffers, not counted)."""
+
+    @property
+    def weights(self) -> int:
+        """Parameters of the kernel."""
+        return self.inputs * self.outputs * self.kernel**2
+
+    @property
+    def parameters(self) -> int:
+        """Parameters with bias and norm."""
+        return self.weights + (self.outputs if self.bias else 0) + (2 * self.outputs if self.normed else 0)
+
+    @property
+    def flop(self) -> float:
+        """FLOP of one image: 2 Ho Wo Co Ci k² (many tables print half of it, multiply-accumulates)."""
+        return 2.0 * self.weights * self.height**2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResNet:
+    """A residual network with batch norms (He et al. 2015, arXiv 1512.03385).
+
+    >>> ResNet(depths=(3, 4, 6, 3)).parameters().total
+    25557032
+    """
+
+    depths: tuple[int, ...]
+    """Blocks of each of the four stages."""
+    block: Literal["bottleneck", "basic"] = "bottleneck"
+    stem_width: int = 64
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    """Inner width of the blocks of each stage; a bottleneck puts out four times as many channels."""
+    image_size: int = 224
+    num_channels: int = 3
+    num_classes: int = 1000
+    name: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Always convolutional."""
+        return "convolutional"
+
+    def layers(self) -> tuple[Convolution, ...]:
+        """List every layer with its sizes."""
+        size = -(-self.image_size // 2)
+        out = [Convolution(name="stem", inputs=self.num_channels, outputs=self.stem_width, kernel=7, height=size)]
+        size = -(-size // 2)
+        channels = self.stem_width
+        expansion = 4 if self.block == "bottleneck" else 1
+        for stage, (depth, width) in enumerate(zip(self.depths, self.widths, strict=True)):
+            for index in range(depth):
+                stride = 2 if index == 0 and stage > 0 else 1
+                before, size = size, -(-size // stride)
+                label = f"stage{stage + 1}.{index}"
+                out += self._block(label, channels, width, before, size)
+                if index == 0 and (stride == 2 or channels != width * expansion):
+                    out.append(
+                        Convolution(name=f"{label}.shortcut", inputs=channels, outputs=width * expansion, height=size)
+                    )
+                channels = width * expansion
+        out.append(Convolution(name="classes", inputs=channels, outputs=self.num_classes, bias=True, normed=False))
+        return tuple(layer for layer in out if layer.outputs)
+
+    def _block(self, label: str, channels: int, width: int, before: int, size: int) -> list[Convolution]:
+        if self.block == "basic":
+            return [
+                Convolution(name=f"{label}.1", inputs=channels, outputs=width, kernel=3, height=size),
+                Convolution(name=f"{label}.2", inputs=width, outputs=width, kernel=3, height=size),
+            ]
+        return [
+            Convolution(name=f"{label}.1", inputs=channels, outputs=width, height=before),
+            Convolution(name=f"{label}.2", inputs=width, outputs=width, kernel=3, height=size),
+            Convolution(name=f"{label}.3", inputs=width, outputs=4 * width, height=size),
+        ]
+
+    def parameters(self) -> Parameters:
+        """Count the parameters by part."""
+        return count_layers(self.layers())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VGG:
+    """Stacked 3x3 convolutions and three dense layers (Simonyan & Zisserman 2014, arXiv 1409.1556).
+
+    >>> VGG(stages=((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))).parameters().total
+    138357544
+    """
+
+    stages: tuple[tuple[int, ...], ...]
+    """Output channels of the convolutions between two poolings."""
+    batch_norm: bool = False
+    hidden: int = 4096
+    image_size: int = 224
+    num_channels: int = 3
+    num_classes: int = 1000
+    name: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Always convolutional."""
+        return "convolutional"
+
+    def layers(self) -> tuple[Convolution, ...]:
+        """List every layer with its sizes."""
+        out: list[Convolution] = []
+        channels, size = self.num_channels, self.image_size
+        for number, stage in enumerate(self.stages):
+            for index, width in enumerate(stage):
+                out.append(
+                    Convolution(
+                        name=f"stage{number + 1}.{index}",
+                        inputs=channels,
+                        outputs=width,
+                        kernel=3,
+                        height=size,
+                        bias=True,
+                        normed=self.batch_norm,
+                    )  # fmt: skip
+                )
+                channels = width
+            size //= 2
+        for name, inputs, outputs in (
+            ("dense1", channels * 49, self.hidden),
+            ("dense2", self.hidden, self.hidden),
+            ("classes", self.hidden, self.num_classes),
+        ):
+            out.append(Convolution(name=name, inputs=inputs, outputs=outputs, bias=True, normed=False))
+        return tuple(out)
+
+    def parameters(self) -> Parameters:
+        """Count the parameters by part."""
+        return count_layers(self.layers())
+
+
+def count_layers(layers: tuple[Convolution, ...]) -> Parameters:
+    """Sum the parameters of layers by the part before the first point of their names."""
+    parts: dict[str, int] = {}
+    for layer in layers:
+        part = layer.name.split(".")[0]
+        parts[part] = parts.get(part, 0) + layer.parameters
+    matmul = sum(layer.weights for layer in layers)
+    return Parameters(by_part=parts, active_by_part=dict(parts), matmul=matmul, active_matmul=matmul)

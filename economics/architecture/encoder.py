@@ -1,0 +1,63 @@
+"""The encoder-only Transformer: BERT, RoBERTa, MiniLM, DistilBERT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from economics.architecture.base import Parameters
+from economics.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoder:
+    """A text encoder with learned positions, LayerNorm and biases.
+
+    Its count is (V + s + types) d + 2d + L(12 d² + 13 d) with f = 4d, and d² + d for the pooler
+    (Devlin et al. 2018, arXiv 1810.04805).
+
+    >>> Encoder(num_layers=12, model_width=768, num_heads=12, feed_forward_width=3072, vocabulary_size=30522,
+    ...         context_length=512).parameters().total
+    109482240
+    """
+
+    num_layers: int
+    model_width: int
+    num_heads: int
+    feed_forward_width: int
+    vocabulary_size: int
+    context_length: int = 512
+    """Rows of the position matrix (RoBERTa: 514, two of them never used)."""
+    num_types: int = 2
+    """Rows of the segment matrix; 0: none."""
+    pooler: bool = True
+    """A dense layer on the first token."""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.model_width % self.num_heads:
+            raise InputError("num_heads", self.num_heads, f"a divisor of model_width ({self.model_width})")
+
+    @property
+    def kind(self) -> str:
+        """Always encoder."""
+        return "encoder"
+
+    @property
+    def layer_matmul(self) -> int:
+        """Parameters in a layer's matrices."""
+        return 4 * self.model_width**2 + 2 * self.model_width * self.feed_forward_width
+
+    def parameters(self) -> Parameters:
+        """Count the parameters by part."""
+        d, f, n = self.model_width, self.feed_forward_width, self.num_layers
+        parts = {
+            "embedding": (self.vocabulary_size + self.num_types) * d,
+            "positions": self.context_length * d,
+            "attention": n * (4 * d * d + 4 * d),
+            "feed_forward": n * (2 * d * f + f + d),
+            "norms": (2 * n + 1) * 2 * d,
+            "pooler": d * d + d if self.pooler else 0,
+        }
+        parts = {name: count for name, count in parts.items() if count}
+        matmul = n * self.layer_matmul
+        return Parameters(by_part=parts, active_by_part=dict(parts), matmul=matmul, active_matmul=matmul)
