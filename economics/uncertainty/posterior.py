@@ -28,8 +28,8 @@ from economics.uncertainty.distributions import Empirical, LogNormal
 from economics.uncertainty.intervals import Interval
 
 Floats = NDArray[np.float64]
-GRID = 801
-"""Points of the grid over mu; its spacing is 1/50 of the prior's spread at most."""
+GRID = 401
+"""Points of the grid over mu; its spacing is 1/25 of the prior's spread at most."""
 
 RELEVANCE_OF_OTHERS = 0.25
 """Power to which the likelihood of a job is raised when neither its device nor its kind is the one asked for;
@@ -97,7 +97,7 @@ class Posterior:
     def ppf(self, u: ArrayLike) -> Floats:
         """Ratio of the next job at cumulative probability `u`."""
         grid = np.asarray(self.grid)
-        x = np.linspace(grid[0] - 4 * self.noise_sigma, grid[-1] + 4 * self.noise_sigma, 4001)
+        x = np.linspace(grid[0] - 4 * self.noise_sigma, grid[-1] + 4 * self.noise_sigma, 1001)
         return np.asarray(np.exp(np.interp(np.asarray(u, dtype=float), self.cdf(np.exp(x)), x)))
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
