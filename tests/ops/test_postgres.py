@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -71,7 +72,7 @@ def test_a_killed_postmaster_leaves_backends_and_a_pid_file_and_the_next_start_c
 ) -> None:
     process = postgres.start()
     before = num_rows(postgres)
-    with postgres.connect() as sleeper:
+    with contextlib.closing(postgres.connect()) as sleeper:
         sleeper.pgconn.send_query(b"SELECT pg_sleep(600)")
         process.send_signal(signal.SIGKILL)
         process.wait()

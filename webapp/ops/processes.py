@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -22,7 +21,7 @@ CREATE_TIME_TOLERANCE_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessNote:
-    """What a pid file says; the start time tells our process from a stranger who got its number later."""
+    """A process as it was noted down; the start time tells our process from a stranger who got its number later."""
 
     pid: int
     created: float
@@ -37,26 +36,6 @@ class ProcessNote:
             return None
 
 
-def note_write(place: Path, pid: int) -> None:
-    """Write a pid file, whole or not at all."""
-    try:
-        created = psutil.Process(pid).create_time()
-    except psutil.Error:
-        return
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"pid": pid, "created": created}), encoding="ascii")
-    draft.replace(place)
-
-
-def note_read(place: Path) -> ProcessNote | None:
-    """Read a pid file; a missing or torn one is None."""
-    try:
-        found = json.loads(place.read_text(encoding="ascii"))
-        return ProcessNote(pid=int(found["pid"]), created=float(found["created"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def process_start(
     argv: Sequence[str | Path],
     *,
@@ -64,10 +43,10 @@ def process_start(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     user: ServerUser | None = None,
-    nice: int = 0,
+    descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process in a group of its own, so that Ctrl-C on the terminal reaches only who asked for it."""
-    with log.open("ab") as output:
+    with open(log, "ab", opener=_open_private) as output:
         process = subprocess.Popen(
             [str(part) for part in argv],
             stdin=subprocess.DEVNULL,
@@ -76,15 +55,17 @@ def process_start(
             env=None if env is None else dict(env),
             cwd=cwd,
             process_group=0,
+            pass_fds=descriptors,
             umask=0o077,
             user=user.uid if user else None,
             group=user.gid if user else None,
             extra_groups=[] if user else None,
         )
-    if nice:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, nice)
     return process
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def processes_in(folder: Path, *, name: str) -> list[psutil.Process]:
