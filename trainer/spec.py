@@ -8,9 +8,10 @@ from JSON. Kinds other than training live beside the code that does them and reg
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, cast, get_type_hints
 
 import msgspec
 
@@ -202,6 +203,11 @@ class MachineSpec:
     deterministic: bool = True
     """Only operations that give the same bits each time, so that a resumed run equals an uninterrupted one."""
 
+    def __post_init__(self) -> None:
+        _at_least("machine.num_threads", self.num_threads, 0)
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+            raise SpecError(f"machine.device is {self.device!r}; it must be auto, cpu, mps, cuda or cuda:<number>")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainSpec:
@@ -280,17 +286,27 @@ def spec_from_dict(raw: Mapping[str, Any]) -> tuple[str, Any]:
     if version > SPEC_VERSION:
         raise SpecError(f"version {version} of the spec is newer than this trainer understands ({SPEC_VERSION})")
     wanted = spec_type(str(kind))
-    known = {f.name for f in fields(wanted)}
-    if unknown := sorted(set(values) - known):
-        raise SpecError(f"{kind} has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}")
+    _refuse_unknown(values, wanted, str(kind))
     try:
         if wanted is TrainSpec and isinstance(values.get("model"), Mapping):
             family = get_family(str(values.get("family", "")))
+            _refuse_unknown(values["model"], family.spec_type, "model")
             values["model"] = msgspec.convert(values["model"], family.spec_type)
         return str(kind), msgspec.convert(values, wanted)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         raise cause if isinstance(cause, SpecError) else SpecError(f"{kind} spec: {error}") from error
+
+
+def _refuse_unknown(values: Mapping[str, Any], wanted: type, name: str) -> None:
+    """Raise `SpecError` for fields that `wanted` and the dataclasses inside it do not have."""
+    types = get_type_hints(wanted)
+    known = {f.name for f in fields(wanted)}
+    if unknown := sorted(set(values) - known):
+        raise SpecError(f"{name} has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}")
+    for key, value in values.items():
+        if is_dataclass(types[key]) and isinstance(value, Mapping):
+            _refuse_unknown(value, cast(type, types[key]), key)
 
 
 def _at_least(name: str, value: float, low: float) -> None:
