@@ -1,0 +1,123 @@
+"""Training as a kind of job: what a run's events do to its rows. Everything happens in the event's own transaction."""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+from typing import Any
+
+from trainer.events import (
+    AnyEvent,
+    CheckpointRemoved,
+    Evaluation,
+    Metrics,
+    Resolved,
+    Sample,
+    Started,
+    event_payload,
+)
+from trainer.events import Checkpoint as CheckpointWritten
+from webapp.jobs.kinds import JobKind
+from webapp.jobs.models import Attempt, Job
+from webapp.runs import checkpoints as checkpoint_services
+from webapp.runs import models
+from webapp.runs.axes import STEP_SECONDS, axis_points
+from webapp.runs.metrics import metrics_append, metrics_truncate
+from webapp.teams.models import User
+
+
+class TrainKind(JobKind):
+    name = "train"
+
+    def url(self, job: Job) -> str | None:
+        run = run_of(job)
+        return None if run is None else run.get_absolute_url()
+
+    def resume_from(self, job: Job) -> list[str]:
+        run = run_of(job)
+        return [] if run is None else [str(c.path) for c in checkpoint_services.candidates(run)]
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        from webapp.runs.services import run_resume
+
+        run = run_of(job)
+        if run is None:
+            return super().retry(job, by)
+        return run_resume(run=run, by=by).latest_job
+
+    def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
+        run = run_of(job)
+        return event_payload(event) if run is None else self._take(event, run, job, attempt)
+
+    def on_end(self, job: Job, attempt: Attempt | None) -> None:
+        run = run_of(job)
+        if run is not None:
+            checkpoint_services.checkpoints_retire(run=run)
+
+    @singledispatchmethod
+    def _take(self, event: AnyEvent, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        return event_payload(event)
+
+    @_take.register
+    def _(self, event: Started, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        """What an earlier attempt measured behind the step this one begins at will be measured again."""
+        begins = event.resumed_from_step
+        metrics_truncate(run=run, after_step=-1 if begins is None else begins)
+        models.Sample.objects.filter(run=run, step__gt=begins or 0).delete()
+        return event_payload(event)
+
+    @_take.register
+    def _(self, event: Resolved, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        models.Run.objects.filter(pk=run.pk).update(
+            resolved=event.machine, resolved_reasons={**run.resolved_reasons, **event.reasons}, facts=event.facts
+        )
+        return event_payload(event)
+
+    @_take.register
+    def _(self, event: Metrics, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        """Store the points; the event keeps only where they are."""
+        if not event.steps:
+            return None
+        metrics_append(run=run, steps=event.steps, values=event.values)
+        if STEP_SECONDS in event.values:
+            axes = axis_points(
+                run, steps=event.steps, seconds=event.values[STEP_SECONDS], clock_seconds=event.at
+            )  # fmt: skip
+            metrics_append(run=run, steps=event.steps[-1:], values=axes)
+        return {
+            "type": "metrics",
+            "from_step": min(event.steps),
+            "up_to_step": max(event.steps),
+            "keys": sorted(event.values),
+        }
+
+    @_take.register
+    def _(self, event: Sample, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        models.Sample.objects.update_or_create(
+            run=run, step=event.step, defaults={"prompt": _text(event.prompt), "output": _text(event.output)}
+        )
+        return event_payload(event)
+
+    @_take.register
+    def _(self, event: CheckpointWritten, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        checkpoint_services.checkpoint_publish(run=run, job=job, fence=attempt.fence, event=event)
+        return event_payload(event)
+
+    @_take.register
+    def _(self, event: CheckpointRemoved, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        checkpoint_services.checkpoint_gone(job=job, fence=attempt.fence, step=event.step)
+        return None  # housekeeping; nobody wants to read it
+
+    @_take.register
+    def _(self, event: Evaluation, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        if event.split == "test":
+            models.Run.objects.filter(pk=run.pk).update(test_metrics={**event.metrics, "step": event.step})
+        return event_payload(event)
+
+
+def run_of(job: Job) -> models.Run | None:
+    return models.Run.objects.filter(train_jobs__job=job).first()
+
+
+def _text(text: str) -> str:
+    """Return text as PostgreSQL takes it: a model may well write a NUL."""
+    return text.replace("\x00", "\ufffd")

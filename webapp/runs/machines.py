@@ -1,0 +1,48 @@
+"""What calibration has measured of the machines, for times and utilisation. Not measured is None, never a guess."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.jobs.models import Job, JobEvent, State, Worker
+
+SPEED_KEYS = ("model_flop_per_second", "training_flop_per_second")
+PEAK_KEYS = ("matmul_flop_per_second", "peak_flop_per_second")
+
+
+def calibration(worker: Worker | None = None) -> dict[str, Any]:
+    """Return what the latest calibration said, of the worker's host where one is given; empty if there was none."""
+    jobs = Job.objects.filter(kind="calibrate", state=State.SUCCEEDED)
+    if worker is not None:
+        jobs = jobs.filter(attempts__worker__host=worker.host)
+    job = jobs.order_by("-ended_at").first()
+    if job is None:
+        return {}
+    events = JobEvent.objects.filter(job=job, type__in=("report", "finished")).order_by("-seq")
+    for payload in events.values_list("payload", flat=True):
+        found = payload.get("report") or payload.get("result")
+        if found:
+            return dict(found)
+    return {}
+
+
+def flop_per_second(worker: Worker | None) -> float | None:
+    """Return the model FLOP per second that training reached on the worker's machine."""
+    return _first(calibration(worker), SPEED_KEYS)
+
+
+def peak_flop_per_second(worker: Worker | None, dtype: str) -> float | None:
+    """Return the rate of the machine's matrix products in a number format: what utilisation is measured against."""
+    found = _first(calibration(worker), PEAK_KEYS)
+    by_dtype = calibration(worker).get("matmul_flop_per_second_by_dtype") or {}
+    return by_dtype.get(dtype) or found
+
+
+def _first(values: dict[str, Any], keys: tuple[str, ...]) -> float | None:
+    for key in keys:
+        value = values.get(key)
+        if isinstance(value, dict):
+            value = max((v for v in value.values() if isinstance(v, int | float)), default=None)
+        if isinstance(value, int | float) and value > 0:
+            return float(value)
+    return None
