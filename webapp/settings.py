@@ -131,6 +131,7 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True  # a busy worker must not sit on a wake-up that an idle one could take
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "light"
 CELERY_TIMEZONE = "UTC"
@@ -141,6 +142,8 @@ ISOCOST_SWEEP_SECONDS = env.float("ISOCOST_SWEEP_SECONDS", default=15.0)
 ISOCOST_REAP_SECONDS = env.float("ISOCOST_REAP_SECONDS", default=15.0)
 ISOCOST_REAP_GRACE_SECONDS = env.float("ISOCOST_REAP_GRACE_SECONDS", default=ISOCOST_LEASE_SECONDS)
 """After PostgreSQL started nothing is reaped for so long: workers must first be able to renew."""
+ISOCOST_HANG_SECONDS = env.float("ISOCOST_HANG_SECONDS", default=1800.0)
+"""A job that says nothing for so long is ended and tried again."""
 
 
 def _plotly_folder() -> Path:
@@ -154,6 +157,8 @@ def _plotly_folder() -> Path:
 # --- files --------------------------------------------------------------------------------------------------------
 ISOCOST_HOME = home.path
 ISOCOST_FILES = home.files
+ISOCOST_SERVE_SOCKET = home.serve_socket
+"""Where the inference process listens; `serving.client` is the only one who calls it."""
 ISOCOST_TEAM_QUOTA_BYTES = env.int("ISOCOST_TEAM_QUOTA_BYTES", default=50 * 10**9)
 ISOCOST_MAX_UPLOAD_BYTES = env.int("ISOCOST_MAX_UPLOAD_BYTES", default=20 * 10**9)
 ISOCOST_SERVER_FOLDERS = [Path(folder) for folder in env.list("ISOCOST_SERVER_FOLDERS", default=[])]

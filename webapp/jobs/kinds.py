@@ -12,6 +12,7 @@ from typing import Any
 
 from trainer.events import AnyEvent, event_payload
 from webapp.jobs.models import Attempt, Job
+from webapp.teams.models import User
 
 
 class JobKind:
@@ -43,8 +44,25 @@ class JobKind:
         """
         return event_payload(event)
 
-    def on_end(self, job: Job, attempt: Attempt) -> None:
-        """Called in the transaction in which the job reached a final state, after the end hooks."""
+    def on_end(self, job: Job, attempt: Attempt | None) -> None:
+        """Called in the transaction in which the job reached a final state, after the end hooks.
+
+        `attempt` is its latest one, None for a job that was ended before it ever started.
+        """
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        """Make a new job that does again what an ended one did not do, and return it."""
+        from webapp.jobs.services import job_create
+
+        return job_create(
+            project=job.project,
+            kind=job.kind,
+            spec=job.spec,
+            created_by=by,
+            title=job.title,
+            queue=job.queue,
+            max_failures=job.max_failures,
+        )
 
 
 _kinds: dict[str, JobKind] = {}

@@ -141,6 +141,7 @@ class Worker(models.Model):
     queue = models.CharField(max_length=10, choices=Queue.choices)
     device = models.CharField(max_length=20, default="cpu")
     hardware = models.JSONField(default=dict)
+    num_slots = models.PositiveSmallIntegerField(default=1)  # jobs it takes at once
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
     stopped_at = models.DateTimeField(null=True, blank=True)
@@ -175,6 +176,7 @@ class Attempt(models.Model):
     num_devices = models.SmallIntegerField(default=1)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    num_lines = models.BigIntegerField(default=0)  # of its journal taken in; reading a line twice adds nothing
     outcome = models.CharField(max_length=12, blank=True)  # a final state, `released`, or `died`
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.TextField(blank=True)
@@ -184,6 +186,7 @@ class Attempt(models.Model):
     class Meta:
         ordering = ("fence",)
         constraints = [models.UniqueConstraint(fields=["job", "fence"], name="attempt_once")]
+        indexes = [models.Index(F("ended_at").desc(nulls_first=True), name="attempt_lately")]
 
     def __str__(self) -> str:
         return f"{self.job_id}/{self.fence}"

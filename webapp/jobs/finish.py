@@ -1,0 +1,97 @@
+"""The end of an attempt: its row, its lease, the job's next state and all hooks, in one transaction with the fence."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from webapp.jobs.claim import Claim
+from webapp.jobs.clock import ClockTimestamp
+from webapp.jobs.ends import NUM_RETRIES_BY_CODE, End
+from webapp.jobs.kinds import end_hooks, kind_of
+from webapp.jobs.models import HELD_STATES, Attempt, Job, Lease, State
+from webapp.jobs.moves import final_state, job_held, job_move
+from webapp.jobs.steady import LOST
+from webapp.jobs.wake import queue_wake_on_commit
+
+log = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def attempt_finish(
+    claim: Claim, end: End, *, energy_kwh: float | None = None, log_tail: str = "", ended_at: datetime | None = None
+) -> State:
+    """End the attempt and return the job's new state; raise `Fenced` if the attempt no longer holds the job."""
+    job = job_held(claim.job_id, claim.fence)
+    Attempt.objects.filter(job=job, fence=claim.fence).update(
+        ended_at=ended_at or ClockTimestamp(),
+        outcome=end.outcome,
+        reason_code=end.code,
+        reason=end.sentence,
+        energy_kwh=energy_kwh,
+        log_tail=log_tail,
+    )
+    Lease.objects.filter(job=job, fence=claim.fence).delete()
+    state, fields = _next(job, end)
+    code, sentence = fields.get("reason_code", end.code), fields.get("reason", end.sentence)
+    say = "finished" if state != State.QUEUED else ("released" if end.outcome == "released" else "requeued")
+    moved = job_move(
+        job.pk,
+        old=HELD_STATES,
+        new=state,
+        fence=claim.fence,
+        say=say,
+        payload={"outcome": end.outcome, "code": code, "sentence": sentence},
+        **fields,
+    )
+    assert moved, "the row was locked in a held state"
+    _call_hooks(
+        Attempt.objects.select_related("job", "job__project", "job__team", "worker").get(
+            job_id=job.pk, fence=claim.fence
+        )
+    )
+    queue_wake_on_commit(job.queue)
+    return state
+
+
+def _next(job: Job, end: End) -> tuple[State, dict[str, Any]]:
+    """Return the state that follows, and the fields that go with it."""
+    if end.outcome == "released" and not job.stop_request:
+        return State.QUEUED, {}
+    if end.outcome in ("released", "died"):
+        return _after_death(job, end)
+    fields = {"reason_code": end.code, "reason": end.sentence}
+    return State(end.outcome), fields
+
+
+def _after_death(job: Job, end: End) -> tuple[State, dict[str, Any]]:
+    if job.stop_request:
+        return final_state(job.stop_request), {"reason_code": end.code, "reason": end.sentence}
+    num_failures = job.num_failures + 1
+    num_alike = Attempt.objects.filter(job=job, reason_code=end.code).count()  # this one included
+    again = num_failures < job.max_failures and num_alike <= NUM_RETRIES_BY_CODE.get(end.code, num_alike)
+    fields: dict[str, Any] = {"num_failures": num_failures, "reason_code": end.code}
+    if again:
+        return State.QUEUED, {**fields, "reason": f"{end.sentence} It is tried again."}
+    return State.FAILED, {**fields, "reason": f"{end.sentence} Given up after {num_failures} such ends."}
+
+
+def _call_hooks(attempt: Attempt) -> None:
+    """Call the end hooks, and the kind's if the job is final. A hook that fails is logged: the job must end all the same."""
+    for hook in end_hooks():
+        _guarded(hook, attempt)
+    if attempt.job.is_final:
+        _guarded(kind_of(attempt.job.kind).on_end, attempt.job, attempt)
+
+
+def _guarded(hook: Any, *args: Any) -> None:
+    try:
+        with transaction.atomic():
+            hook(*args)
+    except LOST:
+        raise
+    except Exception:
+        log.exception("hook %s failed at the end of a job; correct it by hand", getattr(hook, "__qualname__", hook))
