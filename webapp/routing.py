@@ -5,5 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-websocket_urlpatterns: list[Any] = []
-http_handlers: list[tuple[str, Callable[..., Any]]] = []
+from django.urls import path
+
+from webapp.datasets.tus import PREFIX as UPLOADS
+from webapp.datasets.tus import uploads
+from webapp.serving.consumers import PlaygroundConsumer
+
+websocket_urlpatterns: list[Any] = [
+    path("ws/playground/<str:code>/", PlaygroundConsumer.as_asgi()),
+]
+http_handlers: list[tuple[str, Callable[..., Any]]] = [(UPLOADS, uploads)]

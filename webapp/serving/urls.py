@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from webapp.serving import views
+
+urlpatterns = [
+    path("projects/<str:code>/playground/", views.playground, name="playground"),
+    path("projects/<str:code>/playground/history/", views.playground_history, name="playground-history"),
+]

@@ -1,0 +1,22 @@
+"""What the playground offers and remembers."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from webapp.projects.models import Project
+from webapp.runs.models import Checkpoint
+from webapp.serving.models import Generation
+
+
+def playable_checkpoints(*, project: Project, limit: int = 200) -> list[Checkpoint]:
+    """Return the project's kept checkpoints: newest runs first, and in each the best one first, then by step."""
+    kept = Checkpoint.objects.filter(
+        run__project=project, run__deleted_at=None, removed_at=None, run__archived_at=None
+    ).select_related("run")
+    return list(kept.order_by("-run__created_at", "-is_best", "-step")[:limit])
+
+
+def history(*, project: Project) -> QuerySet[Generation]:
+    """Return the answers given in the project, newest first."""
+    return Generation.objects.filter(project=project).select_related("created_by", "checkpoint__run")

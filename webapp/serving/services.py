@@ -1,0 +1,43 @@
+"""What happens in the playground: every answer is kept with the hash of the checkpoint that gave it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.runs.models import Checkpoint
+from webapp.serving.models import Generation
+from webapp.teams.models import User
+
+
+def model_label(checkpoint: Checkpoint) -> str:
+    """Return how people name the checkpoint: its run and step."""
+    return f"{checkpoint.run.name} · {checkpoint.step:,}"
+
+
+def generation_create(
+    *,
+    checkpoint: Checkpoint,
+    created_by: User,
+    prompt: str,
+    settings: dict[str, Any],
+    output: str,
+    num_tokens: int,
+    num_prompt_tokens_cut: int,
+    seconds: float,
+    ended_because: str,
+) -> Generation:
+    """Keep one answer."""
+    return Generation.objects.create(
+        project=checkpoint.run.project,
+        checkpoint=checkpoint,
+        checkpoint_sha256=checkpoint.sha256,
+        model_label=model_label(checkpoint)[:200],
+        settings=settings,
+        prompt=prompt,
+        num_prompt_tokens_cut=num_prompt_tokens_cut,
+        output=output,
+        num_tokens=num_tokens,
+        seconds=seconds,
+        ended_because=ended_because,
+        created_by=created_by,
+    )

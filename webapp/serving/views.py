@@ -1,0 +1,37 @@
+"""The playground: try any checkpoint, look at what it expects next, compare two."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from webapp.projects.models import Project
+from webapp.serving.queries import history, playable_checkpoints
+from webapp.teams.access import team_object
+from webapp.teams.models import Role
+
+
+@team_object(Project, Role.VIEWER, related=("team",))
+@require_GET
+def playground(request: HttpRequest, project: Project) -> HttpResponse:
+    checkpoints = playable_checkpoints(project=project)
+    chosen = request.GET.get("checkpoint", "")
+    codes = [checkpoint.code for checkpoint in checkpoints]
+    context = {
+        "project": project,
+        "section": "playground",
+        "checkpoints": checkpoints,
+        "chosen": chosen if chosen in codes else (codes[0] if codes else ""),
+        "may_ask": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
+        "history": history(project=project)[:20],
+    }
+    return render(request, "serving/playground.html", context)
+
+
+@team_object(Project, Role.VIEWER, related=("team",))
+@require_GET
+def playground_history(request: HttpRequest, project: Project) -> HttpResponse:
+    page = Paginator(history(project=project), 20).get_page(request.GET.get("page"))
+    return render(request, "serving/_history.html", {"project": project, "history": page, "page": page})
