@@ -47,7 +47,7 @@ def process_start(
 ) -> subprocess.Popen[bytes]:
     """Start a process in a group of its own, so that Ctrl-C on the terminal reaches only who asked for it."""
     with open(log, "ab", opener=_open_private) as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [str(part) for part in argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -61,7 +61,6 @@ def process_start(
             group=user.gid if user else None,
             extra_groups=[] if user else None,
         )
-    return process
 
 
 def _open_private(path: str, flags: int) -> int:
