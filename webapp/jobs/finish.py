@@ -37,7 +37,7 @@ def attempt_finish(
     Lease.objects.filter(job=job, fence=claim.fence).delete()
     state, fields = _next(job, end)
     code, sentence = fields.get("reason_code", end.code), fields.get("reason", end.sentence)
-    say = "finished" if state != State.QUEUED else ("released" if end.outcome == "released" else "requeued")
+    say = "ended" if state != State.QUEUED else ("released" if end.outcome == "released" else "requeued")
     moved = job_move(
         job.pk,
         old=HELD_STATES,

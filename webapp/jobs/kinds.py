@@ -31,8 +31,12 @@ class JobKind:
         return ""
 
     def resume_from(self, job: Job) -> list[str]:
-        """Return folders of published checkpoints to go on from, best candidate first."""
-        return []
+        """Return folders of published checkpoints to go on from, best candidate first; here: those this job told of."""
+        told = job.events.filter(type__in=("checkpoint", "checkpoint_removed")).values_list("type", "payload")
+        removed = {payload["path"] for type_, payload in told if type_ == "checkpoint_removed"}
+        kept = [payload for type_, payload in told if type_ == "checkpoint" and payload["path"] not in removed]
+        kept.sort(key=lambda payload: payload["step"], reverse=True)
+        return [str(job.folder.path / payload["path"]) for payload in kept]
 
     def on_start(self, job: Job, attempt: Attempt) -> None:
         """Called in the claim's transaction."""

@@ -25,6 +25,9 @@ from webapp.jobs.wake import queue_wake_on_commit
 from webapp.projects.models import Project
 from webapp.teams.models import Team, User
 
+NOT_GIVEN = {field.name for field in Job._meta.fields} - {"kind", "title", "spec", "queue", "priority", "idempotency_key"}
+"""Fields that the machinery fills in, and not whoever makes a job."""
+
 
 def job_create(
     *,
@@ -72,7 +75,7 @@ def _insert(job: Job) -> None:
     for gate in gates():
         gate(job)
     _refuse_beyond_limit(job.team)
-    job.full_clean(validate_constraints=False)
+    job.full_clean(exclude=NOT_GIVEN, validate_constraints=False)
     job.save()
     Job.objects.filter(pk=job.pk).update(position=job.pk)
     job.position = job.pk
@@ -131,7 +134,7 @@ def _end_waiting(job: Job, request: StopRequest, who: str) -> None:
         job.pk,
         old=[State.QUEUED],
         new=state,
-        say="finished",
+        say="ended",
         payload={"outcome": str(state), "code": str(state), "sentence": sentence, "by": who},
         stop_request=request,
         reason_code=str(state),

@@ -89,10 +89,10 @@ class Supervisor:
                 tail = JournalTail(folder.journal)
                 self._follow(process, tail)
                 energy_kwh = meter.kwh()
-                self._drain(tail)
-                end = end_of(self._facts(process, num_kills))
             finally:
                 end_process(process)
+            self._drain(tail)
+            end = end_of(self._facts(process, num_kills))
             failed = end.outcome in ("failed", "died")
             log_tail = last_lines(folder.log, NUM_LOG_TAIL_LINES) if failed else ""
             self._finish(end, energy_kwh=energy_kwh, log_tail=log_tail)
@@ -116,9 +116,9 @@ class Supervisor:
         )
 
     def _follow(self, process: subprocess.Popen[bytes], tail: JournalTail) -> None:
-        """Return when the process has ended; raise `Fenced` when the job is no longer ours."""
+        """Return when the trainer has said its last word or is gone; raise `Fenced` when the job is no longer ours."""
         assert self._keeper is not None
-        while process.poll() is None:
+        while process.poll() is None and self._last_event is None:
             if self._keeper.is_fenced:
                 raise Fenced(f"attempt {self.claim.fence} of job {self.claim.job_id} lost its lease")
             self._store_new(tail)
