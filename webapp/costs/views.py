@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from webapp.costs import queries
+from webapp.costs.charts import by_day_chart, share_chart
 from webapp.costs.csv import ledger_csv
 from webapp.costs.forms import MachineForm
 from webapp.costs.models import LedgerEntry, Machine
@@ -29,17 +30,24 @@ def _period(request: HttpRequest) -> tuple[str, int | None]:
 
 
 def _page(entries: QuerySet[LedgerEntry]) -> dict[str, Any]:
-    recent = entries.select_related("job", "member", "machine", "project")[:50]
+    by_kind = queries.spend_by(entries, "job_kind")
+    by_member = queries.spend_by(entries, "member__name", "member__email")
+    by_model = queries.spend_by(entries.exclude(model_label=""), "model_label")
     return {
         "spend": queries.spend(entries),
-        "by_day": queries.spend_by_day(entries),
-        "by_kind": queries.spend_by(entries, "job_kind"),
-        "by_member": queries.spend_by(entries, "member__name", "member__email"),
-        "by_model": queries.spend_by(entries.exclude(model_label=""), "model_label"),
-        "by_outcome": queries.spend_by(entries, "outcome"),
-        "entries": recent,
+        "charts": [
+            ("cost-by-day", _("By day"), by_day_chart(queries.spend_by_day(entries))),
+            ("cost-by-kind", _("By kind of job"), share_chart(by_kind, "job_kind", title=_("Kind of job"))),
+            ("cost-by-model", _("By model"), share_chart(by_model, "model_label", title=_("Model"))),
+            (
+                "cost-by-member",
+                _("By member"),
+                share_chart(by_member, "member__name", "member__email", title=_("Member")),
+            ),
+        ],
+        "entries": entries.select_related("job", "member", "machine", "project")[:50],
         "wasted_outcomes": queries.WASTED_OUTCOMES,
-        "periods": PERIODS,
+        "periods": [("7", _("7 days")), ("30", _("30 days")), ("365", _("a year")), ("all", _("all time"))],
     }
 
 

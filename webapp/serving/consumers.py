@@ -127,9 +127,16 @@ class PlaygroundConsumer(AsyncJsonWebsocketConsumer):
             await answers.aclose()  # type: ignore[attr-defined]
             output = "".join(pieces)
             if output or ended not in ("error", "cancelled"):
-                await asyncio.shield(
-                    self._keep(ask, checkpoint, settings, output, last, ended, time.monotonic() - started)
-                )
+                answer = {
+                    "prompt": ask.prompt,
+                    "settings": settings,
+                    "output": output,
+                    "num_tokens": num_tokens,
+                    "num_prompt_tokens_cut": num_cut,
+                    "seconds": time.monotonic() - started,
+                    "ended_because": ended,
+                }
+                await asyncio.shield(self._keep(checkpoint, answer))
 
     @database_sync_to_async
     def _keep(self, checkpoint: Checkpoint, answer: dict[str, Any]) -> None:

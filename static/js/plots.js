@@ -1,0 +1,120 @@
+// Draws the charts that do not move: a <figure class="plot" data-plot="ID"> whose data lies in the page as JSON,
+//   {"kind": "stacked" | "bars" | "lines", "x": {"title", "values"}, "y": {"title", "prefix"}, "series": [{"name", "values"}]}
+// Each can be read as a table and downloaded. Colours come from the stylesheet, and follow the theme.
+
+const CSS = () => getComputedStyle(document.documentElement);
+
+export function palette() {
+  const css = CSS();
+  return Array.from({ length: 8 }, (_, i) => css.getPropertyValue(`--series-${i + 1}`).trim());
+}
+
+export function baseLayout(titleX, titleY) {
+  const css = CSS();
+  const text = css.getPropertyValue("--muted").trim();
+  const line = css.getPropertyValue("--line").trim();
+  const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true, tickfont: { size: 11 } };
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: css.getPropertyValue("--sans"), color: text, size: 12 },
+    margin: { l: 48, r: 8, t: 8, b: 40 },
+    xaxis: { ...axis, title: { text: escapeHtml(titleX), standoff: 10 } },
+    yaxis: { ...axis, title: { text: escapeHtml(titleY), standoff: 10 } },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+    hovermode: "x unified",
+    hoverlabel: { bgcolor: css.getPropertyValue("--surface").trim(), font: { color: css.getPropertyValue("--text").trim() } },
+  };
+}
+
+// Plotly reads a little HTML in its labels; names come from users.
+export function escapeHtml(text) {
+  return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function traces(data) {
+  const colours = palette();
+  return data.series.map((series, index) => ({
+    type: data.kind === "lines" ? "scatter" : "bar",
+    mode: data.kind === "lines" ? "lines+markers" : undefined,
+    name: escapeHtml(series.name),
+    x: data.x.values,
+    y: series.values,
+    marker: { color: colours[index % colours.length] },
+    hovertemplate: `%{y:${data.y.prefix === "$" ? "$" : ""}.3s}`,
+  }));
+}
+
+function draw(figure) {
+  const data = JSON.parse(document.getElementById(figure.dataset.plot).textContent);
+  const layout = baseLayout(data.x.title, data.y.title);
+  layout.barmode = data.kind === "stacked" ? "stack" : "group";
+  layout.bargap = 0.3;
+  layout.yaxis.tickprefix = data.y.prefix ?? "";
+  layout.yaxis.rangemode = "tozero";
+  layout.xaxis.type = data.x.type ?? "category";
+  layout.xaxis.nticks = 12;
+  layout.showlegend = data.series.length > 1;
+  const box = figure.querySelector(".chart");
+  window.Plotly.react(box, traces(data), layout, { displayModeBar: false, responsive: true });
+  return data;
+}
+
+function table(data) {
+  const item = document.createElement("table");
+  const head = item.createTHead().insertRow();
+  for (const text of [data.x.title, ...data.series.map((series) => series.name)]) {
+    const cell = document.createElement("th");
+    cell.textContent = text;
+    head.append(cell);
+  }
+  const body = item.createTBody();
+  data.x.values.forEach((value, row) => {
+    const line = body.insertRow();
+    line.insertCell().textContent = value;
+    for (const series of data.series) {
+      const cell = line.insertCell();
+      cell.className = "num";
+      cell.textContent = series.values[row] ?? "–";
+    }
+  });
+  return item;
+}
+
+function csv(data) {
+  const quote = (value) => `"${String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+  const lines = [[data.x.title, ...data.series.map((series) => series.name)].map(quote).join(",")];
+  data.x.values.forEach((value, row) => lines.push([quote(value), ...data.series.map((s) => s.values[row] ?? "")].join(",")));
+  return lines.join("\r\n");
+}
+
+export function download(name, text, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function act(figure, data, action) {
+  const name = figure.dataset.plot;
+  if (action === "csv") download(`${name}.csv`, csv(data), "text/csv");
+  if (action === "png" || action === "svg") {
+    window.Plotly.downloadImage(figure.querySelector(".chart"), { format: action, filename: name, width: 1200, height: 600, scale: action === "png" ? 2 : 1 });
+  }
+  if (action === "table") {
+    const wrap = figure.querySelector(".plot-table");
+    wrap.hidden = !wrap.hidden;
+    if (!wrap.hidden) wrap.replaceChildren(table(data));
+  }
+}
+
+for (const figure of document.querySelectorAll("figure.plot[data-plot]")) {
+  const data = draw(figure);
+  figure.addEventListener("click", (event) => {
+    const action = event.target.closest("[data-plot-action]")?.dataset.plotAction;
+    if (action) act(figure, data, action);
+  });
+  document.addEventListener("theme", () => draw(figure));
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("theme")));
