@@ -36,7 +36,7 @@ class LossLaw:
     >>> law = LossLaw(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
     >>> best = law.optimum(5.76e23)
     >>> f"{best.num_params:.3g} parameters, {best.num_tokens:.3g} tokens, {best.tokens_per_param:.1f} a parameter"
-    '7.31e+10 parameters, 1.31e+12 tokens, 18.0 a parameter'
+    '7.22e+10 parameters, 1.33e+12 tokens, 18.4 a parameter'
     """
 
     E: float
@@ -124,7 +124,7 @@ class LossLaw:
     def band(self, compute_flop: float, *, slack_fraction: float = 0.10) -> Band:
         """All sizes that reach the best loss of this budget for at most `slack_fraction` more compute.
 
-        The optimum is flat: sizes half and twice the best cost only a few per cent more, so the honest answer to
+        The optimum is flat: sizes half as large again or a third smaller cost only a few per cent more, so the honest answer to
         "how large?" is a range.
 
         Parameters
@@ -134,7 +134,7 @@ class LossLaw:
         >>> law = LossLaw(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
         >>> band = law.band(5.76e23)
         >>> f"{band.num_params_low:.2g} to {band.num_params_high:.2g}"
-        '4.1e+10 to 1.4e+11'
+        '4.5e+10 to 1.3e+11'
         """
         best = self.optimum(compute_flop)
         sizes = [self._size_at_cost(best, compute_flop * (1 + slack_fraction), side) for side in (-1, 1)]
@@ -147,7 +147,7 @@ class LossLaw:
         >>> law = LossLaw(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
         >>> best = law.optimum(1e22)
         >>> round(law.regret_fraction(2 * best.num_params, best.num_tokens / 2), 3)
-        0.13
+        0.186
         """
         spent = float(self.compute_flop(num_params, num_tokens))
         return spent / self.optimum_for_loss(float(self.loss(num_params, num_tokens))).compute_flop - 1

@@ -133,12 +133,12 @@ def _exponent_step(gram: Floats, linear: Floats, pull: Floats | None, precision:
     diagonal = np.einsum("rii->ri", schur)
     diagonal += precision[:, None] + 1e-9 * np.einsum("rii->ri", outer) + 1e-300
     right = residual_cross if pull is None else residual_cross + pull
-    return np.clip(np.linalg.solve(schur, right[:, :, None])[:, :, 0], -0.15, 0.15)
+    return np.asarray(np.clip(np.linalg.solve(schur, right[:, :, None])[:, :, 0], -0.15, 0.15))
 
 
 def _nonnegative(gram: Floats, right: Floats) -> Floats:
     """Non-negative least squares in three unknowns, batched: solve freely, then try faces where that left the octant."""
-    solution = np.linalg.solve(_masked(gram, np.ones(right.shape)), right[:, :, None])[:, :, 0]
+    solution = np.asarray(np.linalg.solve(_masked(gram, np.ones(right.shape)), right[:, :, None])[:, :, 0])
     bad = np.flatnonzero((solution < 0).any(axis=1))
     if bad.size:
         best = np.full(bad.size, np.inf)
