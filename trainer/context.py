@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +20,17 @@ class JobContext:
     """One attempt of one job. Handlers of every kind get it: `run(spec, context)`.
 
     `folder` is the job's, only to read; `attempt` is where this attempt writes; `attempt_spec` is what the supervisor
-    decided for it. Events may be emitted from any thread.
+    decided for it; `on_event` sees each event behind the journal. Events may be emitted from any thread.
     """
 
     def __init__(
-        self, *, folder: JobFolder, attempt: AttemptFolder, attempt_spec: AttemptSpec, journal: Journal
+        self,
+        *,
+        folder: JobFolder,
+        attempt: AttemptFolder,
+        attempt_spec: AttemptSpec,
+        journal: Journal,
+        on_event: Callable[[AnyEvent], None] = lambda _: None,
     ) -> None:
         self.folder = folder
         self.attempt = attempt
@@ -31,6 +38,7 @@ class JobContext:
         self.log = logging.getLogger("trainer")
         self.last_event: AnyEvent | None = None
         self._journal = journal
+        self._on_event = on_event
         self._lock = threading.Lock()
         self._stop: StopReason | None = None
 
@@ -42,6 +50,7 @@ class JobContext:
             self._journal.write(event)
             if isinstance(event, LAST_EVENTS):
                 self.last_event = event
+            self._on_event(event)
 
     def should_stop(self) -> StopReason | None:
         """Return `stop` (save, then end), `cancel` (end now) or None (go on). Cheap: ask between any two pieces of work."""

@@ -23,7 +23,7 @@ from typing import Any, TextIO
 
 from trainer.context import JobContext
 from trainer.errors import InputError, SpecError
-from trainer.events import Failed, Finished, Journal, Stopped
+from trainer.events import AnyEvent, Failed, Finished, Journal, Stopped
 from trainer.failures import failed_event
 from trainer.folder import AttemptSpec, JobFolder
 from trainer.spec import decode_spec
@@ -50,8 +50,16 @@ HANDLERS = {
 }
 
 
-def run_attempt(folder: Path, fence: int, *, supervised: bool = False, log_level: int = logging.INFO) -> int:
-    """Do the attempt and return the exit code."""
+def run_attempt(folder: Path, fence: int, *, supervised: bool = False) -> int:
+    """Do the attempt as a supervisor asks for it, and return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    return exit_code(start_attempt(folder, fence, supervised=supervised))
+
+
+def start_attempt(
+    folder: Path, fence: int, *, supervised: bool = False, on_event: Callable[[AnyEvent], None] = lambda _: None
+) -> AnyEvent:
+    """Do the attempt and return its last event."""
     job = JobFolder(folder)
     attempt = job.attempt(fence)
     try:
@@ -60,9 +68,8 @@ def run_attempt(folder: Path, fence: int, *, supervised: bool = False, log_level
         raise InputError(
             f"attempt {fence} of {folder} already has a journal; give the next attempt a new number"
         ) from error
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     attempt_spec = attempt.read_spec() if attempt.spec.exists() else AttemptSpec(fence=fence)
-    context = JobContext(folder=job, attempt=attempt, attempt_spec=attempt_spec, journal=journal)
+    context = JobContext(folder=job, attempt=attempt, attempt_spec=attempt_spec, journal=journal, on_event=on_event)
     stop_on_signals(context)
     if supervised:
         threading.Thread(target=follow_supervisor, args=(context, sys.stdin), name="supervisor", daemon=True).start()
@@ -70,7 +77,8 @@ def run_attempt(folder: Path, fence: int, *, supervised: bool = False, log_level
         do_job(context)
     finally:
         journal.close()
-    return exit_code(context)
+    assert context.last_event is not None
+    return context.last_event
 
 
 def do_job(context: JobContext) -> None:
@@ -129,10 +137,10 @@ def end_now() -> None:
     os._exit(EXIT_FAILED)
 
 
-def exit_code(context: JobContext) -> int:
-    if isinstance(context.last_event, Finished):
+def exit_code(last: AnyEvent) -> int:
+    if isinstance(last, Finished):
         return EXIT_FINISHED
-    return EXIT_STOPPED if isinstance(context.last_event, Stopped) else EXIT_FAILED
+    return EXIT_STOPPED if isinstance(last, Stopped) else EXIT_FAILED
 
 
 def _default_end(context: JobContext) -> Finished | Stopped:

@@ -8,8 +8,8 @@ import sys
 
 from trainer.errors import InputError, TrainerError
 
-COMMANDS = ("run",)
-EXIT_WRONG_INPUT = 2
+COMMANDS = ("prepare", "train", "resume", "evaluate", "generate", "documents", "export", "calibrate", "serve", "run")
+EXIT_FAILED, EXIT_WRONG_INPUT = 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,9 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.command(options))
-    except InputError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return EXIT_WRONG_INPUT
     except TrainerError as error:
         sys.stderr.write(f"error: {error}\n")
-        return 1
+        return EXIT_WRONG_INPUT if isinstance(error, InputError) else EXIT_FAILED
+    except BrokenPipeError:  # the reader of our output had enough: `... | head`
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130

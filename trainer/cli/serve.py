@@ -1,0 +1,34 @@
+"""`python -m trainer serve`: run models for others over a unix socket. The protocol stands in trainer/inference/serve.py."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser("serve", help="answer requests for generation over a unix socket")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen")
+    parser.add_argument("--device", default="auto", help="auto, cpu, mps or cuda")
+    parser.add_argument("--memory-bytes", type=int, default=0, help="most memory for models; 0: half of the machine's")
+    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: all cores")
+    parser.add_argument("--supervised", action="store_true", help="end when standard input closes")
+    parser.set_defaults(command=command)
+
+
+def command(options: argparse.Namespace) -> int:
+    import asyncio
+
+    import torch
+
+    from trainer.inference import serve
+    from trainer.training.machine import resolve_device, usable_cores
+
+    torch.set_num_threads(options.threads or usable_cores())
+    device, _ = resolve_device(options.device)
+    if options.supervised:
+        serve.end_with_supervisor()
+    limit = options.memory_bytes or serve.default_limit_bytes()
+    asyncio.run(serve.serve(options.socket, device=device, limit_bytes=limit))
+    return 0

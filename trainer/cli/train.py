@@ -1,0 +1,56 @@
+"""`python -m trainer train`: one training run on a prepared version.
+
+python -m trainer train --data prepared/ --preset nano --steps 500
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trainer.cli.jobs import add_job_options, make_job, run_job
+from trainer.cli.settings import add_set_option, apply_settings
+from trainer.errors import SpecError
+from trainer.families import get_family
+
+LONGEST_DEFAULT_SEQUENCE = 256
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a model", formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of a prepared version (see prepare)")
+    parser.add_argument("--family", default="gpt", help="kind of model; default: %(default)s")
+    parser.add_argument("--preset", help="size by name; default: the family's smallest")
+    parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
+    add_set_option(parser)
+    add_job_options(parser)
+    parser.set_defaults(command=command)
+
+
+def command(options: argparse.Namespace) -> int:
+    raw = train_dict(data=options.data, family=options.family, preset=options.preset, steps=options.steps)
+    apply_settings(raw, options.set)
+    return run_job(make_job(options.out, raw), options)
+
+
+def train_dict(*, data: Path, family: str, preset: str | None, steps: int) -> dict[str, Any]:
+    """Return the plain form of a spec, with what follows from the size and the number of steps filled in."""
+    found = get_family(family)
+    name = preset or next(iter(found.presets))
+    if name not in found.presets:
+        raise SpecError(f"preset {name!r} is unknown; the presets of {family} are {', '.join(found.presets)}")
+    model = found.presets[name]
+    longest = getattr(model, "context_length", LONGEST_DEFAULT_SEQUENCE)
+    return {
+        "kind": "train",
+        "family": family,
+        "model": msgspec.to_builtins(model),
+        "data": {"path": str(data.resolve())},
+        "batch": {"sequence_length": min(longest, LONGEST_DEFAULT_SEQUENCE)},
+        "schedule": {"num_steps": steps, "warmup_steps": min(100, max(steps // 10, 0))},
+        "evaluation": {"every_steps": max(steps // 10, 1)},
+        "checkpoint": {"every_steps": max(steps // 10, 1)},
+    }

@@ -1,0 +1,67 @@
+"""The job kind `evaluate`: a checkpoint measured on splits of a prepared version."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from trainer.context import JobContext
+from trainer.data.shards import open_version
+from trainer.errors import InputError
+from trainer.events import Evaluation, Finished, Progress, Stopped
+from trainer.inference.loading import LoadedModel, load_model
+from trainer.inference.spec import EvaluateSpec
+from trainer.spec import MachineSpec
+from trainer.training.machine import apply_machine
+from trainer.training.measuring import Interrupted, measure_split
+from trainer.training.meter import finite
+
+
+def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
+    """Measure each split and tell the results."""
+    loaded = load_model(Path(spec.checkpoint), sha256=spec.sha256, device=spec.device)
+    machine = machine_of(loaded)
+    apply_machine(machine)
+    context.started(device=machine.device)
+    version = open_version(Path(spec.data_path or loaded.task.spec.data.path))
+    if version.manifest.vocab_size != loaded.task.assets.tokenizer.vocab_size:
+        raise InputError(
+            f"the data has a vocabulary of {version.manifest.vocab_size} and the model one of "
+            f"{loaded.task.assets.tokenizer.vocab_size}; choose data prepared with the model's tokenizer"
+        )
+    step, results = loaded.stored.manifest.step, {}
+    try:
+        for name in spec.splits:
+            results[name] = measure(spec, context, loaded, machine, version.split(name))
+            context.emit(Evaluation(split=name, step=step, metrics=results[name]))
+    except Interrupted:
+        return Stopped(step=step, sentence=f"Stopped after {len(results)} of {len(spec.splits)} splits.")
+    return Finished(result={"step": step, **results})
+
+
+def machine_of(loaded: LoadedModel) -> MachineSpec:
+    """Return how the model's run used the machine; on another device in float32, which every device has."""
+    trained_on = loaded.stored.state().machine
+    if trained_on.device.split(":")[0] == loaded.device.type:
+        return trained_on
+    return replace(trained_on, device=str(loaded.device), dtype="float32", compile="off")
+
+
+def measure(
+    spec: EvaluateSpec, context: JobContext, loaded: LoadedModel, machine: MachineSpec, split: Any
+) -> dict[str, float | None]:
+    batch = loaded.task.spec.batch
+    found = measure_split(
+        loaded.task,
+        loaded.model,
+        split,
+        machine=machine,
+        batch_size=spec.batch_size or batch.micro_batch or batch.sequences_per_step,
+        max_batches=spec.max_batches,
+        should_stop=context.should_stop,
+        on_batch=lambda number: context.emit(Progress(done=number, unit="batch", phase=split.name)),
+    )
+    if not found:
+        raise InputError(f"the {split.name} split is too small to measure anything on it")
+    return {name: finite(value) for name, value in found.items()}

@@ -1,0 +1,61 @@
+"""What a loaded model can be asked for, besides generating: plain functions from a request's fields to a JSON answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import torch
+
+from trainer.errors import InputError
+from trainer.inference.engine import inspect, token_label
+from trainer.inference.loading import LoadedModel
+from trainer.inference.prompt import Prompt, read_prompt
+
+MAX_TOP = 200
+
+
+def read(loaded: LoadedModel, text: str, *, num_new_tokens: int = 0) -> Prompt:
+    """Return the prompt as this model reads it."""
+    length = loaded.task.spec.model.context_length
+    return read_prompt(text, loaded.task.assets.tokenizer, context_length=length, num_new_tokens=num_new_tokens)
+
+
+def prompt_answer(prompt: Prompt) -> dict[str, Any]:
+    return {"prompt": prompt.shown, "num_prompt_tokens": len(prompt.tokens), "num_cut_tokens": prompt.num_cut}
+
+
+def inspect_text(loaded: LoadedModel, text: str, *, top: int = 20) -> dict[str, Any]:
+    """Return the likeliest next tokens behind each token of a text."""
+    loaded.require("inspect")
+    if not 1 <= top <= MAX_TOP:
+        raise InputError(f"top is {top}; it must be from 1 to {MAX_TOP}")
+    prompt, tokenizer = read(loaded, text), loaded.task.assets.tokenizer
+    positions = inspect(loaded.model, prompt.tokens, tokenizer, device=loaded.device, top=top)
+    return {**prompt_answer(prompt), "positions": msgspec.to_builtins(positions)}
+
+
+def attention_map(loaded: LoadedModel, text: str, *, layer: int, head: int) -> dict[str, Any]:
+    """Return what one head looks at: a row for each token, with its weights on the tokens up to it."""
+    loaded.require("attention")
+    prompt, tokenizer = read(loaded, text), loaded.task.assets.tokenizer
+    maps = loaded.model.attention_maps(torch.tensor([prompt.tokens], device=loaded.device))  # (L, 1, H, T, T)
+    num_layers, num_heads = maps.shape[0], maps.shape[2]
+    for name, value, count in (("layer", layer, num_layers), ("head", head, num_heads)):
+        if not 0 <= value < count:
+            raise InputError(f"{name} is {value}; this model has {count}, numbered from 0")
+    rows = maps[layer, 0, head].cpu().tolist()
+    return {
+        **prompt_answer(prompt),
+        "tokens": [token_label(tokenizer, token) for token in prompt.tokens],
+        "num_layers": num_layers,
+        "num_heads": num_heads,
+        "weights": [[round(weight, 5) for weight in row[: i + 1]] for i, row in enumerate(rows)],
+    }
+
+
+def predict_label(loaded: LoadedModel, text: str) -> dict[str, Any]:
+    """Return the labels of a text with their probabilities, likeliest first."""
+    loaded.require("predict")
+    found = loaded.task.predict(loaded.model, text)
+    return {"labels": [{"label": label, "probability": probability} for label, probability in found]}
