@@ -1,0 +1,110 @@
+"""Last step: the kept documents become tokens, and the tokens shards, in the order of the input.
+
+Encoding runs in threads, for the encoder releases the interpreter's lock; the shards are written in order by one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.manifest import SPLIT_NAMES
+from trainer.data.shard_writer import VersionWriter
+from trainer.data.spool import Spool
+from trainer.data.tokenizer import Tokenizer
+
+NUM_LENGTH_BINS = 32
+"""Bin i holds documents of 2**i to 2**(i + 1) - 1 tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChunk:
+    records: NDArray[np.void]
+    splits: NDArray[np.uint8]
+    tokens: list[NDArray[np.uint32]]
+
+
+@dataclass(slots=True)
+class PackStats:
+    """Lengths of the packed documents in tokens, by powers of two."""
+
+    length_counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(NUM_LENGTH_BINS, np.int64))
+    longest_tokens: int = 0
+
+
+def pack(
+    spool: Spool,
+    tokenizer: Tokenizer,
+    keep: NDArray[np.bool_],
+    splits: NDArray[np.uint8],
+    writer: VersionWriter,
+    *,
+    num_threads: int,
+    check_stop: Callable[[], None],
+    on_progress: Callable[[int], None],
+) -> PackStats:
+    """Encode and write all documents to keep."""
+    stats = PackStats()
+    for chunk in _encoded_chunks(spool, tokenizer, keep, splits, num_threads, check_stop):
+        if len(chunk.records):
+            _append(chunk, writer, stats)
+            on_progress(int(chunk.records["num_bytes"].sum()))
+    return stats
+
+
+def _encoded_chunks(
+    spool: Spool,
+    tokenizer: Tokenizer,
+    keep: NDArray[np.bool_],
+    splits: NDArray[np.uint8],
+    num_threads: int,
+    check_stop: Callable[[], None],
+) -> Iterator[EncodedChunk]:
+    def encode(start: int, records: NDArray[np.void]) -> EncodedChunk:
+        part = slice(start, start + len(records))
+        texts = spool.chunk_texts(records, keep[part])
+        return EncodedChunk(records[keep[part]], splits[part][keep[part]], _encode(texts, tokenizer))
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        pending: deque[Future[EncodedChunk]] = deque()
+        try:
+            for start, records in spool.chunks():
+                check_stop()
+                pending.append(pool.submit(encode, start, records))
+                if len(pending) > num_threads + 1:
+                    yield pending.popleft().result()
+            while pending:
+                check_stop()
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _encode(texts: list[str], tokenizer: Tokenizer) -> list[NDArray[np.uint32]]:
+    end = np.array([tokenizer.end_of_text_id], np.uint32)
+    return [np.concatenate((tokenizer.encode_array(text), end)) for text in texts]
+
+
+def _append(chunk: EncodedChunk, writer: VersionWriter, stats: PackStats) -> None:
+    lengths = np.fromiter((len(tokens) for tokens in chunk.tokens), np.int64, len(chunk.tokens))
+    bins = np.minimum(np.log2(lengths).astype(np.int64), NUM_LENGTH_BINS - 1)
+    stats.length_counts += np.bincount(bins, minlength=NUM_LENGTH_BINS)
+    stats.longest_tokens = max(stats.longest_tokens, int(lengths.max()))
+    for number, name in enumerate(SPLIT_NAMES):
+        chosen = np.flatnonzero(chunk.splits == number)
+        if not len(chosen):
+            continue
+        records = chunk.records[chosen]
+        writer.splits[name].append(
+            np.concatenate([chunk.tokens[i] for i in chosen]),
+            lengths[chosen],
+            records["label"],
+            np.stack([records["source"].astype(np.int64), records["row"]], axis=1),
+            int(records["num_bytes"].sum()),
+        )
