@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,26 @@ from webapp.jobs.models import Job
 from webapp.projects.models import Project
 from webapp.teams.codes import new_code
 from webapp.teams.models import Team, User
+
+
+class DatasetQuerySet(models.QuerySet["Dataset"]):
+    def live(self) -> DatasetQuerySet:
+        return self.filter(archived_at=None)
+
+
+class UploadQuerySet(models.QuerySet["Upload"]):
+    def open(self) -> UploadQuerySet:
+        """Uploads that may still grow: what they declared is reserved in their team's quota."""
+        return self.filter(finished_at=None, error="")
+
+
+class SourceFileQuerySet(models.QuerySet["SourceFile"]):
+    def live(self) -> SourceFileQuerySet:
+        return self.filter(removed_at=None)
+
+    def stored(self) -> SourceFileQuerySet:
+        """Files that take up our disk; those of a folder on the server do not."""
+        return self.exclude(stored_path__startswith="/")
 
 
 class Dataset(models.Model):
@@ -30,6 +50,8 @@ class Dataset(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
+
+    objects = DatasetQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -56,6 +78,18 @@ class Upload(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     touched_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    file = models.ForeignKey("SourceFile", on_delete=models.SET_NULL, null=True, related_name="uploads")
+    is_duplicate = models.BooleanField(default=False)  # its bytes were already in the dataset, as `file`
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(offset_bytes__gte=0, offset_bytes__lte=F("size_bytes")), name="upload_offset_within_size"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -81,6 +115,11 @@ class SourceFile(models.Model):
     options = models.JSONField(default=dict)  # format, text column, label column, as detected or chosen
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    preview = models.JSONField(null=True)  # what the reader saw with these options; null: not looked at yet
+    problem = models.TextField(blank=True)  # why it cannot be read, as a sentence; empty: it can
+    removed_at = models.DateTimeField(null=True, blank=True)  # can be brought back until the purge
+
+    objects = SourceFileQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "id")
@@ -96,6 +135,11 @@ class SourceFile(models.Model):
     @property
     def path(self) -> Path:
         return Path(settings.ISOCOST_FILES) / self.stored_path  # an absolute path stays as it is
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether it lies in a folder of the server that is not ours."""
+        return self.stored_path.startswith("/")
 
 
 class DatasetVersion(models.Model):
