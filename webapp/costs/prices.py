@@ -20,7 +20,7 @@ class HourPrice:
 
     @property
     def is_set_by_user(self) -> bool:
-        return self.basis["kind"] == "price set by a user"
+        return bool(self.basis["kind"] == "price set by a user")
 
 
 def machine_hour_price(machine: Machine) -> HourPrice:

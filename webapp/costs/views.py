@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
@@ -82,7 +82,7 @@ def team_costs(request: HttpRequest, team: Team) -> HttpResponse:
 
 @team_object(Project, Role.VIEWER, related=("team",))
 @require_GET
-def project_ledger_csv(request: HttpRequest, project: Project) -> HttpResponse:
+def project_ledger_csv(request: HttpRequest, project: Project) -> StreamingHttpResponse:
     return ledger_csv(queries.ledger_of(project=project), name=f"ledger-{project.code}")
 
 

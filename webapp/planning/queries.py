@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Sum
 
@@ -67,7 +66,9 @@ def _best_checkpoint(project: Project) -> Checkpoint | None:
         ).select_related("run")[:500]
     )
     key = "validation/bits_per_byte"
-    scored: list[tuple[float, Any]] = [(c.metrics[key], c) for c in best if isinstance(c.metrics.get(key), int | float)]
+    scored: list[tuple[float, Checkpoint]] = [
+        (c.metrics[key], c) for c in best if isinstance(c.metrics.get(key), int | float)
+    ]
     if scored:
         return min(scored, key=lambda pair: pair[0])[1]
     return max(best, key=lambda c: c.published_at, default=None)

@@ -99,7 +99,7 @@ class PlaygroundConsumer(AsyncJsonWebsocketConsumer):
                 fields: dict[str, Any] = {"text": ask.prompt}
                 if ask.op == "attention":
                     fields |= {"layer": ask.layer, "head": ask.head}
-                answer = await client.ask(ask.op, **_model(checkpoint), **fields)
+                answer = await client.ask(ask.op, **_model(checkpoint) | fields)
                 await self.send_json({**answer, "id": ask.id})
         except client.InferenceError as error:
             await self.send_json({"id": ask.id, "event": "error", "code": error.code, "sentence": str(error)})
@@ -109,7 +109,7 @@ class PlaygroundConsumer(AsyncJsonWebsocketConsumer):
         num_tokens = num_cut = 0
         ended, started = "cancelled", time.monotonic()
         settings = {name: getattr(ask.settings, name) for name in ask.settings.__struct_fields__}
-        answers = client.stream("generate", **_model(checkpoint), prompt=ask.prompt, settings=settings)
+        answers = client.stream("generate", **_model(checkpoint) | {"prompt": ask.prompt, "settings": settings})
         try:
             async for message in answers:
                 if message["event"] == "token":
@@ -143,7 +143,7 @@ class PlaygroundConsumer(AsyncJsonWebsocketConsumer):
         generation_create(checkpoint=checkpoint, created_by=self.scope["user"], **answer)
 
 
-def _model(checkpoint: Checkpoint) -> dict[str, str]:
+def _model(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256}
 
 

@@ -59,10 +59,9 @@ def require_role(user: User | AnonymousUser, team: Team, role: Role) -> Role:
 
 def object_for(user: User | AnonymousUser, queryset: QuerySet[M], role: Role, **lookup: Any) -> M:
     """Return the one row of `queryset` that matches, if the user has at least `role` in the row's team."""
-    try:
-        row = queryset.get(**lookup)
-    except queryset.model.DoesNotExist as error:
-        raise Http404 from error
+    row = queryset.filter(**lookup).first()
+    if row is None:
+        raise Http404
     require_role(user, row.owning_team, role)  # type: ignore[attr-defined]
     return row
 

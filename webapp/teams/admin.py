@@ -13,7 +13,7 @@ from webapp.teams.models import Invitation, LoginLink, Membership, Team, User
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin[User]):
     ordering = ("email",)
     list_display = ("email", "name", "is_staff", "is_active", "last_login", "date_joined")
     list_filter = ("is_staff", "is_active")

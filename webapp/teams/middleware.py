@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from webapp.teams.access import rule_of
 
@@ -21,8 +21,8 @@ class AccessMiddleware:
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)  # a coroutine where the stack is asynchronous
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)  # a response, or a coroutine of one where the stack is asynchronous
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> None:
         if rule_of(view) is None:

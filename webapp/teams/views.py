@@ -122,7 +122,7 @@ def team_rename(request: HttpRequest, team: Team) -> HttpResponse:
     if form.is_valid():
         form.save()
     else:
-        messages.error(request, form.errors["name"][0])
+        messages.error(request, str(form.errors["name"][0]))
     return redirect("team-detail", team.code)
 
 
