@@ -1,0 +1,83 @@
+"""How long collectives take on the links that join a group of devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from economics.constants import LINK_FRACTION, LINK_LATENCY_SECONDS, NETWORK_FRACTION, NETWORK_LATENCY_SECONDS
+from economics.hardware import Accelerator
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ring:
+    """A group of devices as a ring: how many, and the slowest bandwidth and latency on the way round."""
+
+    size: int
+    bytes_per_second: float
+    latency_seconds: float
+
+
+_PCIE = 16e9
+_DEFAULT_NETWORK = 12.5e9
+
+
+def ring_of(accelerator: Accelerator, *, size: int, stride: int = 1) -> Ring:
+    """Return the ring of a group whose members are `stride` devices apart.
+
+    Members in one node (or pod) meet over its links. Across nodes the ring crosses each node's border once, over
+    the network adapters of all members there together: r members in a node have r times one adapter's bandwidth, but
+    never more than a link. Unknown links count as PCIe (16 GB/s), unknown networks as 100 Gb/s per device.
+
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> h100 = find_accelerator("h100")
+    >>> inside, across = ring_of(h100, size=8), ring_of(h100, size=16)
+    >>> inside.bytes_per_second > across.bytes_per_second or inside.latency_seconds < across.latency_seconds
+    True
+    """
+    per_node = max(1, accelerator.num_per_node)
+    link = (accelerator.link_bytes_per_second or _PCIE) * LINK_FRACTION.value
+    if size <= 1:
+        return Ring(size=1, bytes_per_second=link, latency_seconds=0.0)
+    if size * stride <= per_node:
+        return Ring(size=size, bytes_per_second=link, latency_seconds=LINK_LATENCY_SECONDS.value)
+    members = max(1, per_node // stride)
+    network = (accelerator.network_bytes_per_second or _DEFAULT_NETWORK) * NETWORK_FRACTION.value
+    bandwidth = min(link, network * members) if members > 1 else network
+    # latency is paid on hops between nodes; those within are hidden behind them
+    hops = max(1.0, size / members) / size
+    latency = NETWORK_LATENCY_SECONDS.value * hops + LINK_LATENCY_SECONDS.value * (1 - hops)
+    return Ring(size=size, bytes_per_second=bandwidth, latency_seconds=latency)
+
+
+def all_gather_seconds(ring: Ring, num_bytes: float) -> float:
+    """Return the time to gather (or reduce and scatter) `num_bytes` in all: (n-1)/n S/B + latency.
+
+    The latency of large groups grows with their logarithm (libraries switch to trees).
+
+    >>> all_gather_seconds(Ring(size=1, bytes_per_second=1e9, latency_seconds=1e-5), 1e9)
+    0.0
+    >>> all_gather_seconds(Ring(size=4, bytes_per_second=1e9, latency_seconds=0.0), 1e9)
+    0.75
+    """
+    n = ring.size
+    if n <= 1:
+        return 0.0
+    return (n - 1) / n * num_bytes / ring.bytes_per_second + ring.latency_seconds * min(n - 1, 2 * n.bit_length())
+
+
+def all_reduce_seconds(ring: Ring, num_bytes: float) -> float:
+    """Return the time of an all-reduce: a reduce-scatter and an all-gather.
+
+    >>> all_reduce_seconds(Ring(size=4, bytes_per_second=1e9, latency_seconds=0.0), 1e9)
+    1.5
+    """
+    return 2.0 * all_gather_seconds(ring, num_bytes)
+
+
+def all_to_all_seconds(ring: Ring, num_bytes: float) -> float:
+    """Return the time to exchange `num_bytes` per device, each to its owner.
+
+    >>> all_to_all_seconds(Ring(size=4, bytes_per_second=1e9, latency_seconds=0.0), 1e9)
+    0.75
+    """
+    return all_gather_seconds(ring, num_bytes)

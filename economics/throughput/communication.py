@@ -1,0 +1,151 @@
+"""What the forms of parallelism send, and how much of it compute can hide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from economics.architecture.decoder import Decoder
+from economics.constants import OVERLAP_COST
+from economics.flop.decoder import Recompute
+from economics.hardware import Accelerator
+from economics.layout import Layout
+from economics.memory.stages import pipeline_stages
+from economics.throughput.collectives import (
+    all_gather_seconds,
+    all_reduce_seconds,
+    all_to_all_seconds,
+    ring_of,
+)
+from economics.throughput.operations import copy_seconds
+
+# Devices are numbered with tensor ranks next to each other, then context, then data, then pipeline.
+
+
+def tensor_seconds_per_layer(
+    accelerator: Accelerator, decoder: Decoder, layout: Layout, *, tokens: float, value_bytes: float, recompute: Recompute
+) -> float:
+    """Return the time of a layer's all-reduces: two forward, two backward, two more when all is recomputed.
+
+    With the sequence split they are pairs of gather and scatter of the same volume. Nothing hides them: each product
+    waits for its input.
+
+    >>> from economics.architecture import modern_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> llama = modern_decoder(num_layers=2, model_width=4096, num_heads=32, vocabulary_size=32000)
+    >>> tensor_seconds_per_layer(find_accelerator("h100"), llama, Layout(), tokens=2048, value_bytes=2.0,
+    ...                          recompute="none")
+    0.0
+    """
+    if layout.tensor == 1:
+        return 0.0
+    ring = ring_of(accelerator, size=layout.tensor)
+    times = 6 if recompute == "full" else 4
+    return times * all_reduce_seconds(ring, tokens * decoder.model_width * value_bytes)
+
+
+def context_seconds_per_layer(
+    accelerator: Accelerator, decoder: Decoder, layout: Layout, *, tokens: float, value_bytes: float, behind: float
+) -> float:
+    """Return what the ring of keys and values costs beyond the attention that it runs behind.
+
+    Forward passes keys and values once round the ring, backward them and their gradients.
+    """
+    if layout.context == 1:
+        return 0.0
+    ring = ring_of(accelerator, size=layout.context, stride=layout.tensor)
+    width = (
+        decoder.num_heads * (decoder.head + decoder.value_head)
+        if decoder.latent
+        else 2 * decoder.kv_heads * decoder.head
+    )
+    seconds = 3.0 * all_gather_seconds(ring, tokens * layout.context * width * value_bytes / layout.tensor)
+    return max(0.0, seconds - behind) + OVERLAP_COST.value * min(seconds, behind)
+
+
+def expert_seconds_per_layer(accelerator: Accelerator, decoder: Decoder, layout: Layout, *, tokens: float) -> float:
+    """Return the time of a mixture layer's exchanges: out and back, forward and backward, K values of d per token.
+
+    Tokens travel to the ranks that hold their experts; with many experts per token several copies go to one node.
+    """
+    mixture = decoder.mixture
+    if mixture is None or layout.expert == 1:
+        return 0.0
+    ring = ring_of(accelerator, size=layout.expert, stride=layout.tensor * layout.context)
+    copies = min(mixture.experts_per_token, layout.expert)
+    num_bytes = copies * tokens * decoder.model_width * 2.0 / layout.tensor
+    return 4.0 * all_to_all_seconds(ring, num_bytes)
+
+
+def pipeline_transfer_seconds(accelerator: Accelerator, layout: Layout, *, num_bytes: float) -> float:
+    """Return the time to hand one micro-batch on, there and back, for each virtual stage."""
+    if layout.pipeline == 1:
+        return 0.0
+    stride = layout.tensor * layout.context * layout.data
+    ring = ring_of(accelerator, size=2, stride=stride)
+    return 2.0 * layout.virtual * (num_bytes / ring.bytes_per_second + ring.latency_seconds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataTime:
+    """Seconds per step that data parallelism takes: not hidden, hidden behind compute, and the optimizer's update."""
+
+    exposed: float
+    hidden: float
+    optimizer: float
+
+
+def data_seconds(
+    accelerator: Accelerator,
+    decoder: Decoder,
+    layout: Layout,
+    *,
+    num_micro_batches: int,
+    value_bytes: float,
+    compute: float,
+    backward: float,
+) -> DataTime:
+    """Return the time that data parallelism adds to a step.
+
+    Undivided and with divided optimizer: one all-reduce of the gradients (fp32) per step, behind the last backward.
+    Divided weights (`zero=3`): each micro-batch gathers the weights twice and scatters the gradients once, 1.5 times
+    one all-reduce, behind its own compute. The optimizer reads and writes about 32 bytes per parameter it owns.
+
+    >>> from economics.architecture import modern_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> llama = modern_decoder(num_layers=2, model_width=1024, num_heads=8, vocabulary_size=32000)
+    >>> both = [data_seconds(find_accelerator("h100"), llama, Layout(data=64, zero=3), num_micro_batches=m,
+    ...                      value_bytes=2.0, compute=0.0, backward=0.0).exposed for m in (1, 2)]
+    >>> round(both[1] / both[0], 6)
+    2.0
+    """
+    exposed = hidden = optimizer = 0.0
+    stages = pipeline_stages(decoder, layout, num_micro_batches)
+    stage = max(stages, key=lambda s: s.parameters)
+    for group in stage.groups:
+        if not group.per_device:
+            continue
+        ranks = max(1, layout.data * layout.context // group.expert_ranks)
+        owned = group.per_device / (ranks if layout.zero >= 1 else 1)
+        optimizer += copy_seconds(accelerator, 32.0 * owned)
+        if ranks == 1:
+            continue
+        ring = ring_of(accelerator, size=ranks, stride=layout.tensor * group.expert_ranks)
+        share = group.per_device / max(1.0, stage.parameters)
+        if layout.zero >= 3:
+            shards = max(1, layout.shard_ranks // group.expert_ranks)
+            inner = ring_of(accelerator, size=shards, stride=layout.tensor * group.expert_ranks)
+            each = 3.0 * all_gather_seconds(inner, group.per_device * value_bytes)
+            if shards < ranks:  # hybrid: the copies agree on their gradients once per step
+                exposed += all_reduce_seconds(ring, group.per_device * value_bytes / shards) * 0.5
+            cover = share * compute
+            exposed += num_micro_batches * max(0.0, each - cover)
+            hidden += num_micro_batches * min(each, cover)
+        else:
+            seconds = all_reduce_seconds(ring, group.per_device * 4.0)
+            if layout.zero >= 1:
+                seconds = all_gather_seconds(ring, group.per_device * 4.0)
+                seconds += all_gather_seconds(ring, group.per_device * value_bytes)
+            cover = share * backward
+            exposed += max(0.0, seconds - cover)
+            hidden += min(seconds, cover)
+    return DataTime(exposed=exposed, hidden=hidden, optimizer=optimizer)

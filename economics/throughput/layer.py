@@ -1,0 +1,167 @@
+"""One layer's work for one micro-batch on one device: products, attention, element-wise traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from economics.architecture.decoder import Decoder
+from economics.architecture.decoder_parts import (
+    Matmul,
+    attention_matmuls,
+    dense_feed_forward_matmuls,
+    expert_matmuls,
+)
+from economics.constants import EAGER_TRAFFIC
+from economics.flop.decoder import attended_tokens
+from economics.hardware import Accelerator, Number
+from economics.throughput.operations import attention_seconds, copy_seconds, matmul_seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerTime:
+    """Seconds of one layer, forward and backward, without recomputing."""
+
+    matmul_forward: float
+    matmul_backward: float
+    attention_forward: float
+    attention_backward: float
+    elementwise_forward: float
+    elementwise_backward: float
+    num_kernels: int
+    half_matmul_forward: float
+    """Forward time of the products that selective recomputing repeats."""
+
+    @property
+    def forward(self) -> float:
+        """All of the forward pass."""
+        return self.matmul_forward + self.attention_forward + self.elementwise_forward
+
+    @property
+    def backward(self) -> float:
+        """All of the backward pass."""
+        return self.matmul_backward + self.attention_backward + self.elementwise_backward
+
+
+_REPEATED_BY_SELECTIVE = ("key", "output", "up", "kv_up", "query_up")
+
+
+def product_seconds(
+    accelerator: Accelerator, m: Matmul, tokens: float, *, tensor: int, expert: int, number: Number
+) -> tuple[float, float]:
+    """Return the forward and backward time of one of a layer's matrices on one device."""
+    inner, columns = float(m.rows), float(m.columns)
+    if m.split == "columns":
+        columns /= tensor
+    elif m.split == "rows":
+        inner /= tensor
+    rows, times = tokens, 1.0
+    if m.part == "experts":
+        # each device computes its own experts on the tokens routed to them, gathered from `expert` ranks
+        local = max(1.0, m.copies / expert)
+        rows = max(1.0, tokens * m.uses_per_token / local)
+        times = local
+    forward = matmul_seconds(accelerator, rows, inner, columns, number=number)
+    if number == "fp8":  # inputs and weights are quantised on the way: read 2, write 1 byte each
+        forward += copy_seconds(accelerator, 3.0 * (rows * inner + inner * columns))
+    towards_input = matmul_seconds(accelerator, rows, columns, inner, number=number)
+    towards_weight = matmul_seconds(accelerator, inner, rows, columns, number=number, out_bytes=8.0)
+    if number == "fp8":
+        towards_input += copy_seconds(accelerator, 3.0 * rows * columns)
+    return times * forward, times * (towards_input + towards_weight)
+
+
+def layer_time(
+    decoder: Decoder,
+    accelerator: Accelerator,
+    *,
+    micro_batch: float,
+    sequence_length: int,
+    number: Number,
+    tensor: int = 1,
+    context: int = 1,
+    expert: int = 1,
+    fused: bool = True,
+    unfused_attention: bool = False,
+    expert_layer: bool = False,
+    value_bytes: float = 2.0,
+) -> LayerTime:
+    """Return the time of one layer for one micro-batch.
+
+    >>> from economics.architecture import modern_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> llama = modern_decoder(num_layers=32, model_width=4096, num_heads=32, vocabulary_size=32000)
+    >>> time = layer_time(llama, find_accelerator("a100"), micro_batch=4, sequence_length=2048, number="bf16")
+    >>> 1.9 < time.backward / time.forward < 2.6
+    True
+    """
+    tokens = micro_batch * sequence_length / context
+    feed_forward = expert_matmuls(decoder) if expert_layer else dense_feed_forward_matmuls(decoder)
+    forward = backward = half = 0.0
+    num_products = 0
+    for m in (*attention_matmuls(decoder), *feed_forward):
+        seconds = product_seconds(accelerator, m, tokens, tensor=tensor, expert=expert, number=number)
+        forward, backward, num_products = forward + seconds[0], backward + seconds[1], num_products + 1
+        if m.name in _REPEATED_BY_SELECTIVE:
+            half += seconds[0]
+    keys = attended_tokens(decoder, sequence_length, causal=True) / decoder.num_layers
+    heads = decoder.num_heads / tensor
+    core = 2.0 * heads * (decoder.head + decoder.value_head) * keys * tokens
+    elementwise_forward, elementwise_backward = elementwise_bytes_per_token(
+        decoder, tensor=tensor, fused=fused, expert_layer=expert_layer, value_bytes=value_bytes
+    )
+    if unfused_attention:
+        # the whole square is computed, and softmax streams it several times
+        core *= 2.0
+        square = heads * sequence_length
+        elementwise_forward += (4 + 2 * value_bytes) * square
+        elementwise_backward += (2 + 4 * value_bytes) * square
+        attention_forward = 2 * core / (2 * accelerator.ceiling(number) * 0.7)
+        attention_backward = 2.0 * attention_forward
+    else:
+        attention_forward = attention_seconds(accelerator, core, head_width=decoder.head, number=number)
+        attention_backward = 2.5 * attention_forward
+    return LayerTime(
+        matmul_forward=forward,
+        matmul_backward=backward,
+        attention_forward=attention_forward,
+        attention_backward=attention_backward,
+        elementwise_forward=copy_seconds(accelerator, elementwise_forward * tokens),
+        elementwise_backward=copy_seconds(accelerator, elementwise_backward * tokens),
+        num_kernels=num_products * 3 + (15 if fused else 45),
+        half_matmul_forward=half,
+    )
+
+
+def elementwise_bytes_per_token(
+    decoder: Decoder, *, tensor: int = 1, fused: bool = True, expert_layer: bool = False, value_bytes: float = 2.0
+) -> tuple[float, float]:
+    """Return the bytes that norms, residuals, activations and rotations move per token, forward and backward.
+
+    Counted as values read and written by fused kernels: a norm with its residual 2 + 2 forward and 3 backward, an
+    activation its inputs and outputs (gated: 2 in, 1 out; backward 3 in, 2 out), rotation both ways. Eager execution
+    moves the same values several times (`constants.EAGER_TRAFFIC`). With tensor parallelism (and the sequence split
+    beside it) each device has its share.
+
+    >>> from economics.architecture import modern_decoder
+    >>> tiny = modern_decoder(num_layers=1, model_width=64, num_heads=1, vocabulary_size=10, feed_forward_width=128)
+    >>> elementwise_bytes_per_token(tiny)
+    (2048.0, 2816.0)
+    """
+    d = decoder.model_width
+    norms = decoder.norms_per_layer
+    mixture = decoder.mixture if expert_layer else None
+    width = (
+        float(mixture.experts_per_token * mixture.expert_width + mixture.shared_width)
+        if mixture
+        else float(decoder.feed_forward_width)
+    )
+    rotated = (decoder.num_heads + decoder.kv_heads) * decoder.head if decoder.positions == "rotary" else 0
+    passes = 2 if decoder.qk_norm != "none" else 1
+    forward = 3.0 * d * norms + (3.0 if decoder.gated else 2.0) * width + 2.0 * rotated * passes
+    backward = 4.0 * d * norms + (5.0 if decoder.gated else 3.0) * width + 2.0 * rotated * passes
+    if mixture:
+        # tokens are copied to their experts and back, and weighed
+        forward += 4.0 * d * mixture.experts_per_token
+        backward += 4.0 * d * mixture.experts_per_token
+    traffic = value_bytes * (1.0 if fused else EAGER_TRAFFIC.value) / tensor
+    return forward * traffic, backward * traffic

@@ -1,0 +1,145 @@
+"""Choose the parallelism: every layout that can exist is timed, and the fastest that fits is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from economics.errors import NoAnswerError
+from economics.flop.decoder import Recompute
+from economics.layout import Layout
+from economics.memory.training import TrainingMemory, training_memory
+from economics.throughput.step import StepTime, Workload, step_time
+
+_MICRO_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """A layout with all that follows from it."""
+
+    workload: Workload
+    time: StepTime
+    memory: TrainingMemory
+    fits: bool
+
+
+def _divisors(n: int, limit: int) -> list[int]:
+    return [k for k in range(1, min(n, limit) + 1) if n % k == 0]
+
+
+def valid_layouts(work: Workload, num_accelerators: int) -> Iterator[Layout]:
+    """Yield every layout that can exist: degrees that divide heads, layers, experts and devices.
+
+    Tensor ranks stay within a node; context parallelism is for sequences that need it (from 16k tokens).
+
+    >>> from economics.architecture import modern_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> small = modern_decoder(num_layers=4, model_width=512, num_heads=8, vocabulary_size=1000)
+    >>> work = Workload(decoder=small, accelerator=find_accelerator("a100"), sequence_length=512, num_sequences=64)
+    >>> all(layout.num_accelerators == 8 for layout in valid_layouts(work, 8))
+    True
+    """
+    decoder, device = work.decoder, work.accelerator
+    experts = decoder.mixture.num_experts if decoder.mixture else 0
+    node = min(num_accelerators, max(1, min(8, device.num_per_node)))
+    for tensor in _divisors(num_accelerators, node):
+        if decoder.num_heads % tensor:
+            continue
+        for pipeline in _divisors(num_accelerators // tensor, min(64, decoder.num_layers)):
+            # uneven stages lose more than a neighbouring degree
+            if pipeline > 1 and -(-decoder.num_layers // pipeline) * pipeline > 1.15 * decoder.num_layers:
+                continue
+            rest = num_accelerators // (tensor * pipeline)
+            contexts = _divisors(rest, 16) if work.sequence_length >= 16384 else [1]
+            for context in contexts:
+                data = rest // context
+                if data > work.num_sequences:
+                    continue
+                yield from _with_sharding(data, tensor, pipeline, context, experts, decoder.num_layers, node)
+
+
+def _with_sharding(
+    data: int, tensor: int, pipeline: int, context: int, experts: int, num_layers: int, node: int
+) -> Iterator[Layout]:
+    virtuals = [1] if pipeline == 1 else [v for v in (1, 2, 4) if pipeline * v <= num_layers]
+    degrees = [k for k in (1, 2, 4, 8, 16, 32, 64) if experts and experts % k == 0 and (data * context) % k == 0] or [1]
+    for expert in degrees:
+        for virtual in virtuals:
+            for zero in (0,) if data * context == 1 else (1, 3) if pipeline == 1 else (1,):
+                yield Layout(
+                    data=data, tensor=tensor, pipeline=pipeline, context=context, expert=expert, virtual=virtual,
+                    zero=zero,
+                )  # fmt: skip
+            if pipeline == 1 and tensor == 1 and data > node and data % node == 0 and virtual == 1:
+                yield Layout(data=data, tensor=1, context=context, expert=expert, zero=3, shard=node)
+
+
+def memory_of(work: Workload) -> TrainingMemory:
+    """Return the memory that a workload takes."""
+    return training_memory(
+        work.decoder, sequence_length=work.sequence_length, micro_batch=work.micro_batch, layout=work.layout,
+        num_micro_batches=work.num_micro_batches, precision=work.precision, optimizer=work.optimizer,
+        recompute=work.recompute, attention=work.attention, dropout=work.dropout, fused=work.fused,
+        unified_memory=work.accelerator.kind != "accelerator",
+    )  # fmt: skip
+
+
+def _choices(work: Workload, layout: Layout, micro_batch: int | None, recompute: Recompute | None) -> Iterator[Workload]:
+    per_rank = max(1, work.num_sequences // layout.data)
+    sizes = [micro_batch] if micro_batch else [b for b in _MICRO_BATCHES if b <= per_rank and per_rank % b == 0]
+    levels: tuple[Recompute, ...] = (recompute,) if recompute else ("none", "selective", "full")
+    for size in sizes or [1]:
+        for level in levels:
+            yield replace(work, layout=layout, micro_batch=size, recompute=level)
+
+
+def best_layout(
+    work: Workload,
+    num_accelerators: int,
+    *,
+    layout: Layout | None = None,
+    micro_batch: int | None = None,
+    recompute: Recompute | None = None,
+) -> Choice:
+    """Return the fastest choice that fits, of layout, micro-batch and recomputing where they are not given.
+
+    Where nothing fits, the one with the least memory is returned with `fits` false: it is still an estimate.
+    Memory is checked first, since it is cheap to compute and excludes most.
+
+    Raises
+    ------
+    NoAnswerError : if no layout can exist for the model and the number of devices
+
+    >>> from economics.architecture import modern_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> llama = modern_decoder(num_layers=32, model_width=4096, num_heads=32, vocabulary_size=32000)
+    >>> work = Workload(decoder=llama, accelerator=find_accelerator("a100"), sequence_length=2048, num_sequences=1024)
+    >>> best_layout(work, 64).fits
+    True
+    """
+    capacity = work.accelerator.memory_bytes or float("inf")
+    best: Choice | None = None
+    smallest: tuple[float, Workload] | None = None
+    layouts = [layout] if layout else list(valid_layouts(work, num_accelerators))
+    for candidate_layout in layouts:
+        for level in (recompute,) if recompute else ("none", "selective", "full"):
+            # time falls with the micro-batch: the largest that fits, and a smaller one for the pipeline's sake
+            tried = 0
+            for candidate in reversed(list(_choices(work, candidate_layout, micro_batch, level))):
+                memory = memory_of(candidate)
+                if smallest is None or memory.device_total < smallest[0]:
+                    smallest = (memory.device_total, candidate)
+                if memory.device_total > capacity:
+                    continue
+                time = step_time(candidate)
+                if best is None or time.seconds / time.tokens < best.time.seconds / best.time.tokens:
+                    best = Choice(workload=candidate, time=time, memory=memory, fits=True)
+                tried += 1
+                if tried >= (3 if candidate_layout.pipeline > 1 else 1):
+                    break
+    if best:
+        return best
+    if smallest is None:
+        raise NoAnswerError(f"No layout of {num_accelerators} devices exists for this model and batch.")
+    return Choice(workload=smallest[1], time=step_time(smallest[1]), memory=memory_of(smallest[1]), fits=False)
