@@ -116,7 +116,7 @@ def _take(job_id: int, worker: Worker) -> Claim:
             "worker": worker,
             "until": clock_plus(settings.ISOCOST_LEASE_SECONDS),
             "renewed_at": ClockTimestamp(),
-            "progressed_at": ClockTimestamp(),
+            "progressed_at": None,
         },
     )
     attempt.refresh_from_db()

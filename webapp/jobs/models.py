@@ -159,7 +159,7 @@ class Lease(models.Model):
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="leases")
     until = models.DateTimeField()
     renewed_at = models.DateTimeField()
-    progressed_at = models.DateTimeField()  # last time the attempt said anything; a hung trainer keeps a live lease
+    progressed_at = models.DateTimeField(null=True)  # when the attempt last said anything; null: not a word yet
 
     class Meta:
         indexes = [models.Index(fields=["until"], name="lease_until")]

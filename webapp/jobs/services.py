@@ -25,7 +25,14 @@ from webapp.jobs.wake import queue_wake_on_commit
 from webapp.projects.models import Project
 from webapp.teams.models import Team, User
 
-NOT_GIVEN = {field.name for field in Job._meta.fields} - {"kind", "title", "spec", "queue", "priority", "idempotency_key"}
+NOT_GIVEN = {field.name for field in Job._meta.fields} - {
+    "kind",
+    "title",
+    "spec",
+    "queue",
+    "priority",
+    "idempotency_key",
+}
 """Fields that the machinery fills in, and not whoever makes a job."""
 
 
