@@ -27,6 +27,7 @@ from webapp.teams.services import login_link_create
 
 OLDER_STOPS_WITHIN_SECONDS = 120.0
 FIRST_PAGE_WITHIN_SECONDS = 90.0
+NUM_FIRST_TRIES = 3
 
 
 @dataclass(kw_only=True)
@@ -161,11 +162,16 @@ class Installation:
             wait()
 
     def _wait_for_first_page(self) -> None:
-        if self.supervisor.run(until=self._answers, timeout_seconds=FIRST_PAGE_WITHIN_SECONDS):
-            return
+        web = self._by_name()["web"]
+        self.supervisor.run(
+            until=lambda: self._answers() or web.num_failures >= NUM_FIRST_TRIES,
+            timeout_seconds=FIRST_PAGE_WITHIN_SECONDS,
+        )
         if self.supervisor.num_signals:
             raise KeyboardInterrupt
-        log = self._by_name()["web"].log
+        if self._answers():
+            return
+        log = web.log
         raise HomeError(f"The web process does not answer. The end of {log}:\n{log_tail(log)}")
 
     def _answers(self) -> bool:
