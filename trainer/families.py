@@ -47,6 +47,12 @@ class Family:
 
     lower_is_better: bool = True
 
+    is_default: bool = False
+    """The family that is meant where none is named. One has it."""
+
+    calibration_presets: tuple[str, ...] = ()
+    """Presets whose training steps are timed to know a machine; small ones."""
+
 
 @cache
 def families() -> Mapping[str, Family]:
@@ -64,3 +70,8 @@ def get_family(name: str) -> Family:
     if name not in families():
         raise SpecError(f"family {name!r} is unknown; the families are {', '.join(sorted(families()))}")
     return families()[name]
+
+
+def default_family() -> Family:
+    """Return the family that is meant where none is named."""
+    return next(family for family in families().values() if family.is_default)

@@ -14,7 +14,7 @@ import msgspec
 from trainer.cli.jobs import add_job_options, make_job, run_job
 from trainer.cli.settings import add_set_option, apply_settings
 from trainer.errors import SpecError
-from trainer.families import get_family
+from trainer.families import default_family, families, get_family
 
 LONGEST_DEFAULT_SEQUENCE = 256
 
@@ -22,7 +22,7 @@ LONGEST_DEFAULT_SEQUENCE = 256
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model", formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of a prepared version (see prepare)")
-    parser.add_argument("--family", default="gpt", help="kind of model; default: %(default)s")
+    parser.add_argument("--family", help=f"kind of model: {', '.join(families())}; default: {default_family().name}")
     parser.add_argument("--preset", help="size by name; default: the family's smallest")
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
     add_set_option(parser)
@@ -31,7 +31,9 @@ def add_parser(commands: Any) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
-    raw = train_dict(data=options.data, family=options.family, preset=options.preset, steps=options.steps)
+    raw = train_dict(
+        data=options.data, family=options.family or default_family().name, preset=options.preset, steps=options.steps
+    )
     apply_settings(raw, options.set)
     return run_job(make_job(options.out, raw), options)
 

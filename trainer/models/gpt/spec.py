@@ -145,4 +145,6 @@ FAMILY = Family(
     presets={**SMALL, **GPT2, **GPT3},
     data_kind="text",
     task="trainer.models.gpt.task:GPTTask",
+    is_default=True,
+    calibration_presets=("nano", "micro", "mini"),
 )

@@ -1,0 +1,81 @@
+"""The job kind `calibrate`: what this machine can do at best, and what training steps take on it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psutil
+import torch
+
+from trainer.calibrate.machine import (
+    disk_write_bytes_per_second,
+    dtypes_to_measure,
+    matmul_flop_per_second,
+    memory_bytes_per_second,
+)
+from trainer.calibrate.spec import CalibrateSpec
+from trainer.calibrate.steps import MadeUpSplit, made_up_assets, step_facts
+from trainer.context import JobContext, hardware_facts
+from trainer.events import Finished, Progress, Stopped
+from trainer.families import families
+from trainer.spec import MachineSpec
+from trainer.training.machine import DTYPES, apply_machine, resolve_device, usable_cores
+
+MATMUL_SHARE, MEMORY_SHARE, STEPS_SHARE = 0.2, 0.1, 0.5
+"""Of the time; the rest goes into building models and the disk."""
+
+
+def run(spec: CalibrateSpec, context: JobContext) -> Finished | Stopped:
+    """Measure one thing after the other; the result is a plain dictionary."""
+    name, _ = resolve_device(spec.device, attempt_device=context.attempt_spec.device)
+    machine = MachineSpec(device=name, num_threads=spec.num_threads or usable_cores(), deterministic=False)
+    apply_machine(machine)
+    context.started(device=name, versions={"torch": str(torch.__version__)})
+    began, others = time.monotonic(), psutil.cpu_percent()
+    result: dict[str, Any] = {"device": name, "num_threads": machine.num_threads, "hardware": hardware_facts()}
+    presets = [(family, preset) for family in families().values() for preset in family.calibration_presets]
+    work = [
+        ("matrix products", lambda: measure_matmul(name, spec.seconds)),
+        ("memory", lambda: measure_memory(name, spec.seconds)),
+        ("disk", lambda: {"disk_write_bytes_per_second": disk_write_bytes_per_second(context.attempt.path)}),
+        ("training steps", lambda: measure_steps(machine, presets, spec.seconds)),
+    ]
+    for done, (phase, measure) in enumerate(work):
+        if context.should_stop():
+            return Stopped(sentence="The calibration was stopped; it has to be done again as a whole.")
+        context.emit(Progress(done=done, total=len(work), unit="measurement", phase=phase))
+        result |= measure()
+    result |= {"seconds": time.monotonic() - began, "cpu_fraction_before": others / 100}
+    return Finished(result=result)
+
+
+def measure_matmul(name: str, seconds: float) -> dict[str, Any]:
+    device = torch.device(name)
+    dtypes = dtypes_to_measure(device)
+    budget = seconds * MATMUL_SHARE / len(dtypes)
+    rates = {dtype: matmul_flop_per_second(DTYPES[dtype], device, budget_seconds=budget) for dtype in dtypes}
+    return {"matmul_flop_per_second": max(rates.values()), "matmul_flop_per_second_by_dtype": rates}
+
+
+def measure_memory(name: str, seconds: float) -> dict[str, Any]:
+    device = torch.device(name)
+    total = psutil.virtual_memory().total
+    if device.type == "cuda":
+        total = torch.cuda.get_device_properties(device).total_memory
+    rate = memory_bytes_per_second(device, budget_seconds=seconds * MEMORY_SHARE)
+    return {"memory_bytes_per_second": rate, "memory_bytes": total}
+
+
+def measure_steps(machine: MachineSpec, presets: list[Any], seconds: float) -> dict[str, Any]:
+    """Time a step of each preset, as many as there is time for. The best rate is what training reaches here."""
+    assets, split, end = made_up_assets(), MadeUpSplit(), time.monotonic() + seconds * STEPS_SHARE
+    steps: list[dict[str, Any]] = []
+    for number, (family, preset) in enumerate(presets):
+        left = end - time.monotonic()
+        if steps and left <= 0:
+            break
+        budget = max(left, 0) / (len(presets) - number)
+        steps.append(step_facts(family, preset, assets=assets, split=split, machine=machine, budget_seconds=budget))
+    rates = [step["flop_per_second"] for step in steps]
+    return {"steps": steps, "training_flop_per_second": max(rates, default=None)}

@@ -1,0 +1,36 @@
+"""Times a piece of work: again and again for a while, and the median of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+
+FEWEST = 2
+
+
+def median_seconds(
+    work: Callable[[], object], *, budget_seconds: float, device: torch.device, is_warm: bool = False
+) -> float:
+    """Return the median seconds of `work`, after one call to warm up; at least `FEWEST` calls whatever the budget."""
+    if not is_warm:
+        work()
+        wait_for(device)
+    taken: list[float] = []
+    end = time.perf_counter() + budget_seconds
+    while len(taken) < FEWEST or time.perf_counter() < end:
+        begin = time.perf_counter()
+        work()
+        wait_for(device)
+        taken.append(time.perf_counter() - begin)
+    return median(taken)
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has done what was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

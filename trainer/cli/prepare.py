@@ -1,0 +1,52 @@
+"""`python -m trainer prepare`: text files into a prepared version that models learn from.
+
+python -m trainer prepare novels/ notes.jsonl --out jobs/prepare --set recipe.tokenizer.vocab_size=4096
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from trainer.cli.jobs import add_job_options, make_job, run_job
+from trainer.cli.settings import add_set_option, apply_settings
+from trainer.errors import InputError
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser("prepare", help="make text files ready for training")
+    parser.add_argument("files", type=Path, nargs="+", help="files, or folders whose files are all taken")
+    parser.add_argument("--label-column", default="", help="column or field that holds each document's label")
+    parser.add_argument("--text-column", default="", help="column or field that holds the text; default: detected")
+    add_set_option(parser)
+    add_job_options(parser)
+    parser.set_defaults(command=command)
+
+
+def command(options: argparse.Namespace) -> int:
+    columns = {"text_column": options.text_column, "label_column": options.label_column}
+    sources = [{"path": str(path.resolve()), "name": name, **columns} for path, name in all_files(options.files)]
+    raw: dict[str, Any] = {"kind": "prepare", "sources": sources}
+    apply_settings(raw, options.set)
+    return run_job(make_job(options.out, raw), options)
+
+
+def all_files(places: list[Path]) -> list[tuple[Path, str]]:
+    """Return every file with the name it goes by: within a folder, its path there. Hidden files are left out."""
+    found = []
+    for place in places:
+        if place.is_dir():
+            inside = [path for path in sorted(place.rglob("*")) if path.is_file() and not is_hidden(path, place)]
+            found += [(path, path.relative_to(place).as_posix()) for path in inside]
+        elif place.is_file():
+            found.append((place, place.name))
+        else:
+            raise InputError(f"{place} does not exist; name files or folders of text")
+    if not found:
+        raise InputError(f"there is no file in {', '.join(str(place) for place in places)}")
+    return found
+
+
+def is_hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
