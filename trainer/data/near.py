@@ -138,7 +138,7 @@ def _candidates(hashes: NDArray[np.uint64], documents: NDArray[np.int32]) -> NDA
 
 def _flat(parents: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return for each document its root, following the parents to their end."""
-    above: NDArray[np.int32] = parents[parents]
-    while not np.array_equal(above, parents):
-        parents, above = above, above[above]
-    return above
+    flat = parents.copy()
+    while not np.array_equal(above := flat[flat], flat):
+        flat = above
+    return flat
