@@ -1,4 +1,4 @@
-"""The ops app: commands and checks; it has no tables."""
+"""The ops app: commands, checks, and the demo of a first start."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,9 @@ class OpsConfig(AppConfig):
 
     name = "webapp.ops"
     label = "ops"
+
+    def ready(self) -> None:
+        from webapp.jobs.kinds import register_end_hook
+        from webapp.ops.demo import demo_continue_after
+
+        register_end_hook(demo_continue_after)

@@ -1,5 +1,206 @@
-"""The demo project of a first start."""
+"""The demo project of a first start: Python's own source, prepared, and a GPT sized to train in about 90 seconds.
+
+Three jobs, one after the other: calibrate this machine, prepare the text, train. `demo_continue` looks at what is there
+and does the next step, so that it may be called at any time, any number of times: at the start, and whenever a job ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from trainer.calibrate.spec import CalibrateSpec
+from trainer.data.recipe import Recipe
+from trainer.data.stdlib import write_archive
+from trainer.families import get_family
+from trainer.spec import (
+    BatchSpec,
+    CheckpointSpec,
+    DataSpec,
+    EvaluationSpec,
+    MachineSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    TrainSpec,
+    spec_to_dict,
+)
+from webapp.datasets.models import Dataset, DatasetVersion
+from webapp.datasets.services.datasets import dataset_create
+from webapp.datasets.services.uploads import upload_create, upload_finish, upload_progress
+from webapp.datasets.services.versions import version_create
+from webapp.jobs.models import Attempt
+from webapp.jobs.services import job_create
+from webapp.ops.models import Demo
+from webapp.projects.models import Project
+from webapp.projects.services import project_create
+from webapp.runs.estimates import spec_flop_per_token
+from webapp.runs.machines import flop_per_second
+from webapp.runs.models import Run
+from webapp.runs.services import run_create
+from webapp.teams.models import Team, User
+from webapp.teams.services import owner_ensure
+
+log = logging.getLogger(__name__)
+
+TRAIN_SECONDS = 85.0
+TOKENS_PER_PARAMETER = 6.0
+"""Few, so that the model is large enough to write something that looks like code; a plan for quality takes 20."""
+VOCABULARY = 2_048
+PRESETS = ("nano", "micro", "mini", "small")
+SEQUENCES_PER_STEP = 16
 
 
+@transaction.atomic
 def demo_start() -> None:
-    """Put the demo's jobs into the queue; called once, when the installation has just got its owner."""
+    """Make the demo project and its first job; nothing if it was made before, also if its project is archived since."""
+    if Demo.objects.exists():
+        return
+    owner = owner_ensure()
+    team = Team.objects.filter(memberships__user=owner).order_by("pk").first()
+    if team is None:
+        return
+    project = project_create(
+        team=team,
+        name=_("Demo: Python's own source"),
+        created_by=owner,
+        description=_("A first model, trained here on the source of Python's standard library."),
+    )
+    Demo.objects.create(project=project)
+    transaction.on_commit(demo_continue)
+
+
+def demo_continue() -> None:
+    """Do the demo's next step, if there is one."""
+    with transaction.atomic():
+        demo = Demo.objects.select_for_update(of=("self",)).select_related("project__team").first()
+        if demo is None or demo.project.archived_at is not None:
+            return
+        _next_step(demo.project, owner_ensure())
+
+
+def demo_continue_after(attempt: Attempt) -> None:
+    """The hook at the end of every attempt: go on once it is committed, if the job was the demo's."""
+    if Demo.objects.filter(project=attempt.job.project_id).exists():
+        transaction.on_commit(_continue_quietly)
+
+
+def _continue_quietly() -> None:
+    try:
+        demo_continue()
+    except Exception:  # a demo must never break the job that has just ended
+        log.exception("the demo could not go on")
+
+
+def _next_step(project: Project, owner: User) -> None:
+    calibration = job_create(
+        project=project,
+        kind="calibrate",
+        spec=spec_to_dict("calibrate", CalibrateSpec()),
+        created_by=owner,
+        title=_("Measure this machine"),
+        idempotency_key="demo-calibrate",
+    )
+    if not calibration.is_final:
+        return
+    version = _version(project, owner)
+    if version.ready_at is None:
+        return
+    if not Run.objects.filter(project=project).exists():
+        _train(project, owner, version)
+
+
+def _version(project: Project, owner: User) -> DatasetVersion:
+    dataset = Dataset.objects.filter(project=project).order_by("pk").first()
+    if dataset is None:
+        dataset = dataset_create(
+            project=project,
+            name=_("Python standard library"),
+            description=_("The sources of the Python that runs here."),
+            created_by=owner,
+        )
+    if not dataset.files.exists():
+        _upload_sources(dataset, owner)
+    first = dataset.versions.order_by("number").first()
+    recipe = Recipe()
+    recipe = replace(recipe, tokenizer=replace(recipe.tokenizer, vocab_size=VOCABULARY))
+    return first or version_create(dataset=dataset, recipe=recipe, created_by=owner)
+
+
+def _upload_sources(dataset: Dataset, owner: User) -> None:
+    """Bring the sources in by the same way as a user's file."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "python-standard-library.zip"
+        write_archive(archive)
+        content = archive.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    upload = upload_create(
+        dataset=dataset, name=archive.name, size_bytes=len(content), sha256=sha256, created_by=owner
+    )
+    upload.path.parent.mkdir(parents=True, exist_ok=True)
+    upload.path.write_bytes(content)
+    upload_progress(code=upload.code, offset_bytes=len(content))
+    upload_finish(code=upload.code, sha256=sha256)
+
+
+def _train(project: Project, owner: User, version: DatasetVersion) -> None:
+    spec = _spec(version)
+    run_create(
+        project=project,
+        created_by=owner,
+        version=version,
+        spec=spec,
+        name=_("first-model"),
+        tags=["demo"],
+        idempotency_key="demo-train",
+    )
+
+
+def _spec(version: DatasetVersion) -> TrainSpec:
+    """Return the largest preset that gets enough tokens in the time, by what the calibration measured here."""
+    chosen: TrainSpec | None = None
+    for name in PRESETS:
+        spec = _sized(name, version)
+        if chosen is None or spec.schedule.num_steps * spec.batch.tokens_per_step >= TOKENS_PER_PARAMETER * _size(spec, version):
+            chosen = spec
+    assert chosen is not None
+    return chosen
+
+
+def _size(spec: TrainSpec, version: DatasetVersion) -> float:
+    """Return about how many parameters work on each token."""
+    return (spec_flop_per_token(spec, version.vocab_size) or 0.0) / 6.0
+
+
+def _sized(preset: str, version: DatasetVersion) -> TrainSpec:
+    model = get_family("gpt").presets[preset]
+    spec = TrainSpec(
+        family="gpt",
+        model=model,
+        data=DataSpec(path=str(version.path)),
+        batch=BatchSpec(sequence_length=model.context_length, sequences_per_step=SEQUENCES_PER_STEP),
+        optimizer=OptimizerSpec(learning_rate=3e-3),
+        machine=MachineSpec(),
+    )
+    num_steps = _num_steps(spec, version)
+    every = max(5, num_steps // 10)
+    return replace(
+        spec,
+        schedule=ScheduleSpec(num_steps=num_steps, warmup_steps=max(1, num_steps // 20)),
+        evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt="def ", sample_tokens=48),
+        checkpoint=CheckpointSpec(every_steps=every, keep_last=2),
+    )
+
+
+def _num_steps(spec: TrainSpec, version: DatasetVersion) -> int:
+    """Return how many steps fit into the time; a modest guess where the machine could not be measured."""
+    speed = flop_per_second(None) or 10e9
+    per_token = spec_flop_per_token(spec, version.vocab_size)
+    if not per_token:
+        return 100
+    return max(20, round(TRAIN_SECONDS * speed / (per_token * spec.batch.tokens_per_step)))

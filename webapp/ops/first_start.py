@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 
-from webapp.ops.demo import demo_start
+from webapp.ops.demo import demo_continue, demo_start
 from webapp.teams.models import User
 from webapp.teams.services import owner_ensure
 
 
 def first_start() -> User:
-    """Make what a new installation needs and return the owner; on a later start only the latter."""
+    """Make what a new installation needs and return the owner; on a later start go on with a demo that was cut short."""
     is_new = not User.objects.filter(is_staff=True).exists()
     owner = owner_ensure()
-    if is_new and os.environ.get("ISOCOST_DEMO", "1") != "0":
-        demo_start()
+    if os.environ.get("ISOCOST_DEMO", "1") != "0":
+        if is_new:
+            demo_start()
+        else:
+            demo_continue()
     return owner

@@ -106,7 +106,7 @@ def processes_end(
 def is_alive(process: psutil.Process) -> bool:
     """Return whether a process runs; one that ended and waits to be fetched by its parent does not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
 

@@ -58,7 +58,7 @@ class Service:
 
     def pause_seconds(self) -> float:
         """Return how long to wait before the next start: twice as long after each failure in a row."""
-        return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** max(0, self.num_failures - 1))
+        return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** max(0, self.num_failures - 1))
 
 
 @dataclass(kw_only=True)

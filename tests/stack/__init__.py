@@ -1,0 +1,1 @@
+"""Tests against real processes: one `manage.py up` on a home of its own."""

@@ -1,0 +1,263 @@
+"""`manage.py up`: starts, lets one in, stops in order, keeps the data, and heals after every kind of kill."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.stack.installation import Client, Installation, eventually
+from webapp.ops.home import CHECKOUT
+
+LONG_NAME = "a rather long folder name as people have them on their own machines 公司/第二个 project folder/isocost home"
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Installation]:
+    """An installation at a long path with a space and Chinese, which these tests may hurt."""
+    installation = Installation(name=LONG_NAME)
+    try:
+        yield installation.start()
+    finally:
+        installation.remove()
+
+
+@pytest.fixture
+def running(up: Installation) -> Installation:
+    """The same, running, whatever the test before did to it."""
+    return up if up.note().get("ready") else up.start()
+
+
+def answers(installation: Installation) -> bool:
+    try:
+        return Client(installation.url).get("/accounts/login/").status_code == 200
+    except (OSError, KeyError):
+        return False
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.rglob("*")
+        if not path.is_symlink() and not stat.S_ISSOCK(path.lstat().st_mode) and path.lstat().st_mode & 0o002
+    ]
+
+
+def test_it_prints_its_address_and_a_login_link_that_works_once(running: Installation) -> None:
+    running.stop()
+    running.start()
+    link = re.search(r"https?://\S+/login/\S+", running.said())
+    assert link, running.said()
+    assert link[0].startswith(running.url)
+    assert running.url == f"http://localhost:{running.note()['port']}"
+    client = Client(running.url).sign_in(link[0])
+    assert client.get("/account/").url.endswith("/account/"), "signed in, so not sent to the login page"
+    assert Client(running.url).get(link[0]).status_code == 410, "a link works once"
+
+
+def test_make_login_prints_another_link(running: Installation) -> None:
+    assert running.client().get("/account/").url.endswith("/account/")
+
+
+def test_static_files_are_served(running: Installation) -> None:
+    page = Client(running.url).get("/accounts/login/")
+    assert page.status_code == 200
+    sheet = re.search(r'href="(/static/[^"]+\.css)"', page.text)
+    assert sheet, page.text
+    assert Client(running.url).get(sheet[1]).status_code == 200
+
+
+def test_it_runs_web_workers_clock_and_both_servers(running: Installation) -> None:
+    assert {"postgres", "valkey", "web", "worker-light", "worker-cpu", "beat"} <= set(running.pids)
+    assert all(psutil.pid_exists(pid) for pid in running.pids.values())
+
+
+def test_nothing_is_open_to_others(running: Installation) -> None:
+    assert open_to_others(running.home.path) == []
+    assert stat.S_IMODE(running.home.files.stat().st_mode) == 0o700
+    assert stat.S_IMODE((running.home.path / "secret_key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(running.home.path.stat().st_mode) in (0o700, 0o711)
+
+
+def test_ctrl_c_ends_every_process_and_a_second_start_goes_on_with_the_data(running: Installation) -> None:
+    users = running.query("SELECT id, email FROM teams_user")
+    assert users
+    assert len(running.members()) > 5
+    assert running.stop() == 0
+    assert running.members() == []
+    running.start()
+    assert running.query("SELECT id, email FROM teams_user") == users
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_polite_kill_and_a_closed_terminal_stop_it_too(running: Installation, number: int) -> None:
+    assert running.stop(number=number) == 0
+    assert running.members() == []
+
+
+@pytest.mark.parametrize("name", ["web", "worker-light", "worker-cpu", "beat", "valkey", "postgres"])
+def test_a_killed_process_is_healed(running: Installation, name: str) -> None:
+    old = running.kill(name)
+    running.wait_healed(name, old)
+    eventually(lambda: answers(running), what="pages answer again")
+    assert eventually(lambda: running.query("SELECT 1"), what="the database answers") == [(1,)]
+
+
+def test_a_restarted_web_process_refuses_nobody(running: Installation) -> None:
+    running.kill("web")
+    page = Client(running.url).get("/accounts/login/", timeout=60)
+    assert page.status_code == 200, "the request waited for the new process"
+
+
+def test_after_sigkill_of_everything_it_starts_again_with_its_data(running: Installation) -> None:
+    running.query("CREATE TABLE IF NOT EXISTS kept (value int)")
+    running.query("INSERT INTO kept VALUES (1)")
+    before = running.query("SELECT count(*) FROM kept")
+    running.kill_everything()
+    running.start()
+    assert running.query("SELECT count(*) FROM kept") == before
+
+
+def test_children_of_a_killed_parent_are_ended_before_the_new_start(running: Installation) -> None:
+    orphans = [psutil.Process(pid) for pid in running.pids.values()]
+    assert running.process is not None
+    running.process.kill()
+    running.process.wait()
+    assert all(orphan.is_running() for orphan in orphans), "they outlive their parent, else this proves nothing"
+    running.start()
+    assert "earlier run that was killed" in running.said()
+    assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in orphans)
+
+
+def test_a_second_up_on_the_same_home_is_refused_with_a_sentence(running: Installation) -> None:
+    second = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=CHECKOUT,
+        env=running.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "already runs at" in second.stderr
+    assert "make login" in second.stderr
+    assert answers(running)
+
+
+def test_an_up_of_older_code_is_asked_to_stop(running: Installation) -> None:
+    old = running.process
+    assert old is not None
+    note = (running.home.path / "up.json").read_text(encoding="utf-8")
+    (running.home.path / "up.json").write_text(note.replace(running.note()["code"], "older"), encoding="utf-8")
+    running.start()
+    assert old.wait(5) == 0
+    assert "An older version runs" in running.said()
+    assert answers(running)
+
+
+def test_a_taken_port_is_said_and_the_next_one_is_used(running: Installation) -> None:
+    running.stop()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        running.start(ISOCOST_PORT=str(port))
+        assert running.note()["port"] > port
+        assert f"Port {port} is taken; using {running.note()['port']}." in running.said()
+        assert answers(running)
+    running.stop()
+
+
+def test_a_database_newer_than_the_code_is_refused_with_a_sentence(running: Installation) -> None:
+    running.query("INSERT INTO django_migrations (app, name, applied) VALUES ('teams', '9999_later', now())")
+    running.stop()
+    process = running.spawn()
+    assert process.wait(60) == 1
+    assert "newer version of Isocost" in running.said()
+    assert "teams.9999_later" in running.said()
+    assert running.members() == []
+    with_server = Installation(base=running.base, name=LONG_NAME)
+    _forget_migration(with_server)
+    running.start()
+
+
+def _forget_migration(installation: Installation) -> None:
+    from webapp.ops.postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(home=installation.home)
+    server.start()
+    installation.query("DELETE FROM django_migrations WHERE name = '9999_later'")
+    server.stop()
+
+
+def test_a_migration_keeps_a_backup_from_before_and_only_the_last_five(running: Installation) -> None:
+    for number in range(6):
+        (running.home.backups / f"isocost-2020-01-0{number + 1}T00-00-00.000.dump").write_bytes(b"old")
+    running.query("DELETE FROM django_migrations WHERE app = 'sessions'")
+    running.query("DROP TABLE django_session")
+    running.stop()
+    running.start()
+    kept = sorted(place.name for place in running.home.backups.iterdir())
+    assert len(kept) == 5
+    newest = running.home.backups / kept[-1]
+    assert newest.read_bytes()[:5] == b"PGDMP"
+    assert str(newest) in running.said()
+    assert answers(running)
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"ISOCOST_HOST": "0.0.0.0"}, "without https anybody on the way can read passwords"),
+        ({"ISOCOST_PORT": "eighty"}, "The port is 'eighty'"),
+        ({"ISOCOST_URL": "example.org"}, "it must begin with https://"),
+    ],
+)
+def test_a_wrong_address_gets_a_sentence(tmp_path: Path, environment: dict[str, str], sentence: str) -> None:
+    installation = Installation(base=tmp_path)
+    assert installation.spawn(**environment).wait(60) == 1
+    assert sentence in installation.said()
+    assert "Traceback" not in installation.said()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="run as root this test also tries an ordinary user")
+def test_an_ordinary_user_can_run_it(running: Installation) -> None:
+    if shutil.which("runuser") is None:
+        return
+    folder = running.base / "of an ordinary user 用户"
+    folder.mkdir()
+    shutil.chown(folder, "nobody")
+    command = ["runuser", "-u", "nobody", "--", sys.executable, "-c", "import django"]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        command[4] = "/usr/bin/python3"
+        pytest.fail("nobody cannot run this environment's Python; run the tests in a checkout that others can read")
+
+
+def test_a_database_and_a_broker_of_ones_own_are_used(running: Installation) -> None:
+    other = Installation(
+        environment={
+            "DATABASE_URL": running.home.database_url.replace("/isocost", "/postgres", -1)
+            if False
+            else running.home.database_url,
+            "REDIS_URL": running.home.redis_url,
+        }
+    )
+    try:
+        other.start()
+        assert "postgres" not in other.pids
+        assert "valkey" not in other.pids
+        assert not other.home.servers.exists()
+        assert answers(other)
+    finally:
+        other.remove()
