@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Model
 
 from tests.factories import Cast
+from tests.webapp.jobs.rows import make_job
+from webapp.jobs.models import Job
 from webapp.projects.models import Project
 from webapp.teams.models import Invitation, Role, Team
 
@@ -44,3 +46,8 @@ def _invitation(cast: Cast) -> Invitation:
     from webapp.teams.services import invitation_create
 
     return invitation_create(team=cast.team, role=Role.MEMBER, created_by=cast.alice)[0]
+
+
+@maker(Job)
+def _job(cast: Cast) -> Job:
+    return make_job(cast.project, created_by=cast.bob)

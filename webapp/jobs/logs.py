@@ -44,18 +44,23 @@ def last_lines(path: Path, num_lines: int) -> str:
     return "\n".join(clean_line(line) for line in lines[-num_lines:])
 
 
-def log_page(path: Path, *, offset: int | None = None, size_bytes: int = PAGE_BYTES) -> LogPage:
-    """Return the whole lines from byte `offset` on; without an offset, the log's end."""
+def log_page(path: Path, *, offset: int | None = None, before: int | None = None) -> LogPage:
+    """Return the whole lines from byte `offset` on, or those that end at byte `before`; with neither, the log's end."""
     size = _size(path)
-    start = max(0, size - size_bytes) if offset is None else min(max(0, offset), size)
-    block = _read(path, start, size_bytes)
-    if offset is None and start > 0:  # begin with a whole line
-        cut = block.find(b"\n") + 1
-        start, block = start + cut, block[cut:]
-    end = block.rfind(b"\n") + 1
-    if end == 0 and len(block) == size_bytes:  # one line fills the page: break it
-        end = len(block)
-    block = block[:end]
+    if offset is None:
+        end = size if before is None else min(before, size)
+        start = max(0, end - PAGE_BYTES)
+        block = _read(path, start, end - start)
+        if start > 0:  # begin with a whole line
+            cut = block.find(b"\n") + 1
+            start, block = start + cut, block[cut:]
+    else:
+        start = min(offset, size)
+        block = _read(path, start, PAGE_BYTES)
+    whole = block.rfind(b"\n") + 1
+    if whole == 0 and len(block) >= PAGE_BYTES:  # one line fills the page: break it
+        whole = len(block)
+    block = block[:whole]
     text = "\n".join(clean_line(line) for line in block.decode(errors="replace").split("\n"))
     return LogPage(text=text, offset=start, next_offset=start + len(block), size_bytes=size)
 

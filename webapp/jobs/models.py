@@ -196,6 +196,11 @@ class Attempt(models.Model):
         return self.job.team
 
     @property
+    def seconds(self) -> float | None:
+        """Return how long it took, None while it runs."""
+        return (self.ended_at - self.started_at).total_seconds() if self.ended_at else None
+
+    @property
     def folder(self) -> AttemptFolder:
         return self.job.folder.attempt(self.fence)
 
