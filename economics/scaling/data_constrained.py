@@ -13,7 +13,6 @@ Source: Muennighoff et al. 2023, Scaling Data-Constrained Language Models, arXiv
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ from scipy import optimize
 
 from economics.errors import InputError, NoAnswerError
 from economics.scaling.fitted import FittedLaw
-from economics.scaling.laws import NAMES, LossLaw
+from economics.scaling.laws import LossLaw
 from economics.scaling.parametric import cluster_weights
 from economics.scaling.points import Points
 from economics.scaling.rules import refuse_if_unidentified, warnings_of
@@ -112,14 +111,11 @@ def fit_data_constrained(points: Points, *, num_resamples: int = 200, seed: int 
     rng = np.random.default_rng([seed, 17])
     rows = cluster_weights(points, num_resamples, rng)
     found = [_solved(points, row, centre, rounds=1) for row in rows]
-    spread = math.sqrt(points.num_clusters / max(points.num_clusters - 7, 1))
-    logs = np.array(found)
-    middle = np.median(logs, axis=0)
-    draws = np.exp(middle + spread * (logs - middle))[:, [2, 0, 1, 3, 4, 5, 6]]
+    draws = np.exp(np.array(found))[:, [2, 0, 1, 3, 4, 5, 6]]
     if not np.isfinite(draws).all():
         raise NoAnswerError("The resamples do not determine the law of repeated data; add runs with more epochs.")
     residual = _residual(centre, points)
-    sigma = float(1.4826 * np.median(np.abs(residual)) * spread)
+    sigma = float(1.4826 * np.median(np.abs(residual)))
     e, a, b = (float(np.exp(centre[i])) for i in (2, 0, 1))
     known = {"R_D_star": float(np.exp(centre[5])), "R_N_star": float(np.exp(centre[6]))}
     return FittedLaw(

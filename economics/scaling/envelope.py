@@ -56,7 +56,7 @@ def fit_envelope(points: Points, *, num_resamples: int = 1000, seed: int = 0) ->
             f"{len(members)}. Log more checkpoints, or use --method parametric."
         )
     rng = np.random.default_rng([seed, 13])
-    weights = np.concatenate([points.weight[None, :], cluster_weights(points, num_resamples, rng)])
+    weights = np.concatenate([points.weight[None, :], cluster_weights(points, num_resamples, rng, smooth=False)])
     middles = np.array([log_c[rows].mean() for rows in members])
     best = [_lowest(points, rows, log_c, middle, weights) for rows, middle in zip(members, middles, strict=True)]
     return law_from_optima(

@@ -136,7 +136,7 @@ def optimal_band(fitted: FittedLaw, compute_flop: float) -> OptimalBand:
     if fitted.law is None:
         raise NoAnswerError(f"{fitted.num_clusters} runs give no central law, hence no best size; fit at least 8 runs.")
     exponents = fitted.draws[:, 3:].sum(axis=1)
-    e, a, b, alpha, beta = fitted.draws.T
+    _, a, b, alpha, beta = fitted.draws.T
     budget = compute_flop / fitted.conventions.flop_per_param_token
     log_n = (np.log(alpha * a) - np.log(beta * b)) / exponents + beta / exponents * np.log(budget)
     band = fitted.law.band(compute_flop)
