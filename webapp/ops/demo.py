@@ -139,9 +139,7 @@ def _upload_sources(dataset: Dataset, owner: User) -> None:
         write_archive(archive)
         content = archive.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    upload = upload_create(
-        dataset=dataset, name=archive.name, size_bytes=len(content), sha256=sha256, created_by=owner
-    )
+    upload = upload_create(dataset=dataset, name=archive.name, size_bytes=len(content), sha256=sha256, created_by=owner)
     upload.path.parent.mkdir(parents=True, exist_ok=True)
     upload.path.write_bytes(content)
     upload_progress(code=upload.code, offset_bytes=len(content))
@@ -166,7 +164,9 @@ def _spec(version: DatasetVersion) -> TrainSpec:
     chosen: TrainSpec | None = None
     for name in PRESETS:
         spec = _sized(name, version)
-        if chosen is None or spec.schedule.num_steps * spec.batch.tokens_per_step >= TOKENS_PER_PARAMETER * _size(spec, version):
+        if chosen is None or spec.schedule.num_steps * spec.batch.tokens_per_step >= TOKENS_PER_PARAMETER * _size(
+            spec, version
+        ):
             chosen = spec
     assert chosen is not None
     return chosen
