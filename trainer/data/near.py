@@ -133,12 +133,14 @@ def _candidates(hashes: NDArray[np.uint64], documents: NDArray[np.int32]) -> NDA
     head_of = heads[np.searchsorted(heads, later, side="right") - 1]
     with_first = np.stack([order[head_of], order[later]], axis=1)
     with_previous = np.stack([order[later - 1], order[later]], axis=1)[head_of != later - 1]
-    return documents[np.concatenate([with_first, with_previous])]
+    pairs: NDArray[np.int32] = documents[np.concatenate([with_first, with_previous])]
+    return pairs
 
 
 def _flat(parents: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return for each document its root, following the parents to their end."""
-    flat = parents.copy()
-    while not np.array_equal(above := flat[flat], flat):
-        flat = above
-    return flat
+    while True:
+        above: NDArray[np.int32] = parents[parents]
+        if np.array_equal(above, parents):
+            return above
+        parents = above

@@ -117,13 +117,16 @@ class VersionWriter:
         self.token_dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
         self.splits = {name: SplitWriter(folder, name, self.token_dtype, shard_tokens) for name in SPLIT_NAMES}
 
-    def write_sources(self, names: list[str]) -> None:
-        """Write the names of the source files, for those that `origins` point at by number."""
-        lines = b"".join(msgspec.json.encode(name) + b"\n" for name in names)
-        (self._folder / "sources.jsonl").write_bytes(lines)
+    def finish(
+        self, *, label_names: list[str], sources: list[str] | None = None, recipe_hash: str = ""
+    ) -> VersionManifest:
+        """Write what is left, the manifest last: a folder with a manifest is complete.
 
-    def finish(self, *, label_names: list[str], recipe_hash: str = "") -> VersionManifest:
-        """Write what is left, the manifest last: a folder with a manifest is complete."""
+        `sources` are the names that `origins` point at by number; None when sources.jsonl has been written already.
+        """
+        if sources is not None:
+            lines = b"".join(msgspec.json.encode(name) + b"\n" for name in sources)
+            (self._folder / "sources.jsonl").write_bytes(lines)
         splits = {name: writer.finish() for name, writer in self.splits.items()}
         self._tokenizer.save(self._folder / "tokenizer")
         manifest = VersionManifest(

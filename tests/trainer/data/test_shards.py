@@ -24,8 +24,7 @@ def version(tmp_path: Path) -> PreparedVersion:
         split = writer.splits["validation" if row == 4 else "train"]
         origins = np.array([[row % 2, row + 1]])
         split.append(ids, np.array([len(ids)]), np.array([row - 1], np.int32), origins, len(text.encode()))
-    writer.write_sources(["a.jsonl", "中 文.zip/b.txt"])
-    writer.finish(label_names=["x", "y", "z", "w"], recipe_hash="r")
+    writer.finish(sources=["a.jsonl", "中 文.zip/b.txt"], label_names=["x", "y", "z", "w"], recipe_hash="r")
     return open_version(tmp_path)
 
 
