@@ -75,13 +75,23 @@ class Installation:
     """An installation under test. `start`, then use; `remove` ends everything, whatever state it is in."""
 
     def __init__(
-        self, *, base: Path | None = None, name: str = "home", environment: dict[str, str] | None = None
+        self,
+        *,
+        base: Path | None = None,
+        name: str = "home",
+        environment: dict[str, str] | None = None,
+        python: str = sys.executable,
+        user: str | None = None,
     ) -> None:
         self.base = base or Path(tempfile.mkdtemp(prefix="isocost stack 公司 ", dir="/tmp"))
         self.base.chmod(0o711)
         self.home = Home.from_environ({"ISOCOST_HOME": str(self.base / name)})
         self.output = self.base / "up.out"
         self.extra = environment or {}
+        self.python = python
+        self.user = user
+        if user:
+            shutil.chown(self.base, user)
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -100,9 +110,11 @@ class Installation:
         self.output.write_bytes(b"")
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                [self.python, "manage.py", "up"],
                 cwd=CHECKOUT,
                 env=self.environment | extra,
+                user=self.user,
+                extra_groups=[] if self.user else None,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -221,7 +233,7 @@ class Installation:
     def stop(self, *, number: int = signal.SIGINT) -> int:
         """Ask `up` to stop, as Ctrl-C does, and return its exit status."""
         assert self.process is not None
-        os.kill(self.process.pid, number)
+        os.killpg(self.process.pid, number)
         return self.process.wait(STOP_SECONDS)
 
     def remove(self) -> None:
