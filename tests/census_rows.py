@@ -7,10 +7,12 @@ from typing import Any
 
 from django.db.models import Model
 
-from tests.factories import Cast
+from tests.factories import Cast, make_checkpoint, make_dataset, make_run, make_version
 from tests.webapp.jobs.rows import make_job
+from webapp.datasets.models import Dataset, DatasetVersion, SourceFile, Upload
 from webapp.jobs.models import Job
 from webapp.projects.models import Project
+from webapp.runs.models import Checkpoint, Run
 from webapp.teams.models import Invitation, Role, Team
 
 _MAKERS: dict[type[Model], Callable[[Cast], Any]] = {}
@@ -51,3 +53,35 @@ def _invitation(cast: Cast) -> Invitation:
 @maker(Job)
 def _job(cast: Cast) -> Job:
     return make_job(cast.project, created_by=cast.bob)
+
+
+@maker(Dataset)
+def _dataset(cast: Cast) -> Dataset:
+    return make_dataset(cast)
+
+
+@maker(DatasetVersion)
+def _version(cast: Cast) -> DatasetVersion:
+    return make_version(cast)
+
+
+@maker(SourceFile)
+def _source_file(cast: Cast) -> SourceFile:
+    return SourceFile.objects.create(
+        dataset=make_dataset(cast), name="a.txt", size_bytes=1, sha256="0" * 64, stored_path="sources/nowhere"
+    )
+
+
+@maker(Upload)
+def _upload(cast: Cast) -> Upload:
+    return Upload.objects.create(dataset=make_dataset(cast), name="a.txt", size_bytes=10, created_by=cast.bob)
+
+
+@maker(Run)
+def _run(cast: Cast) -> Run:
+    return make_run(cast)
+
+
+@maker(Checkpoint)
+def _checkpoint(cast: Cast) -> Checkpoint:
+    return make_checkpoint(cast)

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
+from webapp.datasets.models import Dataset, DatasetVersion
+from webapp.jobs.models import FINAL_STATES, Job, State
 from webapp.projects.models import Project
+from webapp.runs.models import Checkpoint, Run, TrainJob
 from webapp.teams.models import Membership, Role, Team, User
 
 PASSWORD = "correct horse battery"
@@ -55,3 +59,45 @@ def make_team(name: str = "Acme AI") -> Cast:
         vera=people["Vera"],
         charlie=charlie,
     )
+
+
+def make_ended_job(cast: Cast, *, kind: str = "plain", state: State = State.SUCCEEDED, **fields: Any) -> Job:
+    """Return a job's row as it is after the machinery; nothing runs."""
+    ended_at = timezone.now() if state in FINAL_STATES else None
+    values = {"spec": {}, "created_by": cast.bob, "ended_at": ended_at, **fields}
+    return Job.objects.create(project=cast.project, team=cast.team, kind=kind, state=state, **values)
+
+
+def make_dataset(cast: Cast, name: str = "Corpus 语料") -> Dataset:
+    return Dataset.objects.create(project=cast.project, name=name, created_by=cast.bob)
+
+
+def make_version(cast: Cast, dataset: Dataset | None = None) -> DatasetVersion:
+    """Return the row of a version that is not ready; its folder is not there."""
+    dataset = dataset or make_dataset(cast)
+    job = make_ended_job(cast, kind="prepare")
+    number = dataset.versions.count() + 1
+    return DatasetVersion.objects.create(dataset=dataset, number=number, job=job, recipe={}, recipe_hash="0" * 64)
+
+
+def make_run(cast: Cast, name: str = "brisk-otter-1", **fields: Any) -> Run:
+    """Return the row of a run whose one job has succeeded."""
+    job = make_ended_job(cast, kind="train")
+    values = {"family": "gpt", "spec": {}, "num_steps": 100, "tokens_per_step": 1_024, **fields}
+    run = Run.objects.create(
+        project=cast.project,
+        name=name,
+        dataset_version=make_version(cast),
+        latest_job=job,
+        created_by=cast.bob,
+        **values,
+    )
+    TrainJob.objects.create(job=job, run=run)
+    return run
+
+
+def make_checkpoint(cast: Cast, run: Run | None = None, *, step: int = 100, **fields: Any) -> Checkpoint:
+    """Return the row of a published checkpoint; its folder is not there."""
+    run = run or make_run(cast)
+    values = {"stored_path": f"nowhere/{step}", "sha256": "0" * 64, "size_bytes": 1, **fields}
+    return Checkpoint.objects.create(run=run, job=run.latest_job, fence=1, step=step, **values)
