@@ -30,27 +30,6 @@ MEMORY_FRAGMENTATION = Constant(
     source="fitted: reserved peaks of sharded decoder training, 10 rows, with the tensors counted from first principles",
     date="2026-11-23",
 )
-DEVICE_CONTEXT_BYTES = Constant(
-    value=0.75e9,
-    unit="byte",
-    meaning="driver context and loaded kernels of one process",
-    source="measured range 0.5-1.0 GB on data-centre accelerators",
-    date="2026-11-23",
-)
-COMMUNICATION_BUFFER_BYTES = Constant(
-    value=0.9e9,
-    unit="byte",
-    meaning="buffers of the collective library when more than one device works together",
-    source="published planners: 0.34-0.39 GB per communicator, two to three communicators",
-    date="2026-11-23",
-)
-LOGIT_BYTES = Constant(
-    value=12.0,
-    unit="byte / (token x vocabulary entry)",
-    meaning="logits (2), their fp32 copy (4), its log-softmax or gradient (4) and the gradient in bf16 (2) at once",
-    source="derived from the tensors of a cross-entropy; confirmed on the rows of MEMORY_FRAGMENTATION",
-    date="2026-11-23",
-)
 DEFAULT_CEILING_FRACTION = Constant(
     value=0.80,
     unit="measured ceiling / dense peak",
@@ -60,7 +39,7 @@ DEFAULT_CEILING_FRACTION = Constant(
     spread=0.15,
 )
 POWER_EXPONENT = Constant(
-    value=0.5,
+    value=0.43,
     unit="exponent of (watts / rated watts)",
     meaning="how product rates follow a power limit below the rating",
     source="between 1/3 (power with the cube of the clock) and 1 (fixed voltage); fitted on a 500 W variant",
@@ -82,14 +61,14 @@ MEMORY_FRACTION = Constant(
     date="2026-11-23",
 )
 ATTENTION_FRACTION = Constant(
-    value=0.42,
+    value=0.4,
     unit="rate of fused attention / measured ceiling",
     meaning="forward and backward of causal flash attention with heads of 128, counted by the FLOP it needs",
     source="fitted: training throughputs at 32k-262k tokens of context",
     date="2026-11-23",
 )
 EAGER_TRAFFIC = Constant(
-    value=3.0,
+    value=4.0,
     unit="bytes moved without fusing / bytes moved with",
     meaning="element-wise traffic of eager execution over that of a compiler or hand-fused kernels",
     source="fitted: the same training measured with and without a compiler",
@@ -109,14 +88,8 @@ NETWORK_FRACTION = Constant(
     source="published collective benchmarks, 0.75-0.95",
     date="2026-11-23",
 )
-LINK_LATENCY_SECONDS = Constant(
-    value=10e-6, unit="s", meaning="one collective inside a node", source="published planners", date="2026-11-23"
-)
-NETWORK_LATENCY_SECONDS = Constant(
-    value=20e-6, unit="s", meaning="one collective between nodes", source="published planners", date="2026-11-23"
-)
 OVERLAP_COST = Constant(
-    value=0.2,
+    value=0.05,
     unit="time lost / time of a collective behind compute",
     meaning="collectives that run behind compute take memory bandwidth and processors from it",
     source="fitted with the others",
@@ -129,10 +102,61 @@ STRAGGLER_PER_DOUBLING = Constant(
     source="fitted: the same model on 1-16 nodes",
     date="2026-11-23",
 )
-LAUNCH_SECONDS = Constant(
-    value=4.5e-6,
-    unit="s / kernel",
-    meaning="time the host needs to start one kernel in eager execution",
-    source="common profile figures, 3-8 us",
+OVERLAP_EXPONENT = Constant(
+    value=1.6,
+    unit="exponent x of (a^x + b^x)^(1/x)",
+    meaning="how far a product's arithmetic hides its own memory traffic: 1 not at all, infinite wholly",
+    source="fitted with the others; narrow and wide models",
+    date="2026-11-23",
+)
+RING_ATTENTION_EXPONENT = Constant(
+    value=0.15,
+    unit="exponent of the ring's size",
+    meaning="attention in a ring works on smaller blocks and merges them: time grows with size to this power",
+    source="fitted: context parallelism of 1-8",
+    date="2026-11-23",
+)
+TENSOR_HIDDEN = Constant(
+    value=0.45,
+    unit="share of time",
+    meaning="share of the collectives of tensor parallelism that run behind products",
+    source="fitted with the others",
+    date="2026-11-23",
+)
+SPEED_EXPONENT = Constant(
+    value=0.1,
+    unit="exponent of (ceiling / 100 TFLOP/s), negative",
+    meaning="the faster a device, the less of its measured ceiling it sustains: power, feeding, launch gaps",
+    source="fitted: the same kinds of training on devices a factor of three apart",
+    date="2026-11-23",
+)
+FAILURES_PER_ACCELERATOR_DAY = Constant(
+    value=4.74e-4,
+    unit="interruptions / (accelerator x day)",
+    meaning="unexpected interruptions of a synchronous run",
+    source="419 interruptions of 16,384 accelerators in 54 days, published 2024",
+    date="2026-11-23",
+    spread=0.7,
+)
+RUN_FRACTION = Constant(
+    value=0.90,
+    unit="throughput over a whole run / steady state, failures apart",
+    meaning="evaluation, data stalls, slow phases, planned stops and runs that are not tuned like benchmarks",
+    source="fitted: whole runs against steady state",
+    date="2026-11-23",
+    spread=0.12,
+)
+STEP_SPREAD = Constant(
+    value=0.09,
+    unit="standard deviation of ln(throughput)",
+    meaning="what a steady-state prediction misses when layout, micro-batch and recomputing are known",
+    source="residuals of the validation, clusters weighing the same",
+    date="2026-11-23",
+)
+CHOICE_SPREAD = Constant(
+    value=0.12,
+    unit="standard deviation of ln(throughput)",
+    meaning="what is added when layout, micro-batch or recomputing are chosen by the search",
+    source="residuals of the validation, clusters weighing the same",
     date="2026-11-23",
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
-from economics.architecture.decoder import Decoder, modern_decoder
+from economics.architecture.decoder import Decoder, Mixture, modern_decoder
 from economics.errors import InputError
 
 
@@ -47,7 +48,7 @@ def decoder_of_size(num_params: float, *, vocabulary_size: int = 0) -> Decoder:
 
     The form is today's common one (rotary positions, RMSNorm, gated feed-forward; heads of 128, of 64 below
     1 B; 8 key-value heads from 3 B on). Depth follows width in the ratio d = 128 L of published families
-    (Llama: 4096/32, 8192/80), with freedom for the nearest count. The choice of shape moves time and memory by a
+    (Llama: 4096/32, 8192/80; the largest are wider), with freedom for the nearest count. The choice of shape moves time and memory by a
     few per cent only; the count moves them in proportion.
 
     Parameters
@@ -86,6 +87,36 @@ def decoder_of_size(num_params: float, *, vocabulary_size: int = 0) -> Decoder:
     return best[1]
 
 
+@lru_cache(maxsize=128)
+def mixture_of_size(total_params: float, active_params: float, *, experts_per_token: int = 8) -> Decoder:
+    """Return a mixture of experts of about so many parameters in all and per token.
+
+    Attention and tables are those of the dense decoder of the active size; half of the active feed-forward width
+    that remains goes to each token's experts in equal shares, and as many experts exist as the total asks for.
+
+    Raises
+    ------
+    InputError : if the active parameters are not fewer than the total
+
+    >>> found = mixture_of_size(671e9, 37e9).parameters()
+    >>> abs(found.total / 671e9 - 1) < 0.05, abs(found.active / 37e9 - 1) < 0.05
+    (True, True)
+    """
+    if not 0 < active_params < total_params:
+        raise InputError("active_params", active_params, f"above 0 and below params ({total_params:g})")
+    dense = decoder_of_size(float(active_params))
+    per_token = 2 if total_params / active_params < 4.5 else experts_per_token
+    width = max(64, round(dense.feed_forward_width / per_token / 64) * 64)
+    one = dense.num_layers * 3 * dense.model_width * width
+    spare = total_params - (dense.parameters().total - per_token * one)
+    num_experts = max(per_token + 1, round(spare / one))
+    if num_experts > 16:
+        num_experts = 8 * round(num_experts / 8)
+    # whole experts are coarse where few exist: their width takes up the rest
+    mixture = Mixture(num_experts=num_experts, experts_per_token=per_token, expert_width=width)
+    return replace(dense, mixture=mixture)
+
+
 def _ceil(value: float) -> int:
     return max(1, math.ceil(value))
 
@@ -95,12 +126,21 @@ def _one_layer(width: int, head: int, vocabulary: int, grouped: bool, tied: bool
     return _candidate(2, width, head, vocabulary, grouped, tied).parameters().total - one
 
 
+def usual_aspect(num_params: float) -> float:
+    """Return the usual model width over the number of layers: 128, and wider from 200 B parameters on.
+
+    >>> usual_aspect(7e9), round(usual_aspect(1e12))
+    (128.0, 207)
+    """
+    return 128.0 * max(1.0, num_params / 2e11) ** 0.3
+
+
 def _ideal_width(num_params: float, vocabulary: int, tied: bool) -> float:
     """Solve 12 L d² + tables = N with L = d / 128 (or fewer layers where that leaves under one)."""
     low, high = 16.0, 1e6
     for _ in range(80):
         width = math.sqrt(low * high)
-        layers = max(1.0, width / 128 if width > 1024 else 8 * width / 1024)
+        layers = max(1.0, width / usual_aspect(num_params) if width > 1024 else 8 * width / 1024)
         total = 12.5 * layers * width**2 + vocabulary * width * (1 if tied else 2)
         low, high = (width, high) if total < num_params else (low, width)
     return math.sqrt(low * high)

@@ -138,4 +138,6 @@ def _by_family_and_memory(name: str, wanted: frozenset[str]) -> Accelerator:
             return (usual or candidates)[0]
         raise UnknownNameError("accelerator", name, "one form: " + ", ".join(sorted(a.name for a in candidates)))
     near = difflib.get_close_matches(name, list(table), n=4, cutoff=0.3)
-    raise UnknownNameError("accelerator", name, "one of the catalogue, such as " + ", ".join(near or ["H100 SXM", "MI300X"]))
+    raise UnknownNameError(
+        "accelerator", name, "one of the catalogue, such as " + ", ".join(near or ["H100 SXM", "MI300X"])
+    )

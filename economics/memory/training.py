@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from economics.architecture.decoder import Decoder
-from economics.constants import (
-    COMMUNICATION_BUFFER_BYTES,
-    DEVICE_CONTEXT_BYTES,
-    LOGIT_BYTES,
-    MEMORY_FRAGMENTATION,
-)
+from economics.assumptions import COMMUNICATION_BUFFER_BYTES, DEVICE_CONTEXT_BYTES, LOGIT_BYTES
+from economics.constants import MEMORY_FRAGMENTATION
 from economics.flop.decoder import Recompute
 from economics.layout import Layout
 from economics.memory.activations import Attention, kept_bytes_per_token, layer_saved_tensors

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from economics.constants import LINK_FRACTION, LINK_LATENCY_SECONDS, NETWORK_FRACTION, NETWORK_LATENCY_SECONDS
+from economics.assumptions import LINK_LATENCY_SECONDS, NETWORK_LATENCY_SECONDS
+from economics.constants import LINK_FRACTION, NETWORK_FRACTION
 from economics.hardware import Accelerator
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from economics.architecture.decoder import Decoder
-from economics.constants import OVERLAP_COST
+from economics.constants import OVERLAP_COST, TENSOR_HIDDEN
 from economics.flop.decoder import Recompute
 from economics.hardware import Accelerator
 from economics.layout import Layout
@@ -22,12 +22,18 @@ from economics.throughput.operations import copy_seconds
 
 
 def tensor_seconds_per_layer(
-    accelerator: Accelerator, decoder: Decoder, layout: Layout, *, tokens: float, value_bytes: float, recompute: Recompute
+    accelerator: Accelerator,
+    decoder: Decoder,
+    layout: Layout,
+    *,
+    tokens: float,
+    value_bytes: float,
+    recompute: Recompute,
 ) -> float:
     """Return the time of a layer's all-reduces: two forward, two backward, two more when all is recomputed.
 
-    With the sequence split they are pairs of gather and scatter of the same volume. Nothing hides them: each product
-    waits for its input.
+    With the sequence split they are pairs of gather and scatter of the same volume. Each product waits for its input,
+    so only a part hides behind products (in slices).
 
     >>> from economics.architecture import modern_decoder
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -40,7 +46,8 @@ def tensor_seconds_per_layer(
         return 0.0
     ring = ring_of(accelerator, size=layout.tensor)
     times = 6 if recompute == "full" else 4
-    return times * all_reduce_seconds(ring, tokens * decoder.model_width * value_bytes)
+    seconds = all_reduce_seconds(ring, tokens * decoder.model_width * value_bytes)
+    return times * seconds * (1.0 - TENSOR_HIDDEN.value)
 
 
 def context_seconds_per_layer(
@@ -145,7 +152,8 @@ def data_seconds(
             if layout.zero >= 1:
                 seconds = all_gather_seconds(ring, group.per_device * 4.0)
                 seconds += all_gather_seconds(ring, group.per_device * value_bytes)
-            cover = share * backward
+            # gradients travel behind the last backward, new weights behind the next forward
+            cover = share * (compute if layout.zero >= 1 else backward)
             exposed += max(0.0, seconds - cover)
             hidden += min(seconds, cover)
     return DataTime(exposed=exposed, hidden=hidden, optimizer=optimizer)

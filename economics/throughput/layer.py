@@ -11,7 +11,7 @@ from economics.architecture.decoder_parts import (
     dense_feed_forward_matmuls,
     expert_matmuls,
 )
-from economics.constants import EAGER_TRAFFIC
+from economics.constants import EAGER_TRAFFIC, RING_ATTENTION_EXPONENT
 from economics.flop.decoder import attended_tokens
 from economics.hardware import Accelerator, Number
 from economics.throughput.operations import attention_seconds, copy_seconds, matmul_seconds
@@ -30,6 +30,8 @@ class LayerTime:
     num_kernels: int
     half_matmul_forward: float
     """Forward time of the products that selective recomputing repeats."""
+    last_matmul_forward: float
+    """Forward time of the layer's last product: nothing needs its output again, so recomputing stops before it."""
 
     @property
     def forward(self) -> float:
@@ -96,13 +98,15 @@ def layer_time(
     """
     tokens = micro_batch * sequence_length / context
     feed_forward = expert_matmuls(decoder) if expert_layer else dense_feed_forward_matmuls(decoder)
-    forward = backward = half = 0.0
+    forward = backward = half = last = 0.0
     num_products = 0
     for m in (*attention_matmuls(decoder), *feed_forward):
         seconds = product_seconds(accelerator, m, tokens, tensor=tensor, expert=expert, number=number)
         forward, backward, num_products = forward + seconds[0], backward + seconds[1], num_products + 1
         if m.name in _REPEATED_BY_SELECTIVE:
             half += seconds[0]
+        if m.name == "down":
+            last += seconds[0]
     keys = attended_tokens(decoder, sequence_length, causal=True) / decoder.num_layers
     heads = decoder.num_heads / tensor
     core = 2.0 * heads * (decoder.head + decoder.value_head) * keys * tokens
@@ -119,6 +123,7 @@ def layer_time(
         attention_backward = 2.0 * attention_forward
     else:
         attention_forward = attention_seconds(accelerator, core, head_width=decoder.head, number=number)
+        attention_forward *= context**RING_ATTENTION_EXPONENT.value
         attention_backward = 2.5 * attention_forward
     return LayerTime(
         matmul_forward=forward,
@@ -129,6 +134,7 @@ def layer_time(
         elementwise_backward=copy_seconds(accelerator, elementwise_backward * tokens),
         num_kernels=num_products * 3 + (15 if fused else 45),
         half_matmul_forward=half,
+        last_matmul_forward=last,
     )
 
 

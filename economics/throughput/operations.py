@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from economics.constants import ATTENTION_FRACTION, MATMUL_FRACTION, MEMORY_FRACTION
+from economics.constants import ATTENTION_FRACTION, MATMUL_FRACTION, MEMORY_FRACTION, OVERLAP_EXPONENT, SPEED_EXPONENT
 from economics.hardware import Accelerator, Number
 
 _BYTES: dict[str, float] = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
@@ -18,15 +18,36 @@ def streaming_bytes_per_second(accelerator: Accelerator) -> float:
     return accelerator.memory_bytes_per_second * MEMORY_FRACTION.value
 
 
+def sustained_fraction(accelerator: Accelerator) -> float:
+    """Return the share of its measured ceiling that a device sustains on ordinary products in training.
+
+    Ceilings come from the best shape for some seconds; training runs all shapes for weeks at the power limit. The
+    faster the device, the less of its ceiling it keeps, by a fitted power of the ceiling.
+
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> a100, h100 = find_accelerator("a100"), find_accelerator("h100")
+    >>> 1.0 >= sustained_fraction(a100) > sustained_fraction(h100) > 0.6
+    True
+    """
+    ceiling = max(1e12, accelerator.ceiling("bf16"))
+    return min(0.97, MATMUL_FRACTION.value * float((ceiling / 1e14) ** -SPEED_EXPONENT.value))
+
+
 def matmul_seconds(
-    accelerator: Accelerator, rows: float, inner: float, columns: float, *, number: Number = "bf16", out_bytes: float = 2.0
+    accelerator: Accelerator,
+    rows: float,
+    inner: float,
+    columns: float,
+    *,
+    number: Number = "bf16",
+    out_bytes: float = 2.0,
 ) -> float:
     """Return the time of one matrix product (rows x inner) (inner x columns).
 
-    2 m k n FLOP at the measured ceiling for large products, less what ordinary shapes and data lose on the way,
-    plus the bytes of the three matrices at streaming rate. Adding instead of taking the larger of the two is
-    what tile and wave losses look like from outside: a product with one side under C/BW (135 on an A100, 240 on an
-    H100) is bound by memory, one of the same order loses in proportion, a large one nothing.
+    2 m k n FLOP at the measured ceiling for large products, less what ordinary shapes and data lose on the way, and
+    the bytes of the three matrices at streaming rate. The two overlap in part: (tc^x + tm^x)^(1/x), between adding
+    them (x = 1) and taking the larger (x large). A product with one side under C/BW (135 on an A100, 240 on an
+    H100) is bound by memory, one of the same order loses much, a large one little.
 
     >>> from economics.catalogue.accelerators import find_accelerator
     >>> a100 = find_accelerator("a100")
@@ -37,7 +58,10 @@ def matmul_seconds(
     flop = 2.0 * rows * inner * columns
     size = _BYTES[number]
     moved = size * (rows * inner + inner * columns) + out_bytes * rows * columns
-    return flop / (accelerator.ceiling(number) * MATMUL_FRACTION.value) + moved / streaming_bytes_per_second(accelerator)
+    computing = flop / (accelerator.ceiling(number) * sustained_fraction(accelerator))
+    moving = moved / streaming_bytes_per_second(accelerator)
+    x = OVERLAP_EXPONENT.value
+    return float((computing**x + moving**x) ** (1.0 / x))
 
 
 def copy_seconds(accelerator: Accelerator, num_bytes: float) -> float:
@@ -50,7 +74,9 @@ def copy_seconds(accelerator: Accelerator, num_bytes: float) -> float:
     return num_bytes / streaming_bytes_per_second(accelerator)
 
 
-def attention_seconds(accelerator: Accelerator, flop: float, *, head_width: int = 128, number: Number = "bf16") -> float:
+def attention_seconds(
+    accelerator: Accelerator, flop: float, *, head_width: int = 128, number: Number = "bf16"
+) -> float:
     """Return the time of fused attention for `flop` floating point operations of its two products.
 
     Softmax between the products runs on vector units while the matrix units wait, so attention stays well under
@@ -65,4 +91,5 @@ def attention_seconds(accelerator: Accelerator, flop: float, *, head_width: int 
         return 0.0
     precise: Number = number if number in ("fp32", "tf32") else "bf16"
     width = min(1.0, (head_width / 128.0) ** 0.35)
-    return flop / (accelerator.ceiling(precise) * ATTENTION_FRACTION.value * width)
+    slowed = sustained_fraction(accelerator) / 0.9
+    return flop / (accelerator.ceiling(precise) * ATTENTION_FRACTION.value * slowed * width)

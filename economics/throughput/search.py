@@ -85,7 +85,9 @@ def memory_of(work: Workload) -> TrainingMemory:
     )  # fmt: skip
 
 
-def _choices(work: Workload, layout: Layout, micro_batch: int | None, recompute: Recompute | None) -> Iterator[Workload]:
+def _choices(
+    work: Workload, layout: Layout, micro_batch: int | None, recompute: Recompute | None
+) -> Iterator[Workload]:
     per_rank = max(1, work.num_sequences // layout.data)
     sizes = [micro_batch] if micro_batch else [b for b in _MICRO_BATCHES if b <= per_rank and per_rank % b == 0]
     levels: tuple[Recompute, ...] = (recompute,) if recompute else ("none", "selective", "full")
@@ -101,8 +103,11 @@ def best_layout(
     layout: Layout | None = None,
     micro_batch: int | None = None,
     recompute: Recompute | None = None,
+    any_virtual: bool = False,
 ) -> Choice:
     """Return the fastest choice that fits, of layout, micro-batch and recomputing where they are not given.
+
+    With `any_virtual` a given layout's stages per pipeline rank are searched too, where a source does not say them.
 
     Where nothing fits, the one with the least memory is returned with `fits` false: it is still an estimate.
     Memory is checked first, since it is cheap to compute and excludes most.
@@ -122,6 +127,9 @@ def best_layout(
     best: Choice | None = None
     smallest: tuple[float, Workload] | None = None
     layouts = [layout] if layout else list(valid_layouts(work, num_accelerators))
+    if layout and any_virtual and layout.pipeline > 1:
+        layers = -(-work.decoder.num_layers // layout.pipeline)
+        layouts = [replace(layout, virtual=v) for v in range(1, min(layers, 8) + 1) if layers % v == 0]
     for candidate_layout in layouts:
         for level in (recompute,) if recompute else ("none", "selective", "full"):
             # time falls with the micro-batch: the largest that fits, and a smaller one for the pipeline's sake

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from economics.architecture.decoder import Decoder
-from economics.constants import LAUNCH_SECONDS, OVERLAP_COST, STRAGGLER_PER_DOUBLING
+from economics.assumptions import LAUNCH_SECONDS
+from economics.constants import OVERLAP_COST, STRAGGLER_PER_DOUBLING
 from economics.errors import InputError
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.hardware import Accelerator, Number
@@ -119,7 +120,7 @@ def _layer_kinds(decoder: Decoder, pipeline: int) -> list[tuple[bool, float]]:
 
 def _recomputed(work: Workload, layer: LayerTime) -> float:
     if work.recompute == "full":
-        return layer.forward
+        return layer.forward - layer.last_matmul_forward
     if work.recompute == "selective":
         if work.attention == "unfused":
             return layer.attention_forward
@@ -197,9 +198,7 @@ def step_time(work: Workload) -> StepTime:
         raise InputError("num_sequences", work.num_sequences, "at least 1")
     passes = _passes(work)
     m = work.num_micro_batches
-    transfer = pipeline_transfer_seconds(
-        work.accelerator, layout, num_bytes=_transfer_bytes(work)
-    )
+    transfer = pipeline_transfer_seconds(work.accelerator, layout, num_bytes=_transfer_bytes(work))
     per_micro_batch = passes.total()
     bubble = (layout.pipeline - 1) / layout.virtual * per_micro_batch
     communication = data_seconds(

@@ -1,0 +1,1 @@
+"""How near predictions come to published measurements, each predicted from its inputs alone."""
