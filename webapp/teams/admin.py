@@ -6,10 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from webapp.teams.models import Invitation, LoginLink, Membership, Team, User
+
+admin.site.unregister(Group)  # rights come from teams and is_staff; a group would be a third way that nothing reads
 
 
 @admin.register(User)
