@@ -279,7 +279,9 @@ class _Preparation:
     # around them
 
     def _hashed(self, source: SourceSpec) -> SourceSpec:
-        check_source(source)
+        path = Path(source.path)
+        if len(self.spec.sources) == 1 or not path.is_file():
+            check_source(source)
         return source if source.sha256 else replace(source, sha256=hash_file(Path(source.path))[0])
 
     def _check_disk(self) -> None:

@@ -60,8 +60,11 @@ def read_documents(
     """Yield every document of the sources in order; raise `InputError` when there is none at all."""
     any_found = False
     for source in sources:
+        if len(sources) > 1 and Path(source.path).is_file() and not Path(source.path).stat().st_size:
+            skips.passed_over("empty file", source.display_name)
+            continue
         check_source(source)
-        for file in open_source(source, limits, skips, on_progress=on_progress):
+        for file in open_source(source, limits, skips, on_progress=on_progress, is_one_of_many=len(sources) > 1):
             for document in _documents_or_broken(file):
                 any_found = True
                 yield document
@@ -88,6 +91,7 @@ def open_source(
     skips: SkipCounter,
     *,
     on_progress: Callable[[int], None] | None = None,
+    is_one_of_many: bool = False,
 ) -> Iterator[OpenFile]:
     """Yield the file, or each file inside it for a zip; one that cannot be opened is counted."""
     path = Path(source.path)
@@ -101,7 +105,7 @@ def open_source(
             return
         reading = Reading(source, limits, skips, name, size_bytes)
         label = _top_folder(name) if source.label_from_folder else ""
-        opened = _open_or_count(_peekable(file), reading, label, source.format, stack)
+        opened = _open_or_count(_peekable(file), reading, label, source.format, stack, is_one_of_many=is_one_of_many)
         if opened:
             yield opened
 
@@ -201,17 +205,17 @@ def _open_members(
         label = _top_folder(member.filename) if source.label_from_folder else ""
         with ExitStack() as stack:
             stream = archive.open_member(opened, member, where, limits)
-            found = _open_or_count(stream, reading, label, "auto", stack, is_member=True)
+            found = _open_or_count(stream, reading, label, "auto", stack, is_one_of_many=True)
             if found:
                 yield found
 
 
 def _open_or_count(
-    stream: BinaryIO, reading: Reading, label: str, wanted: Format, stack: ExitStack, *, is_member: bool = False
+    stream: BinaryIO, reading: Reading, label: str, wanted: Format, stack: ExitStack, *, is_one_of_many: bool
 ) -> OpenFile | None:
-    """Take off compression and encoding. Pictures and programs in a zip are passed over; anything else is broken."""
+    """Take off compression and encoding. Pictures and programs among many files are passed over; all else is broken."""
     try:
-        if is_member and (kind := _kind_of_no_text(stream, reading.where)):
+        if is_one_of_many and (kind := _kind_of_no_text(stream, reading.where)):
             reading.skips.passed_over(kind, reading.where)
             return None
         return _open_layers(stream, reading, label, wanted, stack)
