@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from django.db import connections
 
 
 @contextmanager
@@ -15,6 +16,9 @@ def live_server() -> Iterator[str]:
     """Yield the address of a uvicorn that serves the whole application from a thread."""
     from webapp.asgi import application
 
+    # Each request has a thread of its own; a connection kept there would outlive the test and hold the database.
+    kept = connections.settings["default"]["CONN_MAX_AGE"]
+    connections.settings["default"]["CONN_MAX_AGE"] = 0
     config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -30,3 +34,4 @@ def live_server() -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(15)
+        connections.settings["default"]["CONN_MAX_AGE"] = kept

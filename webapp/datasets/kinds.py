@@ -1,0 +1,43 @@
+"""Preparation as a kind of job: what its events do to the version. Everything happens in the event's own transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainer.events import AnyEvent, Finished, Report, event_payload
+from webapp.datasets.models import DatasetVersion
+from webapp.datasets.services.versions import version_publish
+from webapp.jobs.kinds import JobKind
+from webapp.jobs.models import Attempt, Job
+from webapp.teams.models import User
+
+
+class PrepareKind(JobKind):
+    name = "prepare"
+
+    def url(self, job: Job) -> str | None:
+        version = version_of(job)
+        return None if version is None else version.get_absolute_url()
+
+    def resume_from(self, job: Job) -> list[str]:
+        return []  # a preparation starts from the beginning: it has no checkpoints
+
+    def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
+        """Publish the version when the attempt says that it is done; its report is kept with the version, not the event."""
+        if isinstance(event, Report):
+            return {"type": "report"}
+        if isinstance(event, Finished):
+            version = version_of(job)
+            if version is not None and version.ready_at is None:
+                version_publish(version=version, folder=attempt.folder.artifacts / "version")
+        return event_payload(event)
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        """The version stays the same one; the new job takes over."""
+        made = super().retry(job, by)
+        DatasetVersion.objects.filter(job=job, ready_at=None).update(job=made)
+        return made
+
+
+def version_of(job: Job) -> DatasetVersion | None:
+    return DatasetVersion.objects.filter(job=job).first()

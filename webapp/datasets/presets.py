@@ -1,0 +1,98 @@
+"""Recipes to begin with. Each is a whole recipe; the form shows it and everything in it can be changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from trainer.data.recipe import (
+    ExactStep,
+    FilterStep,
+    NearStep,
+    NormaliseStep,
+    Recipe,
+    RedactStep,
+    TokenizerStep,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preset:
+    name: str
+    title: Promise | str
+    summary: Promise | str
+    recipe: Recipe
+
+
+_NO_REDACTION: dict[str, Any] = {name: False for name in RedactStep.__dataclass_fields__}
+
+PRESETS = [
+    Preset(
+        name="balanced",
+        title=_("Balanced"),
+        summary=_("Prose, documentation, mixed text"),
+        recipe=Recipe(),
+    ),
+    Preset(
+        name="code",
+        title=_("Source code"),
+        summary=_("Symbols and repeated lines are normal; bytes stay as they are"),
+        recipe=Recipe(
+            normalise=NormaliseStep(fix_mojibake=False, unicode_form="none"),
+            filter=FilterStep(
+                min_characters=10,
+                max_symbol_fraction=0.7,
+                max_duplicate_line_fraction=0.85,
+                max_repetition_fraction=0.96,
+            ),
+            redact=RedactStep(phone=False, bank_card=False, us_ssn=False),
+            near=NearStep(threshold=0.85),
+        ),
+    ),
+    Preset(
+        name="chinese",
+        title=_("Chinese text"),
+        summary=_("Shorter documents count, more tokens to learn"),
+        recipe=Recipe(
+            filter=FilterStep(min_characters=8),
+            near=NearStep(shingle_characters=4),
+            tokenizer=TokenizerStep(vocab_size=16_384),
+        ),
+    ),
+    Preset(
+        name="strict",
+        title=_("Strict"),
+        summary=_("Web text of mixed quality: drop more"),
+        recipe=Recipe(
+            normalise=NormaliseStep(unicode_form="NFKC", strip_trailing_spaces=True),
+            filter=FilterStep(
+                min_characters=200,
+                max_symbol_fraction=0.3,
+                max_duplicate_line_fraction=0.3,
+                max_repetition_fraction=0.85,
+            ),
+            near=NearStep(threshold=0.7),
+        ),
+    ),
+    Preset(
+        name="everything",
+        title=_("Keep everything"),
+        summary=_("Only split and turned into tokens"),
+        recipe=Recipe(
+            normalise=NormaliseStep(
+                fix_mojibake=False, unicode_form="none", remove_control_characters=False, unify_line_ends=False
+            ),
+            filter=FilterStep(enabled=False),
+            redact=RedactStep(**_NO_REDACTION),
+            exact=ExactStep(enabled=False),
+            near=NearStep(enabled=False),
+        ),
+    ),
+]
+
+
+def preset_named(name: str) -> Preset | None:
+    return next((preset for preset in PRESETS if preset.name == name), None)
