@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -35,7 +36,7 @@ def run(spec: CalibrateSpec, context: JobContext) -> Finished | Stopped:
     began, others = time.monotonic(), psutil.cpu_percent()
     result: dict[str, Any] = {"device": name, "num_threads": machine.num_threads, "hardware": hardware_facts()}
     presets = [(family, preset) for family in families().values() for preset in family.calibration_presets]
-    work = [
+    work: list[tuple[str, Callable[[], dict[str, Any]]]] = [
         ("matrix products", lambda: measure_matmul(name, spec.seconds)),
         ("memory", lambda: measure_memory(name, spec.seconds)),
         ("disk", lambda: {"disk_write_bytes_per_second": disk_write_bytes_per_second(context.attempt.path)}),
@@ -62,7 +63,7 @@ def measure_memory(name: str, seconds: float) -> dict[str, Any]:
     device = torch.device(name)
     total = psutil.virtual_memory().total
     if device.type == "cuda":
-        total = torch.cuda.get_device_properties(device).total_memory
+        total = torch.cuda.mem_get_info(device)[1]
     rate = memory_bytes_per_second(device, budget_seconds=seconds * MEMORY_SHARE)
     return {"memory_bytes_per_second": rate, "memory_bytes": total}
 

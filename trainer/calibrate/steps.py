@@ -71,7 +71,7 @@ def step_facts(
         optimizer.zero_grad()
         with autocast(machine):
             loss = task.loss(model, made)
-        loss.backward()
+        torch.autograd.backward(loss)
 
     def step() -> None:
         gradients()

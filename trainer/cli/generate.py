@@ -14,7 +14,9 @@ from trainer.cli.settings import add_set_option, apply_settings
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser("generate", help="continue a text")
-    parser.add_argument("model", type=Path, help="checkpoint, or job folder (then its best checkpoint)")
+    parser.add_argument(
+        "model", type=Path, help="checkpoint, exported folder, or job folder (then its best checkpoint)"
+    )
     parser.add_argument("--prompt", default="", help="text to continue; `-`: from standard input")
     parser.add_argument("--tokens", type=int, default=128, help="most tokens to write; default: %(default)s")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps or cuda")
@@ -24,23 +26,24 @@ def add_parser(commands: Any) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
+    from trainer.export import load_any
     from trainer.inference.engine import generate
-    from trainer.inference.find import find_checkpoint
-    from trainer.inference.loading import load_model
     from trainer.inference.operations import prompt_answer, read
     from trainer.inference.serve import read_settings
 
     raw: dict[str, Any] = {"num_tokens": options.tokens}
     apply_settings(raw, options.set)
     settings = read_settings(raw)
-    loaded = load_model(find_checkpoint(options.model), device=options.device)
+    loaded = load_any(options.model, device=options.device)
     loaded.require("generate")
     text = sys.stdin.read() if options.prompt == "-" else options.prompt
     prompt = read(loaded, text, num_new_tokens=settings.num_tokens)
     if not options.json:
         sys.stdout.write(prompt.shown)
     written, end = [], ""
-    for one in generate(loaded.model, prompt.tokens, settings, loaded.task.assets.tokenizer, device=loaded.device):
+    for one in generate(
+        loaded.language_model, prompt.tokens, settings, loaded.task.assets.tokenizer, device=loaded.device
+    ):
         written.append(one.text)
         end = one.end
         if not options.json:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from trainer.context import JobContext
 from trainer.data.shards import open_version
 from trainer.errors import InputError
@@ -13,6 +15,7 @@ from trainer.events import Evaluation, Finished, Progress, Stopped
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.spec import EvaluateSpec
 from trainer.spec import MachineSpec
+from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.machine import apply_machine
 from trainer.training.measuring import Interrupted, measure_split
 from trainer.training.meter import finite
@@ -21,7 +24,8 @@ from trainer.training.meter import finite
 def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
     """Measure each split and tell the results."""
     loaded = load_model(Path(spec.checkpoint), sha256=spec.sha256, device=spec.device)
-    machine = machine_of(loaded)
+    assert loaded.stored is not None
+    machine = machine_of(loaded.stored, loaded.device)
     apply_machine(machine)
     context.started(device=machine.device)
     version = open_version(Path(spec.data_path or loaded.task.spec.data.path))
@@ -30,7 +34,8 @@ def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
             f"the data has a vocabulary of {version.manifest.vocab_size} and the model one of "
             f"{loaded.task.assets.tokenizer.vocab_size}; choose data prepared with the model's tokenizer"
         )
-    step, results = loaded.stored.manifest.step, {}
+    step = loaded.stored.manifest.step
+    results: dict[str, Any] = {}
     try:
         for name in spec.splits:
             results[name] = measure(spec, context, loaded, machine, version.split(name))
@@ -40,12 +45,12 @@ def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
     return Finished(result={"step": step, **results})
 
 
-def machine_of(loaded: LoadedModel) -> MachineSpec:
+def machine_of(stored: StoredCheckpoint, device: torch.device) -> MachineSpec:
     """Return how the model's run used the machine; on another device in float32, which every device has."""
-    trained_on = loaded.stored.state().machine
-    if trained_on.device.split(":")[0] == loaded.device.type:
+    trained_on = stored.state().machine
+    if trained_on.device.split(":")[0] == device.type:
         return trained_on
-    return replace(trained_on, device=str(loaded.device), dtype="float32", compile="off")
+    return replace(trained_on, device=str(device), dtype="float32", compile="off")
 
 
 def measure(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
 
 from trainer.errors import InputError
+from trainer.inference.engine import LanguageModel
 from trainer.training.checkpoint import StoredCheckpoint, tensor_bytes, verify_checkpoint
 from trainer.training.machine import resolve_device
 from trainer.training.task import Task, make_task
@@ -18,10 +20,16 @@ from trainer.training.task import Task, make_task
 class LoadedModel:
     """A model in memory."""
 
-    stored: StoredCheckpoint
     task: Task
     model: nn.Module
     device: torch.device
+    stored: StoredCheckpoint | None = None
+    """The checkpoint; None for an exported model."""
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The model, as one that continues text; ask `require` first."""
+        return cast(LanguageModel, self.model)
 
     @property
     def size_bytes(self) -> int:

@@ -31,7 +31,7 @@ def inspect_text(loaded: LoadedModel, text: str, *, top: int = 20) -> dict[str, 
     if not 1 <= top <= MAX_TOP:
         raise InputError(f"top is {top}; it must be from 1 to {MAX_TOP}")
     prompt, tokenizer = read(loaded, text), loaded.task.assets.tokenizer
-    positions = inspect(loaded.model, prompt.tokens, tokenizer, device=loaded.device, top=top)
+    positions = inspect(loaded.language_model, prompt.tokens, tokenizer, device=loaded.device, top=top)
     return {**prompt_answer(prompt), "positions": msgspec.to_builtins(positions)}
 
 
@@ -39,7 +39,7 @@ def attention_map(loaded: LoadedModel, text: str, *, layer: int, head: int) -> d
     """Return what one head looks at: a row for each token, with its weights on the tokens up to it."""
     loaded.require("attention")
     prompt, tokenizer = read(loaded, text), loaded.task.assets.tokenizer
-    maps = loaded.model.attention_maps(torch.tensor([prompt.tokens], device=loaded.device))  # (L, 1, H, T, T)
+    maps = loaded.language_model.attention_maps(torch.tensor([prompt.tokens], device=loaded.device))  # (L, 1, H, T, T)
     num_layers, num_heads = maps.shape[0], maps.shape[2]
     for name, value, count in (("layer", layer, num_layers), ("head", head, num_heads)):
         if not 0 <= value < count:

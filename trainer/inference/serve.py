@@ -152,7 +152,7 @@ class Connection:
             prompt = read(loaded, request.prompt, num_new_tokens=settings.num_tokens)
             tokenizer = loaded.task.assets.tokenizer
             return prompt_answer(prompt), generate(
-                loaded.model, prompt.tokens, settings, tokenizer, device=loaded.device
+                loaded.language_model, prompt.tokens, settings, tokenizer, device=loaded.device
             )
 
         shown, written = await self.server.compute(start)

@@ -18,7 +18,7 @@ class ModelStore:
     def get(self, checkpoint: str, sha256: str = "") -> LoadedModel:
         """Return the model of a checkpoint, from memory if it is there."""
         loaded = self._models.pop(checkpoint, None)
-        if loaded is None or (sha256 and loaded.stored.sha256 != sha256):
+        if loaded is None or not is_meant(loaded, sha256):
             loaded = load_model(Path(checkpoint), sha256=sha256, device=self.device)
         self._models[checkpoint] = loaded  # at the end: the one asked for last
         while self.size_bytes > self.limit_bytes and len(self._models) > 1:
@@ -39,3 +39,8 @@ class ModelStore:
     @property
     def checkpoints(self) -> list[str]:
         return list(self._models)
+
+
+def is_meant(loaded: LoadedModel, sha256: str) -> bool:
+    """Say whether this is the checkpoint with that hash; without a hash any is."""
+    return not sha256 or (loaded.stored is not None and loaded.stored.sha256 == sha256)

@@ -156,7 +156,7 @@ def verify_checkpoint(folder: Path, *, sha256: str = "") -> StoredCheckpoint:
 
 def first_verified(folders: Iterable[Path]) -> tuple[StoredCheckpoint | None, list[str]]:
     """Return the first checkpoint that is whole, and a sentence for each before it that was not."""
-    problems = []
+    problems: list[str] = []
     for folder in folders:
         try:
             return verify_checkpoint(folder), problems

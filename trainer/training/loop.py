@@ -121,7 +121,7 @@ class Loop:
         for batch in micro_batches:
             with autocast(self.set.machine):
                 loss = self.compute_loss(self.set.model, to_device(batch, self.set.machine.device)) / len(micro_batches)
-            (self.set.scaler.scale(loss) if self.set.scaler is not None else loss).backward()
+            torch.autograd.backward(self.set.scaler.scale(loss) if self.set.scaler is not None else loss)
             losses.append(loss.detach())
         if self.set.scaler is not None:
             for optimizer in self.set.optimizer.optimizers:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 
 from trainer.errors import SpecError
-from trainer.spec import MachineSpec
+from trainer.spec import Dtype, MachineSpec
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BFLOAT16_PAYS_FROM_PARAMETERS = 2_000_000
@@ -43,7 +43,7 @@ def resolve_machine(
 ) -> tuple[MachineSpec, dict[str, str]]:
     """Return the spec with device, dtype and threads decided, and the reasons. `compile` is left to `decide_compile`."""
     reasons = {"device": device_reason}
-    dtype = spec.dtype
+    dtype: Dtype = spec.dtype
     if dtype == "auto":
         dtype, reasons["dtype"] = choose_dtype(device, num_parameters)
     if dtype == "float16" and not device.startswith("cuda"):
@@ -57,7 +57,7 @@ def resolve_machine(
     return replace(spec, device=device, dtype=dtype, num_threads=threads), reasons
 
 
-def choose_dtype(device: str, num_parameters: int) -> tuple[str, str]:
+def choose_dtype(device: str, num_parameters: int) -> tuple[Dtype, str]:
     """Return the number format for matrix products, and why."""
     if device.startswith("cuda"):
         if torch.cuda.is_bf16_supported():

@@ -33,7 +33,7 @@ def shuffle(places: NDArray[np.int64], *, num_examples: int, key: NDArray[np.uin
 
 
 def round_keys(seed: int, epoch: int) -> NDArray[np.uint64]:
-    return np.random.SeedSequence([seed, epoch]).generate_state(NUM_ROUNDS, np.uint64)
+    return np.random.SeedSequence([seed, epoch]).generate_state(NUM_ROUNDS, np.uint64).astype(np.uint64)
 
 
 def _feistel(places: NDArray[np.uint64], side: np.uint64, key: NDArray[np.uint64]) -> NDArray[np.uint64]:

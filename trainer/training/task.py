@@ -81,6 +81,14 @@ class Task(ABC):
         """Return labels with their probabilities, likeliest first; for families that tell one label from another."""
         raise NotImplementedError
 
+    def export(self, weights: dict[str, Tensor]) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
+        """Return config.json and weights as Hugging Face transformers reads them; None and ours where it has no such."""
+        return None, weights
+
+    def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return our weights of those that `export` gave with a config."""
+        return weights
+
     @property
     def abilities(self) -> frozenset[str]:
         """What the model can be asked for: `generate`, `inspect`, `attention`, `predict`."""

@@ -25,7 +25,8 @@ class BagOfWords(nn.Module):
         self.head = nn.Linear(width, num_labels)
 
     def forward(self, tokens: Tensor, starts: Tensor) -> Tensor:
-        return self.head(self.dropout(self.embedding(tokens, starts)))  # (B, labels)
+        logits: Tensor = self.head(self.dropout(self.embedding(tokens, starts)))  # (B, labels)
+        return logits
 
 
 class BowTask(Task):

@@ -178,7 +178,7 @@ def _modern_to_hf(weights: Weights, spec: GPTSpec) -> Weights:
     sizes = {2: [spec.width_of_feed_forward] * 2, 3: [query, key, key]}
     for layer in range(spec.num_layers):
         for ours, parts in _joined_names(layer).items():
-            pieces = weights[ours].split(sizes[len(parts)])
+            pieces = torch.split(weights[ours], sizes[len(parts)])
             found.update({theirs: piece.contiguous() for theirs, piece in zip(parts, pieces, strict=True)})
     return found
 

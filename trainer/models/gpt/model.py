@@ -81,7 +81,8 @@ class Attention(nn.Module):
             is_causal=causal,
             enable_gqa=self.num_kv_heads != self.num_heads,
         )  # (B, H, T, K)
-        return self.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
+        written: Tensor = self.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
+        return written
 
     def project(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries (B, H, T, K), keys and values (B, G, T, K) of the tokens."""
@@ -116,8 +117,11 @@ class FeedForward(nn.Module):
         x = self.up(x)  # (B, T, F), or (B, T, 2F) when gated
         if self.gated:
             gate, x = x.chunk(2, dim=-1)
-            return self.down(F.silu(gate) * x)  # (B, T, D)
-        return self.down(F.gelu(x, approximate="tanh"))  # (B, T, D)
+            x = F.silu(gate) * x  # (B, T, F)
+        else:
+            x = F.gelu(x, approximate="tanh")  # (B, T, F)
+        written: Tensor = self.down(x)  # (B, T, D)
+        return written
 
 
 class Block(nn.Module):
@@ -133,7 +137,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, cache: KVCache | None = None) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), rotation, cache))
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        out: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        return out
 
 
 class GPT(nn.Module):
@@ -152,6 +157,8 @@ class GPT(nn.Module):
         # when tied, the output reads the embedding's own matrix: there is no second parameter to save or to count
         self.head = None if spec.tied_embeddings else nn.Linear(spec.model_width, vocab_size, bias=False)
         cosines, sines = rotation_table(spec)
+        self.cosines: Tensor
+        self.sines: Tensor
         self.register_buffer("cosines", cosines, persistent=False)  # (context, K)
         self.register_buffer("sines", sines, persistent=False)  # (context, K)
         self.init_weights()
@@ -191,7 +198,8 @@ class GPT(nn.Module):
                 x = block(x, rotation, cache)
         if cache is not None:
             cache.length += tokens.size(1)
-        return self.norm(x)  # (B, T, D)
+        normalised: Tensor = self.norm(x)  # (B, T, D)
+        return normalised
 
     def to_logits(self, x: Tensor) -> Tensor:
         """Return the logits (B, T, V) of the hidden state (B, T, D)."""
@@ -204,19 +212,21 @@ class GPT(nn.Module):
         x = self.token_embedding(tokens)
         if self.position_embedding is not None:
             x = x + self.position_embedding.weight[first:end]
-        return self.dropout(x)
+        embedded: Tensor = self.dropout(x)
+        return embedded
 
     def rotation(self, first: int, count: int) -> tuple[Tensor, Tensor] | None:
         """Return cosines and sines (T, K) of the positions from `first` on; None for the classic form."""
         if self.spec.form == "classic":
             return None
-        return self.cosines[first : first + count], self.sines[first : first + count]
+        return self.cosines[first : first + count], self.sines[first : first + count]  # (T, K) each
 
     @torch.no_grad()
     def attention_maps(self, tokens: Tensor) -> Tensor:
         """Return what each head of each layer looks at (L, B, H, T, T)."""
         x, rotation, maps = self.embed(tokens, 0), self.rotation(0, tokens.size(1)), []
         for block in self.blocks:
+            assert isinstance(block, Block)
             maps.append(block.attention.weights(block.attention_norm(x), rotation))
             x = block(x, rotation)
         return torch.stack(maps)

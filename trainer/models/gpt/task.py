@@ -17,6 +17,7 @@ from trainer.errors import InputError, SpecError
 from trainer.inference.engine import generate
 from trainer.inference.prompt import read_prompt
 from trainer.inference.sampling import SamplingSpec
+from trainer.models.gpt.hf import from_hf, has_hf_form, hf_config, to_hf
 from trainer.models.gpt.model import GPT
 from trainer.models.gpt.spec import GPTSpec
 from trainer.spec import TrainSpec
@@ -129,6 +130,16 @@ class GPTTask(Task):
 
     def hidden_matrices(self, model: nn.Module) -> set[str]:
         return {n for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2}
+
+    def export(self, weights: dict[str, Tensor]) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
+        if not has_hf_form(self.model_spec):
+            return None, weights
+        tokenizer = self.assets.tokenizer
+        config = hf_config(self.model_spec, vocab_size=tokenizer.vocab_size, end_of_text_id=tokenizer.end_of_text_id)
+        return config, to_hf(weights, self.model_spec)
+
+    def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        return from_hf(weights, self.model_spec)
 
     @property
     def abilities(self) -> frozenset[str]:
