@@ -66,8 +66,8 @@ class Client(requests.Session):
         assert page.status_code == 200, page.text
         form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert form, "the page of the login link has a form"
-        done = self.post(link, data={"csrfmiddlewaretoken": form[1]})
-        assert done.status_code == 200, done.text
+        done = self.post(link, data={"csrfmiddlewaretoken": form[1]}, allow_redirects=False)
+        assert done.status_code == 302, done.text
         return self
 
 

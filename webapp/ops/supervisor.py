@@ -110,6 +110,7 @@ class Supervisor:
                 continue
             if service.start_again_at is None:
                 self._plan_restart(service, now)
+                self.on_change()
             elif now >= service.start_again_at:
                 self._start_again(service)
         if now - self.rotated_at > ROTATE_EVERY_SECONDS:
