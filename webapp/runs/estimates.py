@@ -49,6 +49,10 @@ class Estimate:
         return self.memory_bytes <= self.machine_memory_bytes
 
     @property
+    def tokens_per_parameter(self) -> float | None:
+        return self.num_tokens / self.num_parameters if self.num_parameters else None
+
+    @property
     def memory_fraction(self) -> float | None:
         if self.memory_bytes is None or not self.machine_memory_bytes:
             return None

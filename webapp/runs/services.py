@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -169,3 +170,8 @@ def _clean_tags(tags: Sequence[str]) -> list[str]:
     """Return tags without blanks and doubles, in order."""
     found = [tag.strip()[:40] for tag in tags]
     return list(dict.fromkeys(tag for tag in found if tag))[:MAX_TAGS]
+
+
+def new_key() -> str:
+    """Return a key for one form: sent twice, it makes one run."""
+    return f"form-{secrets.token_hex(12)}"

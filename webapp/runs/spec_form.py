@@ -1,0 +1,235 @@
+"""The settings of a run as a form, made from the dataclasses: a field a field, with their docstrings as help.
+
+Knows no family by name: each brings its own settings and presets. What is wrong is said by the specs themselves, and
+stands at the field that the sentence names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from django import forms
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from trainer.errors import SpecError
+from trainer.families import Family
+from trainer.spec import (
+    BatchSpec,
+    CheckpointSpec,
+    DataSpec,
+    EvaluationSpec,
+    MachineSpec,
+    OptimizerSpec,
+    RegularisationSpec,
+    ScheduleSpec,
+    TrainSpec,
+)
+from webapp.datasets.models import DatasetVersion
+from webapp.projects.models import Project
+from webapp.ui.field_docs import field_docs
+
+Text = Promise | str
+SECTIONS: dict[str, tuple[Text, type]] = {
+    "batch": (_("Batch"), BatchSpec),
+    "schedule": (_("Length and learning rate over it"), ScheduleSpec),
+    "optimizer": (_("Optimiser"), OptimizerSpec),
+    "regularisation": (_("Regularisation"), RegularisationSpec),
+    "evaluation": (_("Evaluation"), EvaluationSpec),
+    "checkpoint": (_("Checkpoints"), CheckpointSpec),
+    "machine": (_("Machine"), MachineSpec),
+}
+ESSENTIAL = (
+    "schedule.num_steps", "batch.sequences_per_step", "batch.sequence_length", "optimizer.learning_rate",
+    "schedule.decay", "evaluation.every_steps",
+)  # fmt: skip
+LONG_TEXT = {"evaluation.sample_prompt"}
+LABELS: dict[str, Text] = {
+    "schedule.num_steps": _("Steps"),
+    "batch.sequences_per_step": _("Sequences per step"),
+    "batch.sequence_length": _("Sequence length, tokens"),
+    "evaluation.every_steps": _("Validate every, steps"),
+    "checkpoint.every_steps": _("Checkpoint every, steps"),
+    "checkpoint.keep_last": _("Latest ones kept"),
+    "optimizer.name": _("Optimiser"),
+    "optimizer.eps": "ε",
+    "optimizer.beta1": "β₁",
+    "optimizer.beta2": "β₂",
+}
+_NAMED = re.compile(r"\b[a-z_]+\.[a-z_0-9]+\b")
+_PATH = re.compile(r"`\$\.([a-z_0-9.]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The further settings of one part, for the page."""
+
+    name: str
+    title: Text
+    fields: list[forms.BoundField]
+
+    @property
+    def has_error(self) -> bool:
+        return any(field.errors for field in self.fields)
+
+
+class SpecForm(forms.Form):
+    """Cleaned: `spec` is the TrainSpec, `version` the dataset version."""
+
+    spec: TrainSpec
+
+    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    version = forms.ModelChoiceField(DatasetVersion.objects.none(), label=_("Data"), empty_label=None)
+    tags = forms.CharField(label=_("Tags"), required=False, help_text=_("Separated by commas."))
+    notes = forms.CharField(label=_("Notes"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        project: Project,
+        family: Family,
+        start: TrainSpec | None = None,
+        initial: Mapping[str, Any] | None = None,
+        branch_from: str = "",
+    ) -> None:
+        self.family, self.branch_from = family, branch_from
+        super().__init__(data, initial={**spec_values(start), **(initial or {})} if start else initial)
+        versions = (
+            DatasetVersion.objects.filter(
+                dataset__project=project, ready_at__isnull=False, data_kind=family.data_kind, dataset__archived_at=None
+            )
+            .select_related("dataset")
+            .defer("report")
+            .order_by("-ready_at")
+        )
+        self.fields["version"].queryset = versions  # type: ignore[attr-defined]
+        self.fields["name"].widget.attrs["placeholder"] = _("chosen for you if left empty")
+        default = start.model if start else next(iter(family.presets.values()))
+        self.fields |= section_fields("model", family.spec_type, default)
+        for prefix, (_title, cls) in SECTIONS.items():
+            self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
+        self.fields |= {"seed": forms.IntegerField(label=_("Seed"), initial=start.seed if start else 1, min_value=0)}
+        self.fields["seed"].help_text = field_docs(TrainSpec).get("seed", "")
+
+    def essentials(self) -> list[forms.BoundField]:
+        return [self[name] for name in ESSENTIAL]
+
+    def model_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith("model.")]
+
+    @property
+    def has_model_errors(self) -> bool:
+        return any(name.startswith("model.") for name in self.errors)
+
+    def sections(self) -> list[Section]:
+        """Return what is not essential, part by part."""
+        found = []
+        for prefix, (title, _cls) in SECTIONS.items():
+            names = [name for name in self.fields if name.startswith(f"{prefix}.") and name not in ESSENTIAL]
+            found.append(Section(prefix, title, [self[name] for name in names]))
+        found.append(Section("other", _("Seed, tags, notes"), [self["seed"], self["tags"], self["notes"]]))
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        """Build the spec part by part, so that each part can say what is wrong with it."""
+        cleaned = super().clean() or self.cleaned_data
+        parts: dict[str, Any] = {}
+        for prefix, cls in {"model": self.family.spec_type, **{k: c for k, (_t, c) in SECTIONS.items()}}.items():
+            values = {f.name: cleaned.get(f"{prefix}.{f.name}") for f in fields(cls)}
+            if any(value is None for value in values.values()):
+                continue  # that field has its own error
+            try:
+                parts[prefix] = cls(**values)
+            except SpecError as error:
+                self._add(str(error), prefix)
+        if len(parts) < len(SECTIONS) + 1 or self.errors:
+            return cleaned
+        version = cleaned["version"]
+        data = DataSpec(path=str(version.path), content_hash=version.content_hash)
+        try:
+            self.spec = TrainSpec(
+                family=self.family.name, data=data, seed=cleaned["seed"], branch_from=self.branch_from, **parts
+            )
+        except SpecError as error:
+            self._add(str(error), "model")
+            return cleaned
+        for sentence in cross_checks(self.spec):
+            self._add(sentence, "batch")
+        return cleaned
+
+    def _add(self, sentence: str, prefix: str) -> None:
+        """Put a sentence at the first field that it names, or on top."""
+        named = [name for name in _NAMED.findall(sentence) if name in self.fields]
+        self.add_error(named[0] if named else None, sentence)
+
+
+def cross_checks(spec: TrainSpec) -> list[str]:
+    """Return what is wrong between the model and the rest of the spec."""
+    context = getattr(spec.model, "context_length", None)
+    length = spec.batch.sequence_length
+    if context is not None and length > context:
+        return [
+            f"batch.sequence_length ({length}) is longer than model.context_length ({context}), the most the model sees"
+        ]
+    return []
+
+
+def section_fields(prefix: str, cls: type, start: Any) -> dict[str, forms.Field]:
+    """Return the form fields of a settings dataclass."""
+    hints, docs = get_type_hints(cls), field_docs(cls)
+    return {
+        f"{prefix}.{field.name}": _field(f"{prefix}.{field.name}", hints[field.name], docs.get(field.name, ""), start)
+        for field in fields(cls)
+        if field.default is not MISSING or field.default_factory is not MISSING
+    }
+
+
+def _field(name: str, hint: Any, help_text: str, start: Any) -> forms.Field:
+    short = name.partition(".")[2]
+    common: dict[str, Any] = {
+        "label": LABELS.get(name) or _label(short),
+        "help_text": help_text,
+        "initial": getattr(start, short),
+    }
+    if hint is bool:
+        return forms.BooleanField(required=False, **common)
+    if get_origin(hint) is Literal:
+        return forms.ChoiceField(choices=[(value, value) for value in get_args(hint)], **common)
+    if hint is int:
+        return forms.IntegerField(**common)
+    if hint is float:
+        return forms.FloatField(widget=forms.NumberInput(attrs={"step": "any"}), **common)
+    widget = forms.Textarea(attrs={"rows": 2}) if name in LONG_TEXT else forms.TextInput()
+    return forms.CharField(required=False, strip=False, widget=widget, empty_value="", **common)
+
+
+def _label(name: str) -> str:
+    """num_layers -> Layers; the docstring below says the rest."""
+    words = name.removeprefix("num_").replace("_", " ").replace("qk", "QK").replace("rope", "RoPE").replace(" kv ", " KV ")
+    return words[:1].upper() + words[1:]
+
+
+def spec_values(spec: TrainSpec) -> dict[str, Any]:
+    """Return a spec as the form's fields have it."""
+    plain = msgspec.to_builtins(spec)
+    found = {f"{prefix}.{key}": value for prefix in ("model", *SECTIONS) for key, value in plain[prefix].items()}
+    return {**found, "seed": spec.seed}
+
+
+def model_values(model: Any) -> dict[str, Any]:
+    """Return a model's settings as the form's fields have them."""
+    return {f"model.{key}": value for key, value in msgspec.to_builtins(model).items()}
+
+
+def named_field(sentence: str) -> str | None:
+    """Return the field that a sentence of the spec reader names, as `$.batch.micro_batch` or plainly."""
+    match = _PATH.search(sentence)
+    if match:
+        return match.group(1)
+    plain = _NAMED.search(sentence)
+    return plain.group(0) if plain else None
