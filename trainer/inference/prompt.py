@@ -33,9 +33,10 @@ def read_prompt(text: str, tokenizer: Tokenizer, *, context_length: int, num_new
     if len(text) > MAX_PROMPT_CHARACTERS:
         raise InputError(f"the prompt has {len(text):,} characters; at most {MAX_PROMPT_CHARACTERS:,} are read")
     try:
-        tokens = tokenizer.encode(text)
+        text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(f"character {error.start + 1} of the prompt is half a character; remove it") from error
+    tokens = tokenizer.encode(text)
     room = max(context_length - min(num_new_tokens, context_length // 2), 1)
     if len(tokens) < room:
         return Prompt(tokens=[tokenizer.end_of_text_id, *tokens], num_cut=0, shown=text)

@@ -235,7 +235,7 @@ def read_settings(raw: dict[str, Any]) -> SamplingSpec:
 async def serve(socket: Path, *, device: str, limit_bytes: int) -> None:
     """Answer at the socket until SIGTERM or SIGINT."""
     server = Server(device=device, limit_bytes=limit_bytes)
-    socket.unlink(missing_ok=True)  # left by a process that was killed
+    await take_place(socket)
     before = os.umask(0o177)  # the socket is born with mode 0600
     try:
         listener = await asyncio.start_unix_server(server.connect, path=str(socket), limit=MAX_LINE_BYTES)
@@ -247,6 +247,17 @@ async def serve(socket: Path, *, device: str, limit_bytes: int) -> None:
     async with listener:
         await stopped.wait()
     socket.unlink(missing_ok=True)
+
+
+async def take_place(socket: Path) -> None:
+    """Remove what a killed process left at the socket's path; refuse where a live one answers."""
+    try:
+        _, writer = await asyncio.open_unix_connection(str(socket))
+    except OSError:
+        socket.unlink(missing_ok=True)
+        return
+    writer.close()
+    raise InputError(f"another process answers at {socket} already; stop it, or choose another --socket")
 
 
 def end_with_supervisor() -> None:
