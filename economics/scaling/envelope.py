@@ -73,7 +73,8 @@ def _lowest(
     points: Points, rows: NDArray[np.int64], log_c: Floats, middle: float, weights: Floats
 ) -> tuple[Floats, Floats]:
     """ln N and loss of the best row in a bin under every row of weights, moved to the middle of the bin."""
-    slope = np.polyfit(log_c[rows], np.log(points.loss[rows]), 1)[0]
+    flat = np.ptp(log_c[rows]) < 1e-6
+    slope = 0.0 if flat else np.polyfit(log_c[rows], np.log(points.loss[rows]), 1)[0]
     level = np.log(points.loss[rows]) - slope * (log_c[rows] - middle)
     present = np.where(weights[:, rows] > 0, level, np.inf)
     winner = present.argmin(axis=1)

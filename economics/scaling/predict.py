@@ -112,10 +112,10 @@ class OptimalBand:
     compute_flop: float
     """The budget."""
 
-    num_params: Interval | None
+    num_params: Interval
     """Best size, over the draws; two digits."""
 
-    num_tokens: Interval | None
+    num_tokens: Interval
     """Best token count, over the draws; two digits."""
 
     num_params_within_10_percent: tuple[float, float]
