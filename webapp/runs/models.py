@@ -30,17 +30,17 @@ class Run(models.Model):
     family = models.CharField(max_length=40)
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="runs")
     spec = models.JSONField()  # as asked for
-    resolved = models.JSONField(default=dict)  # machine spec with nothing at auto; every later job of the run uses it
-    resolved_reasons = models.JSONField(default=dict)
-    facts = models.JSONField(default=dict)  # parameters by part, and so on, as the trainer counted them
-    flop_per_token = models.FloatField(null=True)  # as economics counts it
-    tokens_per_step = models.BigIntegerField(null=True)
+    resolved = models.JSONField(default=dict, blank=True)  # machine spec with nothing at auto; every later job of the run uses it
+    resolved_reasons = models.JSONField(default=dict, blank=True)
+    facts = models.JSONField(default=dict, blank=True)  # parameters by part, and so on, as the trainer counted them
+    flop_per_token = models.FloatField(null=True, blank=True)  # as economics counts it
+    tokens_per_step = models.BigIntegerField(null=True, blank=True)
     num_steps = models.BigIntegerField()
     latest_job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="+")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     last_step = models.BigIntegerField(default=0)
-    summary = models.JSONField(default=dict)  # metric -> {last, min, max, step}
-    test_metrics = models.JSONField(default=dict)
+    summary = models.JSONField(default=dict, blank=True)  # metric -> {last, min, max, step}
+    test_metrics = models.JSONField(default=dict, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -82,7 +82,7 @@ class Checkpoint(models.Model):
     stored_path = models.CharField(max_length=500)  # folder under ISOCOST_FILES
     sha256 = models.CharField(max_length=64)  # of its manifest
     size_bytes = models.BigIntegerField()
-    metrics = models.JSONField(default=dict)
+    metrics = models.JSONField(default=dict, blank=True)
     is_best = models.BooleanField(default=False)
     is_pinned = models.BooleanField(default=False)
     published_at = models.DateTimeField(default=timezone.now)

@@ -75,7 +75,7 @@ def run_create(
         parent=parent,
         created_by=created_by,
     )
-    run.full_clean(exclude=["latest_job", "facts", "flop_per_token"])
+    run.full_clean()
     run.save()
     TrainJob.objects.create(job=job, run=run)
     return run
@@ -126,7 +126,7 @@ def resume_step(run: Run) -> int:
 
 def run_rename(*, run: Run, name: str) -> None:
     run.name = name.strip() or run.name
-    run.full_clean(exclude=["latest_job"], validate_unique=False, validate_constraints=False)
+    run.full_clean(validate_unique=False, validate_constraints=False)
     run.save(update_fields=["name"])
 
 
