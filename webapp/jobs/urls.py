@@ -10,6 +10,7 @@ urlpatterns = [
     path("queue/<slug:name>/pause/", views_queue.pause, name="queue-pause"),
     path("teams/<slug:code>/job-limits/", views_queue.limits, name="job-limits"),
     path("jobs/<slug:code>/", views.detail, name="job-detail"),
+    path("jobs/<slug:code>/open/", views.open_work, name="job-open"),
     path("jobs/<slug:code>/status/", views.status, name="job-status"),
     path("jobs/<slug:code>/events/", views.events, name="job-events"),
     path("jobs/<slug:code>/log/", views_log.log, name="job-log"),

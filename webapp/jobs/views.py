@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp.jobs.errors import JobError
+from webapp.jobs.kinds import kind_of
 from webapp.jobs.messages import job_news
 from webapp.jobs.models import Job, State
 from webapp.jobs.services import job_cancel, job_retry, job_stop
@@ -21,6 +23,13 @@ RELATED = ("team", "project")
 @require_GET
 def detail(request: HttpRequest, job: Job) -> HttpResponse:
     return render(request, "jobs/detail.html", {**_context(request, job), "project": job.project})
+
+
+@team_object(Job, Role.VIEWER)
+@require_GET
+def open_work(request: HttpRequest, job: Job) -> HttpResponse:
+    """Go to the page of what the job works on: its run, its dataset version; to its own page if it has none."""
+    return redirect(kind_of(job.kind).url(job) or reverse("job-detail", args=[job.code]))
 
 
 @team_object(Job, Role.VIEWER, related=RELATED)
