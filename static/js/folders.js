@@ -1,0 +1,26 @@
+// Files out of what was dropped, folders walked through. Names keep their path inside the folder.
+
+export async function folderFiles(transfer) {
+  const entries = [...transfer.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
+  const found = [];
+  for (const entry of entries) {
+    if (entry instanceof File) found.push({ file: entry, name: entry.name });
+    else if (entry) await walk(entry, "", found);
+  }
+  return found;
+}
+
+async function walk(entry, path, found) {
+  const name = path + entry.name;
+  if (entry.name.startsWith(".")) return;
+  if (entry.isFile) {
+    found.push({ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), name });
+    return;
+  }
+  const reader = entry.createReader();
+  for (;;) {
+    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
+    if (!batch.length) return;
+    for (const child of batch) await walk(child, `${name}/`, found);
+  }
+}
