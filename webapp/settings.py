@@ -122,10 +122,21 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "isocost"},
     }
 }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+VALKEY_TIMEOUT_SECONDS = 5  # nobody waits longer for what is only a convenience
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": VALKEY_TIMEOUT_SECONDS, "socket_connect_timeout": VALKEY_TIMEOUT_SECONDS},
+    }
+}
 
 # --- background work: the row in PostgreSQL is the job, the message only wakes a worker ---------------------------
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 2 * VALKEY_TIMEOUT_SECONDS,  # longer than a worker's blocking wait for a message
+    "socket_connect_timeout": VALKEY_TIMEOUT_SECONDS,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_ACCEPT_CONTENT = ["json"]
