@@ -160,3 +160,45 @@ CHOICE_SPREAD = Constant(
     source="residuals of the validation, clusters weighing the same",
     date="2026-11-23",
 )
+DECODE_FRACTION = Constant(
+    value=0.76,
+    unit="weight bytes read per second / rated bandwidth",
+    meaning="what one step of decoding reads of the memory's rating, its fixed times apart",
+    source="fitted: batch-1 decode on 1-8 devices in bf16",
+    date="2026-11-23",
+)
+LAYER_SECONDS = Constant(
+    value=30e-6,
+    unit="s / layer and step",
+    meaning="kernels of a decoding layer that wait for each other: norms, rotation, attention over few tokens",
+    source="fitted: batch-1 decode of models of 32-80 layers",
+    date="2026-11-23",
+)
+DEQUANTISE_OPERATIONS = Constant(
+    value=2.6,
+    unit="vector operations / weight",
+    meaning="unpacking weights of 4 and 8 bits that the matrix units do not take as they are",
+    source="fitted: batch-1 decode with int8 and int4 against bf16",
+    date="2026-11-23",
+)
+ALL_REDUCE_STEP_SECONDS = Constant(
+    value=7e-6,
+    unit="s / doubling of the ranks",
+    meaning="an all-reduce of a few kilobytes in decoding",
+    source="fitted: batch-1 decode on 2, 4 and 8 devices",
+    date="2026-11-23",
+)
+SERVING_SPREAD = Constant(
+    value=0.14,
+    unit="standard deviation of ln(speed)",
+    meaning="what serving predictions miss: engines, kernels, scheduling",
+    source="residuals of the validation",
+    date="2026-11-23",
+)
+ENGINE_FRACTION = Constant(
+    value=0.85,
+    unit="throughput of an engine / of its steps alone",
+    meaning="scheduling, sampling, batches that are not full, prefill and decode in each other's way",
+    source="fitted: maximum throughput of a serving engine, two models, ten lengths",
+    date="2026-11-23",
+)

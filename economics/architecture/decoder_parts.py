@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from economics.architecture.base import Parameters
 from economics.architecture.decoder import Decoder
@@ -37,6 +38,7 @@ class Matmul:
         return self.rows * self.columns * self.uses_per_token
 
 
+@lru_cache(maxsize=4096)
 def attention_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
     """Return the projections of one attention layer."""
     d, h = decoder.model_width, decoder.num_heads
@@ -74,11 +76,13 @@ def _feed_forward(decoder: Decoder, width: int, part: str, uses: int = 1, copies
     )
 
 
+@lru_cache(maxsize=4096)
 def dense_feed_forward_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
     """Return the matrices of a dense feed-forward part."""
     return _feed_forward(decoder, decoder.feed_forward_width, "feed_forward")
 
 
+@lru_cache(maxsize=4096)
 def expert_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
     """Return the matrices of a mixture layer: experts, shared experts, router."""
     mixture = decoder.mixture
@@ -129,6 +133,7 @@ def _expert_vectors(decoder: Decoder) -> int:
     return mixture.expert_width * (2 if decoder.gated else 1) + decoder.model_width
 
 
+@lru_cache(maxsize=4096)
 def decoder_parameters(decoder: Decoder) -> Parameters:
     """Count a decoder's parameters by part.
 

@@ -78,7 +78,7 @@ class Estimate:
 
 
 @lru_cache(maxsize=8)
-def _normals(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def normal_draws(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Standard normal draws of one uncertainty: the same for every estimate, so that options compare on equal luck."""
     seed = int.from_bytes(name.encode()[:8], "little")
     draws = np.random.default_rng(seed).standard_normal(_DRAWS // 2)
@@ -93,7 +93,7 @@ def spread_draws(name: str, constant: Constant, sd: float | None = None) -> np.n
     True
     """
     width = constant.spread if sd is None else sd
-    return np.asarray(constant.value * np.exp(width * _normals(name)))
+    return np.asarray(constant.value * np.exp(width * normal_draws(name)))
 
 
 def training_estimate(plan: RunPlan) -> Estimate:
@@ -123,7 +123,7 @@ def training_estimate(plan: RunPlan) -> Estimate:
     rate = choice.time.tokens_per_second_per_accelerator
     known = plan.layout is not None and plan.micro_batch is not None and plan.recompute is not None
     sd = STEP_SPREAD.value if known else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
-    rates = rate * np.exp(sd * _normals("step"))
+    rates = rate * np.exp(sd * normal_draws("step"))
     goodput, useful = _goodput_draws(plan)
     per_device = rates * useful
     seconds = plan.tokens / (per_device * plan.num_accelerators)
@@ -188,7 +188,7 @@ def _energy_draws(plan: RunPlan, hours: Any) -> Any:
 def _cost_draws(plan: RunPlan, hours: Any) -> Any:
     if plan.usd_per_accelerator_hour is None:
         return None
-    return hours * plan.usd_per_accelerator_hour * np.exp(plan.usd_spread * _normals("price"))
+    return hours * plan.usd_per_accelerator_hour * np.exp(plan.usd_spread * normal_draws("price"))
 
 
 def run_assumptions(plan: RunPlan) -> list[dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""One step of decoding: weights read once for the whole batch, caches read for each sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+
+from economics.architecture.decoder import Decoder
+from economics.constants import (
+    ALL_REDUCE_STEP_SECONDS,
+    DECODE_FRACTION,
+    DEQUANTISE_OPERATIONS,
+    LAYER_SECONDS,
+    OVERLAP_EXPONENT,
+)
+from economics.hardware import Accelerator
+from economics.layout import Layout
+from economics.serving.formats import KVFormat, WeightFormat, computing_number, needs_unpacking, weight_bits
+from economics.serving.memory import kv_bytes_per_sequence, kv_ranks
+from economics.throughput.collectives import all_reduce_seconds, all_to_all_seconds, ring_of
+from economics.throughput.operations import sustained_fraction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodeTime:
+    """Seconds of one decoding step of a replica, by part; the total is the sum."""
+
+    products: float
+    """Weights read and multiplied, the one partly behind the other."""
+    unpacking: float
+    cache: float
+    layers: float
+    """Kernels that wait for each other."""
+    communication: float
+
+    @property
+    def total(self) -> float:
+        """Seconds of the step."""
+        return self.products + self.unpacking + self.cache + self.layers + self.communication
+
+    def by_part(self) -> dict[str, float]:
+        """The parts by name."""
+        return {name: float(getattr(self, name)) for name in self.__dataclass_fields__}
+
+
+def touched_parameters(decoder: Decoder, batch: float) -> float:
+    """Return the parameters in matrices that one step reads: every expert that some sequence of the batch chose.
+
+    A mixture's experts are met with probability 1 - (1 - K/E)^b each, if routing is even. The output head is read,
+    the untied input embedding is not (a look-up).
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> mixtral = find_decoder("mixtral-8x7b")[0]
+    >>> one, many = touched_parameters(mixtral, 1), touched_parameters(mixtral, 64)
+    >>> round(one / 1e9, 1), round(many / 1e9, 1)
+    (12.7, 46.6)
+    """
+    counted = decoder.parameters()
+    mixture = decoder.mixture
+    if mixture is None:
+        return float(counted.matmul)
+    stored = float(counted.by_part.get("experts", 0))
+    met = 1.0 - (1.0 - mixture.experts_per_token / mixture.num_experts) ** max(1.0, batch)
+    return counted.matmul - stored * (1.0 - met)
+
+
+def decode_seconds(
+    decoder: Decoder,
+    accelerator: Accelerator,
+    *,
+    layout: Layout,
+    batch: float,
+    tokens_per_sequence: float,
+    weights: WeightFormat = "bf16",
+    kv: KVFormat = "bf16",
+) -> DecodeTime:
+    """Return the time of one step that gives each sequence of the batch one token.
+
+    Reading the touched weights and multiplying them with the batch overlap like in training; then the caches are
+    read. Each layer also has kernels that wait for each other, and two all-reduces with tensor parallelism (an
+    exchange of tokens with expert parallelism). Pipeline stages follow one another: they divide memory, not the time
+    of a step; data ranks divide the batch.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> llama, a100 = find_decoder("llama-2-7b")[0], find_accelerator("a100")
+    >>> step = decode_seconds(llama, a100, layout=Layout(), batch=1, tokens_per_sequence=100)
+    >>> abs(step.total / 9.533e-3 - 1) < 0.1        # measured
+    True
+    """
+    local = max(1.0, batch / (layout.data * layout.context))
+    ranks = layout.tensor * (layout.expert if decoder.mixture and layout.expert > 1 else 1)
+    touched = touched_parameters(decoder, batch if layout.expert > 1 else local)
+    active = float(decoder.parameters().active_matmul)
+    rated = accelerator.memory_bytes_per_second * DECODE_FRACTION.value
+    number = computing_number(weights, accelerator)
+    reading = touched * weight_bits(weights) / 8.0 / ranks / rated
+    rate = accelerator.ceiling(number) * sustained_fraction(accelerator)
+    computing = 2.0 * active * local / layout.tensor / rate
+    x = OVERLAP_EXPONENT.value
+    unpacking = 0.0
+    if needs_unpacking(weights, accelerator):
+        unpacking = touched / ranks * DEQUANTISE_OPERATIONS.value / accelerator.peak("fp32")
+    cache = local * kv_bytes_per_sequence(decoder, tokens_per_sequence, kv) / kv_ranks(decoder, layout.tensor) / rated
+    return DecodeTime(
+        products=float((reading**x + computing**x) ** (1.0 / x)),
+        unpacking=unpacking,
+        cache=cache,
+        layers=decoder.num_layers * LAYER_SECONDS.value,
+        communication=_communication(decoder, accelerator, layout, local),
+    )
+
+
+def _communication(decoder: Decoder, accelerator: Accelerator, layout: Layout, local_batch: float) -> float:
+    num_bytes = local_batch * decoder.model_width * 2.0
+    seconds = 0.0
+    if layout.tensor > 1:
+        ring = ring_of(accelerator, size=layout.tensor)
+        small = ALL_REDUCE_STEP_SECONDS.value * (1.0 + 0.5 * log2(layout.tensor))
+        wire = max(0.0, all_reduce_seconds(ring, num_bytes) - all_reduce_seconds(ring, 0.0))
+        seconds += 2 * decoder.num_layers * (small + wire)
+    if layout.expert > 1 and decoder.mixture:
+        ring = ring_of(accelerator, size=layout.expert, stride=layout.tensor)
+        copies = min(decoder.mixture.experts_per_token, layout.expert)
+        seconds += 2 * decoder.num_expert_layers * all_to_all_seconds(ring, copies * num_bytes)
+    if layout.pipeline > 1:
+        ring = ring_of(accelerator, size=2, stride=layout.tensor)
+        seconds += (layout.pipeline - 1) * (num_bytes / ring.bytes_per_second + ring.latency_seconds)
+    return seconds

@@ -1,0 +1,171 @@
+"""What a replica delivers: speeds, batch, memory, cost per token; each speed an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from economics.architecture.decoder import Decoder
+from economics.assumptions import SERVING_UTILISATION
+from economics.constants import ENGINE_FRACTION, SERVING_SPREAD
+from economics.errors import InputError
+from economics.hardware import Accelerator
+from economics.layout import Layout
+from economics.serving.decode import DecodeTime, decode_seconds
+from economics.serving.formats import KVFormat, WeightFormat
+from economics.serving.memory import ServingMemory, largest_batch, serving_memory
+from economics.serving.prefill import prefill_seconds
+from economics.training.estimate import normal_draws
+from economics.uncertainty import Interval, interval_of
+
+ENGINE_BATCH_LIMIT = 2048
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingPlan:
+    """A replica and its load."""
+
+    decoder: Decoder
+    accelerator: Accelerator
+    layout: Layout = field(default_factory=Layout)
+    weights: WeightFormat = "bf16"
+    kv: KVFormat = "bf16"
+    batch: int | None = 1
+    """Sequences decoded together; None: as many as fit, refilled as they end (continuous batching)."""
+    input_tokens: int = 1024
+    output_tokens: int = 256
+    cached_fraction: float = 0.0
+    """Share of the input found in the prefix cache."""
+    utilisation: float = SERVING_UTILISATION.value
+    """Share of the time that the replica serves at this load; enters the costs alone."""
+    usd_per_accelerator_hour: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.utilisation <= 1:
+            raise InputError("utilisation", self.utilisation, "above 0 and at most 1")
+        if not 0 <= self.cached_fraction < 1:
+            raise InputError("cached_fraction", self.cached_fraction, "at least 0 and below 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingEstimate:
+    """What is expected of a replica; totals are over the replica."""
+
+    batch: int
+    max_batch: int
+    fits: bool
+    memory: ServingMemory
+    decode: DecodeTime
+    prefill_seconds: Interval
+    decode_seconds_per_token: Interval
+    decode_tokens_per_second: Interval
+    tokens_per_second_per_user: Interval
+    end_to_end_output_tokens_per_second: Interval
+    cost_usd_per_million_input_tokens: Interval | None
+    cost_usd_per_million_cached_tokens: Interval | None
+    cost_usd_per_million_output_tokens: Interval | None
+
+
+def replica_seconds_per_request(
+    plan: ServingPlan, batch: int
+) -> tuple[float, DecodeTime, float]:
+    """Return the prefill of the batch (or of one prompt in a refilled batch), the step, and the replica's seconds
+    that one request takes in a full batch: its prefill and its share of as many steps as it has output tokens."""
+    middle = plan.input_tokens + plan.output_tokens / 2.0
+    step = decode_seconds(
+        plan.decoder, plan.accelerator, layout=plan.layout, batch=batch, tokens_per_sequence=middle,
+        weights=plan.weights, kv=plan.kv,
+    )  # fmt: skip
+    together = 1 if plan.batch is None else batch
+    # an engine takes several short prompts together, up to a usual chunk of 2,048 tokens
+    if plan.batch is None and plan.input_tokens < 2048:
+        together = min(batch, max(1, 2048 // max(1, plan.input_tokens)))
+    prefill = prefill_seconds(
+        plan.decoder, plan.accelerator, layout=plan.layout, num_sequences=together, input_tokens=plan.input_tokens,
+        weights=plan.weights, cached_fraction=plan.cached_fraction,
+    )  # fmt: skip
+    busy = prefill / together + plan.output_tokens * step.total / batch
+    return prefill, step, busy
+
+
+def serving_estimate(plan: ServingPlan) -> ServingEstimate:
+    """Return what a replica delivers at a batch, and what its tokens cost.
+
+    With a given batch: all prompts are read together, then all sequences decode together. With `batch=None` the
+    engine keeps the largest batch that fits (at most 2,048) full by prefilling new prompts as sequences end; it loses
+    a share to scheduling. A replica with pipeline stages works on as many batches at once as it has stages.
+
+    The cost of an input token is its share of prefill, that of an output token its share of a step, at the price of
+    the whole replica, divided by the utilisation. A cached input token costs the reading of its cache.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> plan = ServingPlan(decoder=find_decoder("llama-3.1-8b")[0], accelerator=find_accelerator("h100"),
+    ...                    weights="fp8", kv="fp8", batch=None, input_tokens=1000, output_tokens=1000)
+    >>> estimate = serving_estimate(plan)
+    >>> abs(estimate.end_to_end_output_tokens_per_second.p50 / 15_220 - 1) < 0.3      # measured
+    True
+    """
+    limit = largest_batch(
+        plan.decoder, plan.accelerator, layout=plan.layout, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
+        weights=plan.weights, kv=plan.kv,
+    )  # fmt: skip
+    batch = max(1, min(limit, ENGINE_BATCH_LIMIT)) if plan.batch is None else plan.batch
+    if batch < 1:
+        raise InputError("batch", plan.batch, "at least 1, or max")
+    prefill, step, busy = replica_seconds_per_request(plan, batch)
+    stages = plan.layout.pipeline
+    engine = ENGINE_FRACTION.value if plan.batch is None else 1.0
+    factor = np.exp(SERVING_SPREAD.value * normal_draws("serving"))
+    memory = serving_memory(
+        plan.decoder, layout=plan.layout, batch=batch, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
+        weights=plan.weights, kv=plan.kv, prefill_tokens=min(8192.0, float(plan.input_tokens)),
+        unified_memory=plan.accelerator.kind != "accelerator",
+    )  # fmt: skip
+    steps_per_second = stages * factor / step.total
+    costs = _costs(plan, batch, prefill, step.total / stages, factor / engine)
+    return ServingEstimate(
+        batch=batch,
+        max_batch=limit,
+        fits=memory.total <= plan.accelerator.memory_bytes,
+        memory=memory,
+        decode=step,
+        prefill_seconds=interval_of(prefill / factor),
+        decode_seconds_per_token=interval_of(step.total / factor),
+        decode_tokens_per_second=interval_of(batch * steps_per_second),
+        tokens_per_second_per_user=interval_of(factor / step.total),
+        end_to_end_output_tokens_per_second=interval_of(
+            engine * plan.output_tokens * factor / (busy if stages == 1 else busy / stages)
+        ),
+        cost_usd_per_million_input_tokens=costs[0],
+        cost_usd_per_million_cached_tokens=costs[1],
+        cost_usd_per_million_output_tokens=costs[2],
+    )
+
+
+def _costs(
+    plan: ServingPlan, batch: int, prefill: float, step: float, slowness: Any
+) -> tuple[Interval | None, Interval | None, Interval | None]:
+    """Dollars per million input, cached and output tokens."""
+    if plan.usd_per_accelerator_hour is None:
+        return None, None, None
+    per_second = plan.usd_per_accelerator_hour * plan.layout.num_accelerators / 3600.0 / plan.utilisation
+    # draws of `slowness` are of speed over engine share: time per token is its inverse
+    inverse = 1.0 / slowness
+    together = batch if plan.batch is not None else 1
+    if plan.batch is None and plan.input_tokens < 2048:
+        together = min(batch, max(1, 2048 // max(1, plan.input_tokens)))
+    fresh = max(1.0, plan.input_tokens * (1.0 - plan.cached_fraction))
+    per_input = prefill / (together * fresh)
+    reading = decode_seconds(
+        plan.decoder, plan.accelerator, layout=plan.layout, batch=1, tokens_per_sequence=1000.0, weights=plan.weights,
+        kv=plan.kv,
+    ).cache / 1000.0  # fmt: skip
+    million = 1e6 * per_second
+    return (
+        interval_of(million * per_input * inverse),
+        interval_of(million * reading * inverse),
+        interval_of(million * step / batch * inverse),
+    )

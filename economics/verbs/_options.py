@@ -1,0 +1,104 @@
+"""Options that several verbs share, and what their text means."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from typing import Any
+
+from economics.architecture.decoder import Decoder
+from economics.architecture.lookup import find_decoder
+from economics.architecture.sizing import decoder_of_size, mixture_of_size
+from economics.catalogue.accelerators import find_accelerator
+from economics.errors import InputError
+from economics.hardware import Accelerator, variant
+from economics.units import positive
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add --model, --params and --active-params."""
+    parser.add_argument("--model", help="a preset (llama-3.1-8b), a config.json or its folder, or a size (7B)")
+    parser.add_argument("--params", help="parameters of a usual dense decoder, such as 7B")
+    parser.add_argument("--active-params", help="parameters that one token uses, for a mixture of experts")
+
+
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Add the accelerator and its overrides."""
+    parser.add_argument("--accelerator", required=True, help="a name of the catalogue, such as h100")
+    parser.add_argument("--memory-gb", help="memory of a variant, in GB")
+    parser.add_argument("--memory-bandwidth-gb-per-second", help="memory bandwidth of a variant, in GB/s")
+    parser.add_argument("--power-watts", help="power limit of a variant, in W")
+    parser.add_argument("--num-accelerators", help="how many; chosen when left out")
+    parser.add_argument("--parallelism", default="auto", help="auto, or data=..,tensor=..,pipeline=..,zero=..")
+    parser.add_argument("--price-usd-per-accelerator-hour", help="price; the catalogue's when left out")
+
+
+def model_of(model: str | None, params: float | str | None, active_params: float | str | None) -> tuple[Decoder, str]:
+    """Return the decoder that --model or --params mean, and its name.
+
+    >>> model_of(None, "7B", None)[1]
+    'a dense decoder of about 7B parameters'
+    """
+    if model and params is not None:
+        raise InputError("params", params, "left out when --model is given")
+    if model:
+        return find_decoder(model)
+    if params is None:
+        raise InputError("model", model, "given as --model MODEL, or as --params N")
+    total = positive(params, field="params")
+    if active_params is not None:
+        active = positive(active_params, field="active_params")
+        if active > total:
+            raise InputError("active_params", active_params, f"at most params ({params})")
+        if active < 0.97 * total:
+            return mixture_of_size(total, active), f"a mixture of about {params} parameters, {active_params} active"
+    return decoder_of_size(total), f"a dense decoder of about {params} parameters"
+
+
+def device_of(
+    accelerator: str | Accelerator,
+    memory_gb: float | str | None = None,
+    memory_bandwidth_gb_per_second: float | str | None = None,
+    power_watts: float | str | None = None,
+) -> Accelerator:
+    """Return the accelerator with its overrides."""
+    device = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
+
+    def number(value: float | str | None, field: str) -> float | None:
+        if value is None:
+            return None
+        text = str(value).removesuffix("/s")
+        for unit, factor in (("GiB", 2**30 / 1e9), ("TB", 1000.0), ("GB", 1.0), ("W", 1.0)):
+            if text.endswith(unit):
+                return positive(text.removesuffix(unit), field=field) * factor
+        return positive(text, field=field)
+
+    return variant(
+        device,
+        memory_gb=number(memory_gb, "memory_gb"),
+        memory_bandwidth_gb_per_second=number(memory_bandwidth_gb_per_second, "memory_bandwidth_gb_per_second"),
+        power_watts=number(power_watts, "power_watts"),
+    )
+
+
+def device_as_dict(device: Accelerator) -> dict[str, Any]:
+    """What was taken for the accelerator."""
+    return {
+        "name": device.name,
+        "memory_bytes": device.memory_bytes,
+        "memory_bytes_per_second": device.memory_bytes_per_second,
+        "bf16_peak_flop_per_second": device.peak("bf16"),
+        "bf16_ceiling_flop_per_second": device.ceiling("bf16"),
+        "from_memory": device.from_memory,
+        "source": device.source,
+    }
+
+
+def today() -> dt.date:
+    """The day that prices are compared with."""
+    return dt.datetime.now(tz=dt.UTC).date()
+
+
+def assumption(name: str, value: Any, unit: str, source: str) -> dict[str, Any]:
+    """One row of `assumptions`."""
+    return {"name": name, "value": value, "unit": unit, "source": source}

@@ -1,0 +1,182 @@
+"""Estimate serving a model on one replica: speeds, batch, memory, cost per token."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from dataclasses import replace
+from typing import Any, get_args
+
+from economics.assumptions import SERVING_UTILISATION
+from economics.constants import SERVING_SPREAD
+from economics.errors import InputError
+from economics.hardware import Accelerator
+from economics.layout import Layout, check_layout, parse_layout
+from economics.serving.engine import ServingEstimate, ServingPlan, serving_estimate
+from economics.serving.formats import KVFormat, WeightFormat, weight_bits
+from economics.units import parse_quantity, whole
+from economics.verbs._options import (
+    add_device_options,
+    add_model_options,
+    assumption,
+    device_as_dict,
+    device_of,
+    model_of,
+    today,
+)
+from economics.verbs.training import price_of
+
+
+def serving(
+    *,
+    model: str | None = None,
+    params: float | str | None = None,
+    active_params: float | str | None = None,
+    accelerator: str | Accelerator,
+    memory_gb: float | str | None = None,
+    memory_bandwidth_gb_per_second: float | str | None = None,
+    power_watts: float | str | None = None,
+    num_accelerators: int | str | None = None,
+    parallelism: str | Layout = "auto",
+    weights: WeightFormat = "bf16",
+    kv: KVFormat = "bf16",
+    batch: int | str = 1,
+    input_tokens: int | str = 1024,
+    output_tokens: int | str = 256,
+    cached_fraction: float | str = 0.0,
+    utilisation: float | str | None = None,
+    price_usd_per_accelerator_hour: float | str | None = None,
+    on_day: dt.date | None = None,
+) -> dict[str, Any]:
+    """Return what one replica delivers; see `economics.serving.engine` for how.
+
+    >>> result = serving(model="llama-2-7b", accelerator="a100", batch=1, input_tokens=5, output_tokens=200)
+    >>> round(result["decode_tokens_per_second"]["p50"]), result["fits"]     # measured: 104.9
+    (106, True)
+    """
+    decoder, taken = model_of(model, params, active_params)
+    device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
+    for name, value, choices in (("weights", weights, get_args(WeightFormat)), ("kv", kv, get_args(KVFormat))):
+        if value not in choices:
+            raise InputError(name, value, "one of " + ", ".join(choices))
+    devices = 1 if num_accelerators is None else whole(num_accelerators, field="num_accelerators")
+    if isinstance(parallelism, Layout):
+        layout = parallelism
+    elif parallelism == "auto":
+        layout = tensor_layout(decoder.num_heads, devices)
+    else:
+        layout = replace(parse_layout(parallelism, devices), zero=0)
+    experts = decoder.mixture.num_experts if decoder.mixture else 0
+    check_layout(layout, num_layers=decoder.num_layers, num_heads=decoder.num_heads, num_experts=experts)
+    notes: list[dict[str, Any]] = []
+    share = SERVING_UTILISATION.value
+    if utilisation is None:
+        notes.append(assumption("utilisation", share, SERVING_UTILISATION.unit, SERVING_UTILISATION.source))
+    else:
+        share = parse_quantity(utilisation, field="utilisation", kind="fraction")
+    price, _ = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes)
+    plan = ServingPlan(
+        decoder=decoder,
+        accelerator=device,
+        layout=layout,
+        weights=weights,
+        kv=kv,
+        batch=None if batch == "max" else whole(batch, field="batch"),
+        input_tokens=whole(input_tokens, field="input_tokens"),
+        output_tokens=whole(output_tokens, field="output_tokens"),
+        cached_fraction=parse_quantity(cached_fraction, field="cached_fraction", kind="fraction"),
+        utilisation=share,
+        usd_per_accelerator_hour=price,
+    )
+    notes += [
+        assumption("weight_bits", weight_bits(weights), "bit", "with scales and zeros"),
+        assumption("spread", SERVING_SPREAD.value, SERVING_SPREAD.unit, SERVING_SPREAD.source),
+    ]
+    return _as_dict(plan, serving_estimate(plan), taken, notes)
+
+
+def tensor_layout(num_heads: int, num_accelerators: int) -> Layout:
+    """Return a replica of all devices: tensor parallel as far as the heads divide, the rest as a pipeline.
+
+    >>> tensor_layout(32, 8).tensor, tensor_layout(12, 8).tensor
+    (8, 4)
+    """
+    tensor = max(k for k in range(1, num_accelerators + 1) if num_accelerators % k == 0 and num_heads % k == 0)
+    return Layout(tensor=tensor, pipeline=num_accelerators // tensor)
+
+
+def _as_dict(plan: ServingPlan, estimate: ServingEstimate, taken: str, notes: list[dict[str, Any]]) -> dict[str, Any]:
+    costs = {
+        "cost_usd_per_million_input_tokens": estimate.cost_usd_per_million_input_tokens,
+        "cost_usd_per_million_cached_tokens": estimate.cost_usd_per_million_cached_tokens,
+        "cost_usd_per_million_output_tokens": estimate.cost_usd_per_million_output_tokens,
+    }
+    return {
+        "model": taken,
+        "accelerator": device_as_dict(plan.accelerator),
+        "num_accelerators": plan.layout.num_accelerators,
+        "parallelism": plan.layout.as_dict(),
+        "weights": plan.weights,
+        "kv": plan.kv,
+        "batch": estimate.batch,
+        "max_batch": estimate.max_batch,
+        "input_tokens": plan.input_tokens,
+        "output_tokens": plan.output_tokens,
+        "fits": estimate.fits,
+        "prefill_seconds": estimate.prefill_seconds.to_dict(),
+        "decode_seconds_per_token": estimate.decode_seconds_per_token.to_dict(),
+        "decode_tokens_per_second": estimate.decode_tokens_per_second.to_dict(),
+        "tokens_per_second_per_user": estimate.tokens_per_second_per_user.to_dict(),
+        "end_to_end_output_tokens_per_second": estimate.end_to_end_output_tokens_per_second.to_dict(),
+        "memory_bytes_per_accelerator": {**estimate.memory.by_part(), "total": estimate.memory.total},
+        **{name: interval.to_dict() if interval else None for name, interval in costs.items()},
+        "decode_seconds_by_part": estimate.decode.by_part(),
+        "utilisation": plan.utilisation,
+        "assumptions": notes,
+    }
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_model_options(parser)
+    add_device_options(parser)
+    parser.add_argument("--weights", default="bf16", help="bf16, fp8, int8, int4 or fp4")
+    parser.add_argument("--kv", default="bf16", help="bf16 or fp8")
+    parser.add_argument("--batch", default="1", help="sequences decoded together, or max")
+    parser.add_argument("--input-tokens", default="1024", help="tokens of a prompt")
+    parser.add_argument("--output-tokens", default="256", help="tokens of an answer")
+    parser.add_argument("--cached-fraction", default="0", help="share of the input found in the prefix cache")
+    parser.add_argument("--utilisation", help="share of the time served at this load; enters the costs alone (30%%)")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the arguments and estimate."""
+    a = arguments
+    return serving(
+        model=a.model, params=a.params, active_params=a.active_params, accelerator=a.accelerator,
+        memory_gb=a.memory_gb, memory_bandwidth_gb_per_second=a.memory_bandwidth_gb_per_second,
+        power_watts=a.power_watts, num_accelerators=a.num_accelerators, parallelism=a.parallelism,
+        weights=a.weights, kv=a.kv, batch=a.batch, input_tokens=a.input_tokens, output_tokens=a.output_tokens,
+        cached_fraction=a.cached_fraction, utilisation=a.utilisation,
+        price_usd_per_accelerator_hour=a.price_usd_per_accelerator_hour,
+    )  # fmt: skip
+
+
+def explain(result: dict[str, Any]) -> list[str]:
+    """Write the formulas with their numbers."""
+    parts = " + ".join(f"{name} {1e3 * s:.4g}" for name, s in result["decode_seconds_by_part"].items() if s)
+    step = result["decode_seconds_per_token"]["p50"]
+    memory = result["memory_bytes_per_accelerator"]
+    held = " + ".join(f"{name} {v / 1e9:.3g}" for name, v in memory.items() if v and name != "total")
+    lines = [
+        f"step = {parts} = {1e3 * step:.4g} ms",
+        f"decode tokens/s = batch {result['batch']} / {1e3 * step:.4g} ms = {result['decode_tokens_per_second']['p50']:.4g}",
+        f"memory = {held} = {memory['total'] / 1e9:.4g} GB",
+    ]
+    cost = result["cost_usd_per_million_output_tokens"]
+    if cost:
+        lines.append(
+            f"cost per million output tokens = price x {result['num_accelerators']} / 3600 x {1e3 * step:.4g} ms / "
+            f"batch {result['batch']} / utilisation {result['utilisation']:g} x 1e6 = ${cost['p50']:.4g}"
+        )
+    return lines

@@ -1,0 +1,252 @@
+"""Estimate a training run: speed, memory, hours, energy and money."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from typing import Any, get_args
+
+from economics.catalogue.prices import typical_price
+from economics.errors import InputError
+from economics.flop.decoder import Recompute, training_flop_per_token
+from economics.hardware import Accelerator
+from economics.layout import Layout, parse_layout
+from economics.memory.fitting import ways_to_fit
+from economics.memory.states import Optimizer, Precision, state_bytes_per_parameter
+from economics.throughput.step import Workload
+from economics.training.defaults import usual_batch_tokens, usual_num_accelerators, usual_sequence_length
+from economics.training.estimate import Estimate, RunPlan, training_estimate
+from economics.units import parse_quantity, positive, whole
+from economics.verbs._options import (
+    add_device_options,
+    add_model_options,
+    assumption,
+    device_as_dict,
+    device_of,
+    model_of,
+    today,
+)
+
+_LEVELS = ("auto", *get_args(Recompute))
+
+
+def training(
+    *,
+    model: str | None = None,
+    params: float | str | None = None,
+    active_params: float | str | None = None,
+    tokens: float | str,
+    accelerator: str | Accelerator,
+    memory_gb: float | str | None = None,
+    memory_bandwidth_gb_per_second: float | str | None = None,
+    power_watts: float | str | None = None,
+    num_accelerators: int | str | None = None,
+    sequence_length: int | str | None = None,
+    batch_tokens: float | str | None = None,
+    precision: Precision = "bf16",
+    parallelism: str | Layout = "auto",
+    micro_batch: int | str | None = None,
+    recompute: str = "auto",
+    compile: bool = True,  # noqa: A002  the option's name
+    optimizer: Optimizer = "adamw",
+    price_usd_per_accelerator_hour: float | str | None = None,
+    steady_state: bool = False,
+    on_day: dt.date | None = None,
+) -> dict[str, Any]:
+    """Return what a training run is expected to take; see `economics.training.estimate` for how.
+
+    >>> result = training(model="llama-2-7b", tokens="2T", accelerator="a100", num_accelerators=1024)
+    >>> result["fits"], 100_000 < result["accelerator_hours"]["p50"] < 250_000
+    (True, True)
+    """
+    decoder, taken = model_of(model, params, active_params)
+    device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
+    num_tokens = positive(tokens, field="tokens")
+    if precision not in get_args(Precision):
+        raise InputError("precision", precision, "fp32, tf32, bf16 or fp8")
+    if recompute not in _LEVELS:
+        raise InputError("recompute", recompute, "auto, none, selective or full")
+    notes: list[dict[str, Any]] = []
+    counted = decoder.parameters()
+    sequence = usual_sequence_length(decoder) if sequence_length is None else whole(
+        sequence_length, field="sequence_length"
+    )  # fmt: skip
+    if sequence_length is None:
+        notes.append(assumption("sequence_length", sequence, "token", "the model's context, at most 8,192"))
+    flop = training_flop_per_token(decoder, sequence).total * num_tokens
+    if num_accelerators is None:
+        state = state_bytes_per_parameter(precision=precision, optimizer=optimizer).total * counted.total
+        devices = usual_num_accelerators(flop, device, state)
+        if not isinstance(parallelism, str):
+            devices = parallelism.num_accelerators
+        notes.append(assumption("num_accelerators", devices, "accelerator", "about a month of training"))
+    else:
+        devices = whole(num_accelerators, field="num_accelerators")
+    layout = parallelism if isinstance(parallelism, Layout) else None
+    if isinstance(parallelism, str) and parallelism != "auto":
+        layout = parse_layout(parallelism, devices)
+    micro = None if micro_batch is None else whole(micro_batch, field="micro_batch")
+    sequences = _sequences(batch_tokens, counted.active, sequence, devices, layout, micro, notes)
+    price, spread = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes)
+    work = Workload(
+        decoder=decoder, accelerator=device, sequence_length=sequence, num_sequences=sequences, precision=precision,
+        fused=compile, optimizer=optimizer,
+    )  # fmt: skip
+    plan = RunPlan(
+        workload=work, tokens=num_tokens, num_accelerators=devices, layout=layout, micro_batch=micro,
+        recompute=None if recompute == "auto" else recompute,  # type: ignore[arg-type]
+        steady_state=steady_state, usd_per_accelerator_hour=price, usd_spread=spread,
+    )  # fmt: skip
+    estimate = training_estimate(plan)
+    return _as_dict(estimate, plan, taken, notes)
+
+
+def _sequences(
+    batch_tokens: float | str | None, active: int, sequence: int, devices: int, layout: Layout | None,
+    micro: int | None, notes: list[dict[str, Any]],
+) -> int:  # fmt: skip
+    """Whole sequences per step, a multiple of what the data ranks take; roundings are noted."""
+    ranks = layout.data if layout else 1
+    unit = ranks * (micro or 1)
+    if batch_tokens is None:
+        exact = usual_batch_tokens(active) / sequence
+        if not layout:
+            unit = devices if exact >= devices else 1
+    else:
+        exact = positive(batch_tokens, field="batch_tokens") / sequence
+    rounded = max(1, round(exact / unit)) * unit
+    if batch_tokens is None:
+        notes.append(assumption("batch_tokens", rounded * sequence, "token", "usual for the model's size"))
+    elif rounded != exact:
+        why = f"given {batch_tokens}; rounded to {rounded} whole sequences"
+        why += f" that divide by {ranks} data ranks x micro-batch {micro or 1}" if unit > 1 else ""
+        notes.append(assumption("batch_tokens", rounded * sequence, "token", why))
+    return rounded
+
+
+def price_of(
+    given: float | str | None, device: Accelerator, day: dt.date, notes: list[dict[str, Any]]
+) -> tuple[float | None, float]:
+    """Return the given price, or the catalogue's with its spread; None where none is known."""
+    if given is not None:
+        value = parse_quantity(given, field="price_usd_per_accelerator_hour", kind="usd")
+        if value < 0:
+            raise InputError("price_usd_per_accelerator_hour", given, "at least 0")
+        return value, 0.0
+    typical = typical_price(device.name, today=day)
+    if typical is None:
+        return None, 0.0
+    notes.append(assumption("price_usd_per_accelerator_hour", typical.usd_per_accelerator_hour, "USD / h", typical.note))
+    return typical.usd_per_accelerator_hour, typical.spread
+
+
+def _as_dict(estimate: Estimate, plan: RunPlan, taken: str, notes: list[dict[str, Any]]) -> dict[str, Any]:
+    work, memory = estimate.choice.workload, estimate.memory
+    device = work.accelerator
+    batch = int(work.tokens)
+    if batch != plan.workload.num_sequences * work.sequence_length and not any(
+        n["name"] == "batch_tokens" and n["value"] == batch for n in notes
+    ):
+        notes.append(assumption("batch_tokens", batch, "token", "rounded so that the data ranks divide it"))
+    advice: list[str] = []
+    if not estimate.choice.fits:
+        advice = ways_to_fit(
+            work.decoder, device_memory_bytes=device.memory_bytes, sequence_length=work.sequence_length,
+            layout=work.layout, micro_batch=work.micro_batch, recompute=work.recompute, precision=work.precision,
+            num_micro_batches=work.num_micro_batches, fused=work.fused, optimizer=work.optimizer,
+        )  # fmt: skip
+    counted = work.decoder.parameters()
+    return {
+        "model": taken,
+        "params": counted.total,
+        "active_params": counted.active,
+        "accelerator": device_as_dict(device),
+        "num_accelerators": plan.num_accelerators,
+        "tokens": plan.tokens,
+        "sequence_length": work.sequence_length,
+        "batch_tokens": batch,
+        "micro_batch": work.micro_batch,
+        "recompute": work.recompute,
+        "precision": work.precision,
+        "training_flop": estimate.training_flop,
+        "training_flop_6nd": estimate.training_flop_6nd,
+        "flop_convention": "6 per parameter in products and token, with attention over the whole square (12 L d s)",
+        "mfu_convention": "model FLOP over the dense bf16 peak",
+        "tokens_per_second_per_accelerator": estimate.tokens_per_second_per_accelerator.to_dict(),
+        "model_flop_per_second": estimate.model_flop_per_second.to_dict(),
+        "mfu_fraction": estimate.mfu_fraction.to_dict(),
+        "effective_mfu_fraction": estimate.effective_mfu_fraction.to_dict(),
+        "goodput_fraction": estimate.goodput_fraction.to_dict(),
+        "accelerator_hours": estimate.accelerator_hours.to_dict(),
+        "wall_seconds": estimate.wall_seconds.to_dict(),
+        "energy_kwh": estimate.energy_kwh.to_dict() if estimate.energy_kwh else None,
+        "co2e_kg": estimate.co2e_kg.to_dict() if estimate.co2e_kg else None,
+        "cost_usd": estimate.cost_usd.to_dict() if estimate.cost_usd else None,
+        "memory_bytes_per_accelerator": {
+            **memory.by_part(),
+            "allocated_peak": memory.allocated_peak,
+            "reserved_peak": memory.reserved_peak,
+            "device_total": memory.device_total,
+            "total": memory.device_total,
+        },
+        "fits": estimate.choice.fits,
+        "ways_to_fit": advice,
+        "parallelism": work.layout.as_dict(),
+        "step_seconds": estimate.time.seconds,
+        "step_seconds_by_part": estimate.time.by_part,
+        "assumptions": notes + estimate.assumptions,
+    }
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_model_options(parser)
+    add_device_options(parser)
+    parser.add_argument("--tokens", required=True, help="tokens to train on, such as 2T")
+    parser.add_argument("--sequence-length", help="tokens of a sequence")
+    parser.add_argument("--batch-tokens", help="tokens of an optimizer step, such as 4M")
+    parser.add_argument("--precision", default="bf16", help="fp32, tf32, bf16 or fp8")
+    parser.add_argument("--micro-batch", help="sequences per data rank and forward pass")
+    parser.add_argument("--recompute", default="auto", help="auto, none, selective or full")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="fused kernels")
+    parser.add_argument("--optimizer", default="adamw", choices=get_args(Optimizer), help="which state is kept")
+    parser.add_argument("--steady-state", action="store_true", help="no failures, no checkpoints")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the arguments and estimate."""
+    a = arguments
+    return training(
+        model=a.model, params=a.params, active_params=a.active_params, tokens=a.tokens, accelerator=a.accelerator,
+        memory_gb=a.memory_gb, memory_bandwidth_gb_per_second=a.memory_bandwidth_gb_per_second,
+        power_watts=a.power_watts, num_accelerators=a.num_accelerators, sequence_length=a.sequence_length,
+        batch_tokens=a.batch_tokens, precision=a.precision, parallelism=a.parallelism, micro_batch=a.micro_batch,
+        recompute=a.recompute, compile=a.compile, optimizer=a.optimizer,
+        price_usd_per_accelerator_hour=a.price_usd_per_accelerator_hour, steady_state=a.steady_state,
+    )  # fmt: skip
+
+
+def explain(result: dict[str, Any]) -> list[str]:
+    """Write the formulas with their numbers."""
+    step = result["step_seconds"]
+    parts = " + ".join(f"{name} {seconds:.4g}" for name, seconds in result["step_seconds_by_part"].items())
+    memory = result["memory_bytes_per_accelerator"]
+    totals = ("allocated_peak", "reserved_peak", "device_total", "total")
+    held = " + ".join(f"{name} {v / 1e9:.3g}" for name, v in memory.items() if v and name not in totals)
+    rate = result["tokens_per_second_per_accelerator"]["p50"]
+    good = result["goodput_fraction"]["p50"]
+    hours = result["accelerator_hours"]["p50"]
+    per_token = result["training_flop"] / result["tokens"]
+    lines = [
+        f"step = {parts} = {step:.4g} s",
+        f"tokens/s per accelerator = {result['batch_tokens']:,} / {step:.4g} s / {result['num_accelerators']:,}"
+        f" = {rate:,.4g}",
+        f"MFU = {rate:,.4g} x {per_token:.4g} FLOP / {result['accelerator']['bf16_peak_flop_per_second']:.4g}"
+        f" = {result['mfu_fraction']['p50']:.3f}",
+        f"memory = {held} = {memory['device_total'] / 1e9:.4g} GB",
+        f"accelerator-hours = {result['tokens']:.4g} / ({rate:,.4g} x {good:.3f}) / 3600 = {hours:,.4g}",
+    ]
+    if result["cost_usd"]:
+        price = result["cost_usd"]["p50"] / hours
+        lines.append(f"cost = {hours:,.4g} h x ${price:.2f} = ${result['cost_usd']['p50']:,.0f}")
+    return lines
