@@ -23,9 +23,9 @@ def finish(setting: Setting, state: TrainState) -> Finished:
         "best_step": state.best.step if state.best else None,
         "best_value": state.best.value if state.best else None,
     }
-    result["validation"] = evaluate(setting, "validation", state.step)
+    result["validation"] = evaluate(setting, state, "validation", step=state.step)
     load_best(setting, state)
-    result["test"] = evaluate(setting, "test", state.best.step if state.best else state.step)
+    result["test"] = evaluate(setting, state, "test", step=state.best.step if state.best else state.step)
     num_steps = setting.spec.schedule.num_steps
     if state.step < num_steps:
         sentence = (
@@ -40,11 +40,12 @@ def finish(setting: Setting, state: TrainState) -> Finished:
     return Finished(result=result)
 
 
-def evaluate(setting: Setting, split: Literal["validation", "test"], step: int) -> dict[str, float | None]:
-    """Measure the whole split and tell the result; say so where it is too small."""
-    done = setting.spec.schedule.num_steps
-    setting.context.emit(Progress(done=done, total=done, phase=split))
-    metrics = {name: finite(value) for name, value in measure(setting, split).items()}
+def evaluate(
+    setting: Setting, state: TrainState, split: Literal["validation", "test"], *, step: int
+) -> dict[str, float | None]:
+    """Measure the whole split with the weights of `step` and tell the result; say so where it is too small."""
+    setting.context.emit(Progress(done=state.step, total=setting.spec.schedule.num_steps, phase=split))
+    metrics = {name: finite(value) for name, value in measure(setting, state, split).items()}
     if metrics:
         setting.context.emit(Evaluation(split=split, step=step, metrics=metrics))
     else:

@@ -21,7 +21,7 @@ from trainer.training.checkpoint import (
     verify_checkpoint,
 )
 from trainer.training.loop import Loop
-from trainer.training.machine import apply_machine, decide_compile, resolve_device, resolve_machine
+from trainer.training.machine import apply_machine, decide_compile, is_here, resolve_device, resolve_machine
 from trainer.training.optimizer import Optimizer
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState, set_random_states
@@ -126,7 +126,7 @@ def make_setting(
     checkpoint: StoredCheckpoint | None,
 ) -> Setting:
     """Build model and optimiser on the device, as decided now or, when resuming, as decided at the first step."""
-    wanted = state.machine if checkpoint is not None else spec.machine
+    wanted = spec.machine if checkpoint is None else machine_on_resume(state.machine, spec, context)
     device, why = resolve_device(wanted.device, attempt_device=context.attempt_spec.device)
     assets = Assets.of_version(version)
     task = make_task(spec, assets)
@@ -156,6 +156,20 @@ def make_setting(
         reasons={**state.reasons, **reasons},
         facts=facts,
     )
+
+
+def machine_on_resume(before: MachineSpec, spec: TrainSpec, context: JobContext) -> MachineSpec:
+    """Return how the run used the machine so far; where it goes on on another kind of device, decide anew and say so."""
+    wanted = context.attempt_spec.device
+    kind_before = before.device.split(":")[0]
+    kind_now = (
+        kind_before if wanted == "auto" and is_here(kind_before) else resolve_device("auto", attempt_device=wanted)[0]
+    )
+    if kind_now.split(":")[0] == kind_before:
+        return before
+    text = f"The run began on {kind_before} and goes on on {kind_now}: its losses will differ a little from there on."
+    context.emit(Message(text=text, level="warning", code="other_device"))
+    return replace(spec.machine, device="auto")
 
 
 def load_into(setting: Setting, source: StoredCheckpoint) -> None:

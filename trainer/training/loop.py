@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from trainer.events import Finished, Stopped
+from trainer.events import Finished, Progress, Stopped
 from trainer.training.batches import Prefetch
 from trainer.training.finish import finish
 from trainer.training.measuring import Interrupted, autocast, pin, to_device
@@ -47,6 +47,7 @@ class Loop:
         """Go on to the last step, or to where the job is told to end."""
         if self.set.machine.compile == "on":
             self.compute_loss = torch.compile(self.set.task.loss)
+            self.set.context.emit(Progress(done=self.state.step, total=self.num_steps, phase="compiling"))
         self.set.model.train()
         self.seconds_before, self.began = self.state.seconds, time.monotonic()
         self.meter = Meter(

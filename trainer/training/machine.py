@@ -31,11 +31,17 @@ def resolve_device(wanted: str, *, attempt_device: str = "auto") -> tuple[str, s
         if torch.backends.mps.is_available():
             return "mps", "no CUDA device; this Mac's own graphics processor is used"
         return "cpu", "no CUDA or MPS device is here"
-    kind = chosen.split(":")[0]
-    is_here = {"cpu": True, "mps": torch.backends.mps.is_available(), "cuda": torch.cuda.is_available()}
-    if not is_here.get(kind, False):
+    if not is_here(chosen):
         raise SpecError(f"machine.device is {chosen}, which this machine does not have; use auto or cpu")
     return chosen, "chosen for this attempt" if attempt_device != "auto" else "chosen in the spec"
+
+
+def is_here(device: str) -> bool:
+    """Say whether this machine has such a device."""
+    kind, _, number = device.partition(":")
+    if kind == "cuda":
+        return int(number or 0) < torch.cuda.device_count()
+    return kind == "cpu" or (kind == "mps" and torch.backends.mps.is_available())
 
 
 def resolve_machine(

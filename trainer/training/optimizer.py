@@ -40,7 +40,9 @@ class Optimizer:
             if scaler is None:
                 optimizer.step()
             else:
-                scaler.step(optimizer)
+                scaler.step(optimizer)  # passes over a step whose gradients overflowed
+        if scaler is not None:
+            scaler.update()
 
     def zero_grad(self) -> None:
         for optimizer in self.optimizers:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from trainer.events import Metrics, Sample
+import time
+from collections.abc import Callable
+
+from trainer.events import Metrics, Progress, Sample
 from trainer.families import get_family
 from trainer.training.measuring import autocast, measure_split
 from trainer.training.meter import finite
 from trainer.training.setting import Setting
 from trainer.training.state import Best, TrainState
 
+SECONDS_BETWEEN_PROGRESS = 1.0
+
 
 def validate(setting: Setting, state: TrainState) -> dict[str, float | None]:
     """Measure on the validation split and show a sample; return the metrics by their names in events."""
-    found = measure(setting, "validation", max_batches=setting.spec.evaluation.max_batches)
+    found = measure(setting, state, "validation", max_batches=setting.spec.evaluation.max_batches)
     metrics = {f"validation/{key}": finite(value) for key, value in found.items() if not key.startswith("num_")}
     if metrics:
         setting.context.emit(Metrics(steps=[state.step], values={key: [value] for key, value in metrics.items()}))
@@ -20,7 +25,7 @@ def validate(setting: Setting, state: TrainState) -> dict[str, float | None]:
     return metrics
 
 
-def measure(setting: Setting, split: str, *, max_batches: int = 0) -> dict[str, float]:
+def measure(setting: Setting, state: TrainState, split: str, *, max_batches: int = 0) -> dict[str, float]:
     """Return the metrics of a pass over a split; empty where it holds nothing to measure."""
     return measure_split(
         setting.task,
@@ -30,7 +35,22 @@ def measure(setting: Setting, split: str, *, max_batches: int = 0) -> dict[str, 
         batch_size=setting.micro_batch,
         max_batches=max_batches,
         should_stop=setting.context.should_stop,
+        on_batch=progress_teller(setting, state.step, split),
     )
+
+
+def progress_teller(setting: Setting, step: int, phase: str) -> Callable[[int], None]:
+    """Return a function that says once in a while that work goes on: a long pass must not look like a dead one."""
+    told = time.monotonic()
+
+    def tell(number: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= SECONDS_BETWEEN_PROGRESS:
+            told = time.monotonic()
+            total = setting.spec.schedule.num_steps
+            setting.context.emit(Progress(done=step, total=total, phase=f"{phase}, batch {number:,}"))
+
+    return tell
 
 
 def show_sample(setting: Setting, step: int) -> None:
