@@ -143,7 +143,8 @@ class Installation:
             note: dict[str, Any] = json.loads((self.home.path / "up.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return note if self.process is not None and note["pid"] == self.process.pid else {}
+        alive = self.process is not None and self.process.poll() is None and note["pid"] == self.process.pid
+        return note if alive else {}
 
     @property
     def url(self) -> str:

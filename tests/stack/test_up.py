@@ -41,7 +41,7 @@ def running(up: Installation) -> Installation:
 
 def answers(installation: Installation) -> bool:
     try:
-        return Client(installation.url).get("/accounts/login/").status_code == 200
+        return Client(installation.url).get("/accounts/login/", timeout=10).status_code == 200
     except (OSError, KeyError):
         return False
 
@@ -108,10 +108,8 @@ def test_a_polite_kill_and_a_closed_terminal_stop_it_too(running: Installation, 
 
 @pytest.mark.parametrize("name", ["web", "worker-light", "worker-cpu", "beat", "valkey", "postgres"])
 def test_a_killed_process_is_healed(running: Installation, name: str) -> None:
-    old = running.kill(name)
-    running.wait_healed(name, old)
-    eventually(lambda: answers(running), what="pages answer again")
-    assert eventually(lambda: running.query("SELECT 1"), what="the database answers") == [(1,)]
+    running.wait_healed(name, running.kill(name))
+    eventually(lambda: answers(running), timeout_seconds=60, what="pages answer again")
 
 
 def test_a_restarted_web_process_refuses_nobody(running: Installation) -> None:
@@ -239,7 +237,7 @@ def _python_for_nobody() -> str:
     for name in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
         try:
             found = subprocess.run(
-                [name, "-c", "import django, webapp"],
+                [name, "-c", "import django, redis, webapp"],
                 env={"PYTHONPATH": _packages()},
                 cwd=CHECKOUT,
                 user="nobody",

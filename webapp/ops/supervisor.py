@@ -162,7 +162,7 @@ class Supervisor:
                 self.say("Hurrying: what does not stop in 2 s is ended by force.")
             if hurried_at is not None and now - hurried_at > HURRIED_GRACE_SECONDS:
                 return
-            if now - began > max(service.grace_seconds for service in services if service.is_running):
+            if now - began > max(service.grace_seconds for service in services):
                 return
             time.sleep(0.02)
 
