@@ -17,7 +17,7 @@ def test_each_epoch_shows_every_example_once(num_examples: int) -> None:
 
 def test_any_position_can_be_asked_for_alone() -> None:
     whole = examples_at(0, 300, num_examples=77, seed=5)
-    pieces = [examples_at(start, 13, num_examples=77, seed=5) for start in range(0, 299, 13)]
+    pieces = [examples_at(start, 13, num_examples=77, seed=5) for start in range(0, 300, 13)]
     assert np.concatenate(pieces)[:300].tolist() == whole.tolist()
 
 
