@@ -41,7 +41,7 @@ function traces(data) {
     x: data.x.values,
     y: series.values,
     marker: { color: colours[index % colours.length] },
-    hovertemplate: `%{y:${data.y.prefix === "$" ? "$" : ""}.3s}`,
+    hovertemplate: `${data.y.prefix ?? ""}%{y:.3~g}`,
   }));
 }
 
@@ -51,6 +51,7 @@ function draw(figure) {
   layout.barmode = data.kind === "stacked" ? "stack" : "group";
   layout.bargap = 0.3;
   layout.yaxis.tickprefix = data.y.prefix ?? "";
+  layout.yaxis.exponentformat = "none"; // no SI prefixes on money
   layout.yaxis.rangemode = "tozero";
   layout.xaxis.type = data.x.type ?? "category";
   layout.xaxis.nticks = 12;

@@ -99,7 +99,3 @@ class LedgerEntry(models.Model):
     @property
     def owning_team(self) -> Team:
         return self.team
-
-    @property
-    def co2e_g(self) -> float:
-        return self.co2e_kg * 1000

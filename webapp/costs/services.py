@@ -30,9 +30,10 @@ def machine_ensure(*, worker: Worker) -> Machine:
 
 def _device_name(worker: Worker) -> str:
     hardware = worker.hardware or {}
-    if worker.queue == "gpu":
-        return str(hardware.get("gpu_name") or worker.device)[:80]
-    return str(hardware.get("cpu_model") or "cpu")[:80]
+    if worker.queue != "gpu":
+        return str(hardware.get("processor") or "cpu")[:80]
+    names = {device["device"]: device["name"] for device in hardware.get("devices") or []}
+    return str(names.get(worker.device) or worker.device)[:80]
 
 
 def _defaults(worker: Worker) -> dict[str, Any]:

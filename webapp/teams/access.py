@@ -122,10 +122,11 @@ def team_object(model: type[Model], role: Role, *, related: tuple[str, ...] = ()
     return decorate
 
 
-# Routes of other packages, by the start of their view's module. Each demands at least what is said here.
+# Routes of other packages, by the start of their view's module.
 FOREIGN_RULES: dict[str, Rule] = {
-    "django.contrib.admin": Rule("staff"),
     "allauth.": Rule("public"),  # its own views ask for a session where one is needed
+    "django.contrib.admin.sites": Rule("public"),  # the sign-in page alone: all else carries the mark below
+    "django.contrib.auth.admin": Rule("staff"),  # the change of a password, which admin_view guards without its mark
     "django.views.i18n": Rule("public"),
     "django.views.generic.base": Rule("public"),  # RedirectView
 }
@@ -136,6 +137,7 @@ def rule_of(callback: Callable[..., Any]) -> Rule | None:
     rule = getattr(callback, "access_rule", None)
     if rule is not None:
         return rule  # type: ignore[no-any-return]
-    view_class = getattr(callback, "view_class", None) or getattr(callback, "cls", None)
-    module = (view_class or callback).__module__
+    if hasattr(callback, "admin_site") or hasattr(callback, "model_admin"):
+        return Rule("staff")  # the admin's mark on what it wraps in its own check
+    module = getattr(callback, "view_class", callback).__module__
     return next((rule for prefix, rule in FOREIGN_RULES.items() if module.startswith(prefix)), None)

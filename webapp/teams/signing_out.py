@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from allauth.usersessions.models import UserSession
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.db.models import F
 
 from webapp.teams.models import User
 
@@ -20,8 +20,7 @@ def user_group(user_id: int) -> str:
 
 def user_sign_out(*, user: User) -> None:
     """End every session of the user and tell their sockets to check access now; each also checks by itself."""
-    for session in UserSession.objects.filter(user=user):
-        session.end()
+    User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
     try:
         async_to_sync(get_channel_layer().group_send)(user_group(user.pk), {"type": "access.check"})
     except (OSError, ConnectionError) as error:

@@ -32,7 +32,7 @@ register_kind(PlainKind())
 
 def make_attempt(cast: Cast, *, seconds: float, outcome: str = "succeeded", energy_kwh: float | None = None) -> Attempt:
     worker, _ = Worker.objects.get_or_create(
-        name="here/cpu/1", defaults={"host": "here", "queue": "cpu", "hardware": {"cpu_model": "A", "num_cores": 2}}
+        name="here/cpu/1", defaults={"host": "here", "queue": "cpu", "hardware": {"processor": "A", "num_cores": 2}}
     )
     now = timezone.now()
     state = outcome if outcome in State.values else State.FAILED

@@ -114,6 +114,30 @@ def seconds(value: Any) -> str:
 
 
 @register.filter
+def energy(kwh: Any) -> str:
+    """Kilowatt hours -> 0.32 Wh, 1.2 kWh, 3.4 MWh, to two digits."""
+    number = _number(kwh)
+    if number is None:
+        return UNKNOWN
+    for size, unit in ((1e3, "MWh"), (1.0, "kWh")):
+        if number >= size:
+            return f"{significant(number / size, 2)} {unit}"
+    return f"{significant(number * 1e3, 2)} Wh"
+
+
+@register.filter
+def grams(kilograms: Any) -> str:
+    """Kilograms -> 0.13 g, 1.2 kg, 3.4 t, to two digits."""
+    number = _number(kilograms)
+    if number is None:
+        return UNKNOWN
+    for size, unit in ((1e3, "t"), (1.0, "kg")):
+        if number >= size:
+            return f"{significant(number / size, 2)} {unit}"
+    return f"{significant(number * 1e3, 2)} g"
+
+
+@register.filter
 def percent(value: Any, digits: int = 0) -> str:
     """0.314 -> 31 %."""
     number = _number(value)
