@@ -113,6 +113,10 @@ export class ChartCard {
     const part = (name) => this.element.querySelector(`[data-part="${name}"]`);
     [this.plot, this.legend, this.note, this.table] = ["plot", "legend", "note", "table"].map(part);
     part("title").textContent = this.title;
+    if (this.unit && this.unit !== "%") {
+      const unit = Object.assign(document.createElement("span"), { className: "muted chart-unit", textContent: this.unit });
+      part("title").append(" ", unit);
+    }
     this.plot.classList.toggle("tall", tall);
     this.element.addEventListener("click", (event) => {
       const act = event.target.closest("[data-act]")?.dataset.act;
@@ -182,7 +186,7 @@ export class ChartCard {
     traces.push({
       ...common, y: smooth(numbers, ys, amount), mode: line.points ? "lines+markers" : xs.length === 1 ? "markers" : "lines",
       name: line.name, hoverinfo: undefined, hovertemplate: `%{y:.5~g}${this.unit ? ` ${this.unit}` : ""}`,
-      marker: { color, size: 6 }, line: { color, width: line.points ? 1 : 1.8, dash: line.points ? "dot" : "solid" },
+      marker: this.#markers(line, found, color), line: { color, width: line.points ? 1 : 1.8, dash: line.points ? "dot" : "solid" },
     });
     const nan = this.#nanPlaces(found, xs, ys);
     if (nan.x.length) {
@@ -190,6 +194,13 @@ export class ChartCard {
         hovertemplate: gettext("not a number"), marker: { symbol: "x", size: 8, color: css("--bad") } });
     }
     return traces;
+  }
+
+  // The point of the best checkpoint is a star.
+  #markers(line, found, color) {
+    const best = this.marks && line.points && this.runs.length === 1 ? line.run.marks.best_step : null;
+    if (best === null) return { color, size: 6 };
+    return { color, size: found.steps.map((step) => (step === best ? 13 : 6)), symbol: found.steps.map((step) => (step === best ? "star" : "circle")) };
   }
 
   // A NaN has no height: it is marked at the height of the last number before it.
@@ -217,7 +228,7 @@ export class ChartCard {
       xaxis: { ...axis, type: x === "clock" ? "date" : logX ? "log" : "linear", title: { text: axisTitle(x), font: { color: muted, size: 11 }, standoff: 6 },
         showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: muted, exponentformat: "SI" },
       yaxis: { ...axis, ...yFormat, type: logY ? "log" : "linear", exponentformat: "SI", ...(range && !logY ? { range } : {}),
-        ...(this.unit && this.unit !== "%" ? { ticksuffix: ` ${this.unit}` } : {}) },
+ },
       ...this.#markShapes(shown, muted),
     };
   }
@@ -235,7 +246,6 @@ export class ChartCard {
       annotations.push({ x: isLog ? Math.log10(at) : at, yref: "paper", y: 1, yanchor: "top", xanchor: "left", xshift: 4, showarrow: false, text: label, font: { size: 11, color } });
     };
     for (const step of run.marks.resumes) mark(step, interpolate(gettext("resumed at %s"), [step.toLocaleString()]), "dash");
-    if (run.marks.best_step && this.lines.some((line) => line.points)) mark(run.marks.best_step, gettext("best"), "dot");
     return { shapes, annotations };
   }
 

@@ -161,7 +161,9 @@ def evaluation_context(run: Run) -> dict[str, Any]:
     """Validation as it went, and the test at the end."""
     names = sorted(key for key in run.summary if key.startswith("validation/"))
     return {
-        "rows": [(key.partition("/")[2], run.summary[key], run.test_metrics.get(key.partition("/")[2])) for key in names],
+        "rows": [
+            (key.partition("/")[2], run.summary[key], run.test_metrics.get(key.partition("/")[2])) for key in names
+        ],
         "test": {k: v for k, v in run.test_metrics.items() if k != "step"},
         "test_step": run.test_metrics.get("step"),
     }
@@ -169,7 +171,10 @@ def evaluation_context(run: Run) -> dict[str, Any]:
 
 def cost_context(run: Run) -> dict[str, Any]:
     jobs = Job.objects.filter(train_job__run=run)
-    return {"entries": list(LedgerEntry.objects.filter(job__in=jobs).order_by("started_at")), "attempts": list(attempts_of(run))}
+    return {
+        "entries": list(LedgerEntry.objects.filter(job__in=jobs).order_by("started_at")),
+        "attempts": list(attempts_of(run)),
+    }
 
 
 def events_context(run: Run) -> dict[str, Any]:

@@ -47,10 +47,12 @@ def fit(spec: TrainSpec, version: DatasetVersion, *, kind: str, amount: float) -
         raise FitRefused(str(error)) from error
     reached = {
         "parameters": lambda: _("%s parameters") % count(found.num_params),
-        "memory": lambda: _("%(n)s parameters, %(size)s of memory")
-        % {"n": count(found.num_params), "size": size(found.reached)},
-        "minutes": lambda: _("%(n)s parameters, about %(time)s")
-        % {"n": count(found.num_params), "time": seconds(found.reached * 60)},
+        "memory": lambda: (
+            _("%(n)s parameters, %(size)s of memory") % {"n": count(found.num_params), "size": size(found.reached)}
+        ),
+        "minutes": lambda: (
+            _("%(n)s parameters, about %(time)s") % {"n": count(found.num_params), "time": seconds(found.reached * 60)}
+        ),
     }[kind]()
     shorter = min(spec.batch.sequence_length, found.decoder.context_length)
     return Fitted(model=model, changes={"batch.sequence_length": shorter}, sentence=reached)

@@ -30,7 +30,9 @@ class Run(models.Model):
     family = models.CharField(max_length=40)
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="runs")
     spec = models.JSONField()  # as asked for
-    resolved = models.JSONField(default=dict, blank=True)  # machine spec with nothing at auto; every later job of the run uses it
+    resolved = models.JSONField(
+        default=dict, blank=True
+    )  # machine spec with nothing at auto; every later job of the run uses it
     resolved_reasons = models.JSONField(default=dict, blank=True)
     facts = models.JSONField(default=dict, blank=True)  # parameters by part, and so on, as the trainer counted them
     flop_per_token = models.FloatField(null=True, blank=True)  # as economics counts it

@@ -113,6 +113,8 @@ class SpecForm(forms.Form):
         self.fields |= section_fields("model", family.spec_type, default)
         for prefix, (_title, cls) in SECTIONS.items():
             self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
+        if start is None and (context := getattr(default, "context_length", None)):
+            self.fields["batch.sequence_length"].initial = context
         self.fields |= {"seed": forms.IntegerField(label=_("Seed"), initial=start.seed if start else 1, min_value=0)}
         self.fields["seed"].help_text = field_docs(TrainSpec).get("seed", "")
 
@@ -210,7 +212,9 @@ def _field(name: str, hint: Any, help_text: str, start: Any) -> forms.Field:
 
 def _label(name: str) -> str:
     """num_layers -> Layers; the docstring below says the rest."""
-    words = name.removeprefix("num_").replace("_", " ").replace("qk", "QK").replace("rope", "RoPE").replace(" kv ", " KV ")
+    words = (
+        name.removeprefix("num_").replace("_", " ").replace("qk", "QK").replace("rope", "RoPE").replace(" kv ", " KV ")
+    )
     return words[:1].upper() + words[1:]
 
 

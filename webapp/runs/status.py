@@ -14,7 +14,8 @@ from webapp.jobs.models import ACTIVE_STATES, HELD_STATES, Attempt, Job, State, 
 from webapp.runs.machines import peak_flop_per_second
 from webapp.runs.models import Run
 from webapp.runs.prices import worker_of
-from webapp.ui.templatetags.figures import count, exact, percent, seconds, size, usd
+from webapp.ui.templatetags.figures import exact, percent, seconds, size, usd
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
@@ -57,7 +58,7 @@ class Status:
             "text": {
                 "steps": f"{exact(self.step)} / {exact(self.num_steps)}",
                 "seconds_left": seconds(self.seconds_left) if self.is_active else "–",
-                "tokens_per_second": count(self.tokens_per_second),
+                "tokens_per_second": exact(self.tokens_per_second),
                 "usd_so_far": usd(self.usd_so_far),
                 "usd_expected": usd(self.usd_expected),
                 "utilisation": percent(self.utilisation),

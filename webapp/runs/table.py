@@ -25,7 +25,17 @@ from webapp.ui.templatetags.figures import seconds as duration
 
 PAGE_SIZE = 50
 MAX_COLUMNS = 30
-DEFAULT_COLUMNS = ("state", "model", "data", "steps", "min:validation/loss", "last:train/loss", "last:train/tokens_per_second", "cost", "created")
+DEFAULT_COLUMNS = (
+    "state",
+    "model",
+    "data",
+    "steps",
+    "min:validation/loss",
+    "last:train/loss",
+    "last:train/tokens_per_second",
+    "cost",
+    "created",
+)
 STATS = ("last", "min", "max")
 _METRIC = re.compile(r"(last|min|max):(.{1,120})")
 _CONFIG = re.compile(r"config:([A-Za-z0-9_.]{1,100})")
@@ -168,7 +178,9 @@ class View:
             "c": self.columns if self.columns != DEFAULT_COLUMNS else (),
         }  # fmt: skip
         values |= changes
-        pairs = [(k, v) for k, value in values.items() for v in ([value] if isinstance(value, str | int) else value) if v]
+        pairs = [
+            (k, v) for k, value in values.items() for v in ([value] if isinstance(value, str | int) else value) if v
+        ]
         return f"?{urlencode(pairs)}"
 
     @property
@@ -238,7 +250,9 @@ def with_related(rows: QuerySet[Run]) -> QuerySet[Run]:
 def known_metrics(project: Project) -> list[str]:
     """Return the metrics that columns may show: those of the project's latest runs."""
     latest = Run.objects.filter(project=project, deleted_at=None).order_by("-created_at").values("pk")[:50]
-    keys = MetricSeries.objects.filter(run__in=list(latest.values_list("pk", flat=True))).exclude(key__startswith="axis/")
+    keys = MetricSeries.objects.filter(run__in=list(latest.values_list("pk", flat=True))).exclude(
+        key__startswith="axis/"
+    )
     return sorted(set(keys.values_list("key", flat=True)))
 
 

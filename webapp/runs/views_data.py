@@ -23,7 +23,13 @@ MAX_OVERLAID_RUNS = 30
 
 
 def json_response(content: Any) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(content), content_type="application/json")
+    """Return the content as JSON; strings of Django's own kinds are plain strings to the page."""
+    return HttpResponse(msgspec.json.encode(content, enc_hook=_plain_text), content_type="application/json")
+
+
+def _plain_text(value: Any) -> str:
+    """Return text of a kind of its own (safe, lazy) as a plain string, which str() does not always do."""
+    return "".join((str(value),))
 
 
 @team_object(Run, Role.VIEWER, related=RELATED)

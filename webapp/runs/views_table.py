@@ -51,11 +51,18 @@ def _choices(project: Project, view: table.View, rows: list[table.Row], metrics:
     everything += [f"config:{name}" for name in table.known_config([row.run for row in rows[:10]])]
     optional = [(name, found.title, name in view.columns) for name in everything if (found := table.column_named(name))]
     chips = [
-        (state_word(name) if name != "active" else _("going on"), name in view.states, view.url(state=_toggled(view.states, name)))
+        (
+            state_word(name) if name != "active" else _("going on"),
+            name in view.states,
+            view.url(state=_toggled(view.states, name)),
+        )
         for name in STATES
     ]
     tags = [(tag, tag in view.tags, view.url(tag=_toggled(view.tags, tag))) for tag in table.known_tags(project)]
-    kinds = [(f.title, f.name == view.family, view.url(family="" if f.name == view.family else f.name)) for f in families().values()]
+    kinds = [
+        (f.title, f.name == view.family, view.url(family="" if f.name == view.family else f.name))
+        for f in families().values()
+    ]
     shown = [(_("archived"), view.shown == "archived", view.url(shown="" if view.shown == "archived" else "archived")),
              (_("deleted"), view.shown == "deleted", view.url(shown="" if view.shown == "deleted" else "deleted"))]  # fmt: skip
     is_empty = not rows and not view.is_filtered and not view.shown

@@ -96,7 +96,9 @@ def zip_of(folder: Path, top: str) -> Iterator[bytes]:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
             when = time.localtime(path.stat().st_mtime)[:6]
-            entry = zipfile.ZipInfo(f"{top}/{path.relative_to(folder).as_posix()}", date_time=max(when, (1980, 1, 1, 0, 0, 0)))
+            entry = zipfile.ZipInfo(
+                f"{top}/{path.relative_to(folder).as_posix()}", date_time=max(when, (1980, 1, 1, 0, 0, 0))
+            )
             with open(path, "rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while block := source.read(CHUNK_BYTES):
                     target.write(block)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from tests.factories import Cast
 from trainer.families import families
-from trainer.spec import DataSpec, ScheduleSpec, TrainSpec, spec_to_dict
+from trainer.spec import BatchSpec, DataSpec, ScheduleSpec, TrainSpec, spec_to_dict
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.jobs.models import Job
 from webapp.runs.models import Run, TrainJob
@@ -45,20 +45,30 @@ def make_spec(version: DatasetVersion, *, num_steps: int = 100) -> TrainSpec:
         family="gpt",
         model=families()["gpt"].presets["nano"],
         data=DataSpec(path=str(version.path)),
+        batch=BatchSpec(sequence_length=128),
         schedule=ScheduleSpec(num_steps=num_steps, warmup_steps=10),
     )
 
 
-def make_run(cast: Cast, *, version: DatasetVersion | None = None, state: str = "running", **changes: Any) -> Run:
+def make_run(
+    cast: Cast, *, version: DatasetVersion | None = None, state: str = "running", reason: str = "", **changes: Any
+) -> Run:
     """Return a run with one train job in `state`; nothing works on it."""
     version = version or make_version(cast)
     spec = spec_to_dict("train", make_spec(version))
     ended = None if state in ("queued", "running", "stopping") else timezone.now()
     job = Job.objects.create(
-        project=cast.project, team=cast.team, kind="train", spec=spec, state=state, ended_at=ended, fence=1
+        project=cast.project,
+        team=cast.team,
+        kind="train",
+        spec=spec,
+        state=state,
+        ended_at=ended,
+        fence=1,
+        reason=reason,
     )
     values: dict[str, Any] = {
-        "name": "brisk-otter-1", "family": "gpt", "spec": spec, "num_steps": 100, "tokens_per_step": 8_192,
+        "name": "brisk-otter-1", "family": "gpt", "spec": spec, "num_steps": 100, "tokens_per_step": 4_096,
         "flop_per_token": 6e6, "created_by": cast.bob, **changes,
     }  # fmt: skip
     run = Run.objects.create(project=cast.project, dataset_version=version, latest_job=job, **values)

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from django import template
-
 from django.utils.translation import gettext_lazy as _
 
 from webapp.ui.templatetags.figures import exact
