@@ -5,6 +5,7 @@ import { folderFiles } from "./folders.js";
 
 const AT_ONCE = 3;
 const SHOWN_ROWS = 200;
+const SHOWN_AFTER_MS = 3000;
 const card = document.getElementById("upload");
 const list = card.querySelector("[data-upload-list]");
 const sum = card.querySelector("[data-upload-sum]");
@@ -51,10 +52,16 @@ function changed(upload) {
   if (upload.row) draw(upload);
   if (upload.state !== upload.before) {
     upload.before = upload.state;
-    if (upload.state === "done") refreshSoon();
+    if (upload.state === "done") ended(upload);
     if (!["sending", "lost"].includes(upload.state)) queueMicrotask(next);
   }
   drawSum();
+}
+
+// A file that is in stands in the table below; only what a person should read stays in the list.
+function ended(upload) {
+  if (!upload.duplicateOf && upload.row) setTimeout(() => upload.row.remove(), SHOWN_AFTER_MS);
+  refreshSoon();
 }
 
 // Many small files end within a second; the table is drawn once for them.
@@ -88,7 +95,10 @@ function newRow(upload) {
   row.bar.max = 1;
   row.bar.setAttribute("aria-label", upload.name);
   row.pause = button(words.wordPause, () => (upload.state === "paused" || upload.state === "failed" ? upload.start() : upload.pause()));
-  row.cancel = button(words.wordRemove, () => upload.cancel().then(() => row.remove()));
+  row.cancel = button(words.wordRemove, () => {
+    if (upload.state !== "done") upload.cancel();
+    row.remove();
+  });
   const head = element("div", "row spread");
   const buttons = element("span", "row");
   buttons.append(row.pause, row.cancel);
@@ -121,7 +131,8 @@ function draw(upload) {
   row.note.textContent = note(upload);
   row.pause.hidden = ["done", "waiting", "busy", "cancelled"].includes(upload.state);
   row.pause.textContent = { paused: words.wordResume, failed: words.wordRetry }[upload.state] ?? words.wordPause;
-  row.cancel.hidden = upload.state === "done";
+  row.cancel.hidden = upload.state === "done" && !upload.duplicateOf;
+  row.cancel.textContent = ["failed", "done"].includes(upload.state) ? words.wordDismiss : words.wordRemove;
 }
 
 function drawSum() {

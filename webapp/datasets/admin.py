@@ -33,7 +33,16 @@ class DatasetAdmin(NoHandMade):
 
 @admin.register(Upload)
 class UploadAdmin(NoHandMade):
-    list_display = ("name", "code", "dataset", "size_bytes", "offset_bytes", "touched_at", "finished_at", "is_duplicate")
+    list_display = (
+        "name",
+        "code",
+        "dataset",
+        "size_bytes",
+        "offset_bytes",
+        "touched_at",
+        "finished_at",
+        "is_duplicate",
+    )
     list_filter = ("finished_at", "is_duplicate")
     search_fields = ("name", "code", "sha256", "dataset__name")
     list_select_related = ("dataset",)
@@ -61,7 +70,17 @@ class DatasetVersionAdmin(NoHandMade):
     search_fields = ("code", "dataset__name", "recipe_hash", "content_hash", "note")
     list_select_related = ("dataset", "job")
     fields = ("code", "dataset", "number", "job", "recipe_hash", "content_hash", "stored_path", "num_documents")
-    fields += ("num_tokens", "num_bytes", "size_bytes", "vocab_size", "splits", "created_by", "created_at", "ready_at", "note")
+    fields += (
+        "num_tokens",
+        "num_bytes",
+        "size_bytes",
+        "vocab_size",
+        "splits",
+        "created_by",
+        "created_at",
+        "ready_at",
+        "note",
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [name for name in self.fields or () if name != "note"]

@@ -10,7 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from webapp.datasets.models import DatasetVersion
-from webapp.datasets.recipe_form import LABELS, TITLES
+from webapp.datasets.recipe_form import TITLES
+from webapp.datasets.recipe_view import label_of, shown_value, step_names
 from webapp.datasets.report_view import SPLIT_WORDS, STEP_WORDS
 from webapp.ui.templatetags.figures import exact, figure, size
 
@@ -45,7 +46,7 @@ def compare(left: DatasetVersion, right: DatasetVersion) -> list[Group]:
     """Return the figures first, then each step of the recipe, then the files."""
     steps = [
         Group(TITLES.get(step, step), _recipe_lines(step, left.recipe.get(step, {}), right.recipe.get(step, {})))
-        for step in {**left.recipe, **right.recipe}
+        for step in step_names()
     ]
     return [Group(_("Result"), _result_lines(left, right)), *steps, Group(_("Files"), _file_lines(left, right))]
 
@@ -86,21 +87,14 @@ def _dropped(version: DatasetVersion, name: str) -> int:
 
 def _recipe_lines(step: str, left: dict[str, Any], right: dict[str, Any]) -> list[Line]:
     return [
-        Line(LABELS.get(f"{step}.{name}", name.replace("_", " ").capitalize()), _shown(left.get(name)), _shown(right.get(name)))
-        for name in {**left, **right}
+        Line(label_of(step, name), shown_value(left.get(name)), shown_value(right.get(name)))
+        for name in sorted({**left, **right})
     ]
 
 
 def _file_lines(left: DatasetVersion, right: DatasetVersion) -> list[Line]:
     files = [{row["sha256"]: row["name"] for row in version.report.get("sources", [])} for version in (left, right)]
-    return [Line(name, *[_("yes") if sha256 in part else _("no") for part in files]) for sha256, name in {**files[1], **files[0]}.items()]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or _("all")
-    if value is None:
-        return "–"
-    return exact(value) if isinstance(value, int) else str(value)
+    return [
+        Line(name, *[_("yes") if sha256 in part else _("no") for part in files])
+        for sha256, name in {**files[1], **files[0]}.items()
+    ]

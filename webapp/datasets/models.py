@@ -48,10 +48,10 @@ class Dataset(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
 
+    objects = DatasetQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at",)
-
-    objects = DatasetQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -27,7 +27,7 @@ class Preset:
     recipe: Recipe
 
 
-_NO_REDACTION: dict[str, Any] = {name: False for name in RedactStep.__dataclass_fields__}
+_NO_REDACTION: dict[str, Any] = dict.fromkeys(RedactStep.__dataclass_fields__, False)
 
 PRESETS = [
     Preset(

@@ -63,7 +63,14 @@ CHOICES: dict[str, Text] = {
     "none": _("leave as it is"),
 }
 ADVANCED = {
-    "read": {"max_line_bytes", "max_unpacked_bytes", "max_unpack_ratio", "max_members", "max_path_depth", "max_name_bytes"},
+    "read": {
+        "max_line_bytes",
+        "max_unpacked_bytes",
+        "max_unpack_ratio",
+        "max_members",
+        "max_path_depth",
+        "max_name_bytes",
+    },
     "near": {"num_hashes", "shingle_characters"},
     "split": {"seed"},
     "tokenizer": {"seed", "sample_bytes"},

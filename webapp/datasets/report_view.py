@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -50,15 +51,20 @@ def report_view(version: DatasetVersion) -> dict[str, Any]:
     """Return the report with everything that its page draws."""
     report = version.report
     splits = report.get("splits", {})
+    # jsonb does not keep the order of keys
+    in_order = [(name, splits[name]) for name in SPLIT_WORDS if name in splits]
     return {
         **report,
         "steps": [_step(step) for step in report.get("steps", [])],
-        "splits": _shares(splits.items(), "tokens", SPLIT_WORDS),
-        "languages": _shares(((row["language"], row) for row in report.get("languages", [])), "documents", LANGUAGE_WORDS),
+        "splits": _shares(in_order, "tokens", SPLIT_WORDS),
+        "languages": _shares(
+            ((row["language"], row) for row in report.get("languages", [])), "documents", LANGUAGE_WORDS
+        ),
         "labels": _shares(((row["label"], row) for row in report.get("labels", [])[:50]), "documents", {"": _("none")}),
         "num_labels": len(report.get("labels", [])),
         "personal_data": [
-            {**row, "word": PERSONAL_WORDS.get(row["kind"].lower(), row["kind"])} for row in report.get("personal_data", [])
+            {**row, "word": PERSONAL_WORDS.get(row["kind"].lower(), row["kind"])}
+            for row in report.get("personal_data", [])
         ],
         "num_skipped": sum(row.get("count", 0) for row in report.get("skipped", [])),
         "lengths_plot": _lengths_plot(report.get("lengths", {})),
@@ -69,14 +75,13 @@ def report_view(version: DatasetVersion) -> dict[str, Any]:
 
 def report_rows(version: DatasetVersion) -> list[list[object]]:
     """Return the steps and their reasons as rows of a table with a head, safe to open in a spreadsheet."""
-    rows: list[list[object]] = [["step", "reason", "documents_in", "documents_out", "bytes_in", "bytes_out", "documents", "bytes"]]
+    counted = ("documents_in", "documents_out", "bytes_in", "bytes_out")
+    rows: list[list[object]] = [["step", "reason", *counted, "documents", "bytes"]]
     for step in version.report.get("steps", []):
-        counts = [step.get(key) for key in ("documents_in", "documents_out", "bytes_in", "bytes_out")]
-        rows.append([step["name"], "", *counts, "", ""])
-        rows += [
-            [step["name"], reason["reason"], "", "", "", "", reason.get("documents", reason.get("count", "")), reason.get("bytes", "")]
-            for reason in step.get("reasons", [])
-        ]
+        rows.append([step["name"], "", *(step.get(key) for key in counted), "", ""])
+        for reason in step.get("reasons", []):
+            documents = reason.get("documents", reason.get("count", ""))
+            rows.append([step["name"], reason["reason"], "", "", "", "", documents, reason.get("bytes", "")])
     return [[safe_cell("" if cell is None else cell) for cell in row] for row in rows]
 
 
@@ -85,6 +90,9 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
     documents_in, documents_out = step.get("documents_in"), step.get("documents_out") or 0
     return {
         **step,
+        "reasons": [
+            {**reason, "word": PERSONAL_WORDS.get(reason["reason"], reason["reason"])} for reason in step["reasons"]
+        ],
         "title": title,
         "summary": summary,
         "documents_lost": documents_in - documents_out if documents_in else 0,
@@ -103,9 +111,7 @@ def _lengths_plot(lengths: dict[str, Any]) -> dict[str, Any] | None:
     edges, counts = lengths.get("edges", []), lengths.get("counts", [])
     if not counts:
         return None
-    values = [
-        count(low) if high - low <= 1 else f"{count(low)}–{count(high - 1)}" for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    values = [count(low) if high - low <= 1 else f"{count(low)}–{count(high - 1)}" for low, high in pairwise(edges)]
     return {
         "kind": "bars",
         "x": {"title": _("Tokens in a document"), "values": values[: len(counts)]},

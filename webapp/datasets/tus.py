@@ -115,7 +115,8 @@ async def _patch(scope: Scope, receive: Receive, send: Send) -> None:
         raise UploadRefused(_("This upload was given up. Start it again."), status=404)
     if received.disk_full:
         raise UploadRefused(
-            _("The server's disk is full. What has arrived is kept: free some space on the server, then go on."), status=507
+            _("The server's disk is full. What has arrived is kept: free some space on the server, then go on."),
+            status=507,
         )
     if received.checksum_failed:
         raise UploadRefused(
@@ -135,9 +136,7 @@ def _grant(scope: Scope) -> Grant:
         origin=headers.get("origin"), host=headers.get("host", ""), fetch_site=headers.get("sec-fetch-site")
     )
     if headers.get("content-type", "").partition(";")[0].strip().lower() != tus_protocol.PATCH_CONTENT_TYPE:
-        raise UploadRefused(
-            _("Content-Type must be %(type)s.") % {"type": tus_protocol.PATCH_CONTENT_TYPE}, status=415
-        )
+        raise UploadRefused(_("Content-Type must be %(type)s.") % {"type": tus_protocol.PATCH_CONTENT_TYPE}, status=415)
     offset = tus_protocol.read_offset(headers.get("upload-offset"))
     checksum = tus_protocol.read_checksum(headers.get("upload-checksum"))
     upload = _upload_for(headers.get("cookie", ""), scope["path"].removeprefix(PREFIX).strip("/"))
@@ -164,7 +163,9 @@ def _upload_for(cookie: str, code: str) -> Upload:
     except Http404 as error:
         raise UploadRefused(_("There is no such upload; it may have expired. Start it again."), status=404) from error
     except PermissionDenied as error:
-        raise UploadRefused(_("Viewers of a team cannot upload. Ask an admin for the member role."), status=403) from error
+        raise UploadRefused(
+            _("Viewers of a team cannot upload. Ask an admin for the member role."), status=403
+        ) from error
 
 
 def _open_writer(grant: Grant) -> UploadWriter:
@@ -235,9 +236,7 @@ async def _wait_for_room(pieces: asyncio.Queue[bytes | None], writing: asyncio.T
         await asyncio.sleep(0.002)
 
 
-async def _write(
-    writer: UploadWriter, grant: Grant, pieces: asyncio.Queue[bytes | None]
-) -> tuple[hashlib._Hash, bool]:
+async def _write(writer: UploadWriter, grant: Grant, pieces: asyncio.Queue[bytes | None]) -> tuple[hashlib._Hash, bool]:
     """Write what the reader passes on; return the hash of it all, and whether the disk was full."""
     hasher = (grant.checksum or tus_protocol.Checksum("sha256", b"")).new_hasher()
     said = writer.offset

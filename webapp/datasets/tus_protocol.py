@@ -40,7 +40,9 @@ class Checksum:
 def check_version(tus_resumable: str | None) -> None:
     """Refuse a client of another version. The header also proves that no foreign page's form sent the request."""
     if tus_resumable != VERSION:
-        raise UploadRefused(_("This address speaks tus %(version)s: send Tus-Resumable.") % {"version": VERSION}, status=412)
+        raise UploadRefused(
+            _("This address speaks tus %(version)s: send Tus-Resumable.") % {"version": VERSION}, status=412
+        )
 
 
 def check_origin(*, origin: str | None, host: str, fetch_site: str | None = None) -> None:
@@ -77,7 +79,9 @@ def read_metadata(text: str | None) -> dict[str, str]:
         try:
             found[key] = base64.b64decode(rest[0] if rest else "", validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise UploadRefused(_("Upload-Metadata: “%(key)s” is not base64 of UTF-8.") % {"key": key}, status=400) from error
+            raise UploadRefused(
+                _("Upload-Metadata: “%(key)s” is not base64 of UTF-8.") % {"key": key}, status=400
+            ) from error
     return found
 
 

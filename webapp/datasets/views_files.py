@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from webapp.datasets.forms import FileOptionsForm
 from webapp.datasets.models import Dataset, SourceFile
 from webapp.datasets.services.files import file_delete, file_look, file_remove, file_restore, file_set_options
+from webapp.datasets.storage import storage_use
 from webapp.datasets.views import RELATED, files_context, page_context
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
@@ -25,7 +26,8 @@ FILE_RELATED = ("dataset__project__team",)
 def file_table(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """The table alone, drawn again after an upload."""
     context = page_context(request, dataset.project, dataset=dataset, **files_context(dataset, request.GET))
-    return render(request, "datasets/_files.html", context)
+    context["use"] = storage_use(dataset.project.team)
+    return render(request, "datasets/_files_and_storage.html", context)
 
 
 @team_object(SourceFile, Role.VIEWER, related=FILE_RELATED)

@@ -47,7 +47,9 @@ def version_new(request: HttpRequest, dataset: Dataset) -> HttpResponse:
         form.add_error(None, str(refusal))
         return _page(request, dataset, form, status=422)
     if not made.is_new:
-        text = _("Version %(number)d has the same files and the same recipe, so nothing was prepared again: here it is.")
+        text = _(
+            "Version %(number)d has the same files and the same recipe, so nothing was prepared again: here it is."
+        )
         messages.info(request, text % {"number": made.version.number})
     return redirect(made.version)
 
@@ -58,7 +60,11 @@ def recipe_try(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """Try the recipe on some documents: what changed, what was dropped and why, before and after."""
     form = RecipeForm(request.POST, dataset=dataset)
     if not form.is_valid():
-        problems = [f"{form[name].label}: {' '.join(map(str, found))}" for name, found in form.errors.items() if name in form.fields]
+        problems = [
+            f"{form[name].label}: {' '.join(map(str, found))}"
+            for name, found in form.errors.items()
+            if name in form.fields
+        ]
         problems += [str(problem) for problem in form.non_field_errors()]
         return render(request, "datasets/_trial.html", {"problems": problems})
     try:

@@ -17,6 +17,7 @@ from webapp.datasets.comparison import compare
 from webapp.datasets.forms import NoteForm
 from webapp.datasets.models import DatasetVersion
 from webapp.datasets.queries import dataset_versions, version_row
+from webapp.datasets.recipe_view import recipe_view
 from webapp.datasets.report_view import report_rows, report_view
 from webapp.datasets.services.versions import version_note
 from webapp.datasets.views import page_context
@@ -38,6 +39,7 @@ def version_detail(request: HttpRequest, version: DatasetVersion) -> HttpRespons
     others = [row for row in dataset_versions(version.dataset) if row.version.pk != version.pk]
     context["others"] = [row for row in others if row.state == "ready"]
     context["form"] = NoteForm(instance=version)
+    context["recipe"] = recipe_view(version.recipe)
     return render(request, "datasets/version.html", context)
 
 

@@ -225,9 +225,9 @@ def test_given_up_upload_is_gone(server: str, live_cast: Cast, live_dataset: Dat
     assert requests.delete(url, headers={**TUS, "Cookie": cookie}, timeout=10).status_code == 204
     assert not path.exists()
     assert send(url, cookie, b"x", offset=0).status_code == 404
+    uploader = TusClient("", headers={"Cookie": cookie}).uploader(file_stream=io.BytesIO(b"x" * 10), chunk_size=5)
+    uploader.url = url
     with pytest.raises(TusUploadFailed):
-        uploader = TusClient("", headers={"Cookie": cookie}).uploader(file_stream=io.BytesIO(b"x" * 10), chunk_size=5)
-        uploader.url = url
         uploader.upload_chunk()
 
 

@@ -45,12 +45,11 @@ def dataset_delete(*, dataset: Dataset) -> None:
         dataset = Dataset.objects.select_for_update().get(pk=dataset.pk)
         if dataset.versions.exists():
             raise DataRefused(
-                _("“%(name)s” has prepared versions, which runs may refer to. Archive it instead.") % {"name": dataset.name}
+                _("“%(name)s” has prepared versions, which runs may refer to. Archive it instead.")
+                % {"name": dataset.name}
             )
         paths = [row.path for row in SourceFile.objects.stored().filter(dataset=dataset)]
         paths += [row.path for row in Upload.objects.filter(dataset=dataset)]
         dataset.delete()
     for path in paths:
         path.unlink(missing_ok=True)
-
-

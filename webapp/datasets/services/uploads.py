@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -99,11 +100,9 @@ def _file_of(upload: Upload, sha256: str) -> tuple[SourceFile, bool]:
         created_by=upload.created_by,
     )
     file.path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with suppress(FileExistsError):
         # A link, not a move: if this transaction is lost, the upload still has its bytes and can end again.
         os.link(upload.path, file.path)
-    except FileExistsError:
-        pass
     file.save()
     return file, False
 

@@ -52,12 +52,16 @@ def version_find_or_create(
     *, dataset: Dataset, recipe: Recipe, created_by: User | None, tokenizer_of: DatasetVersion | None = None
 ) -> VersionMade:
     """As `version_create`, and say whether the version is new."""
-    dataset = Dataset.objects.select_for_update(no_key=True, of=("self",)).select_related("project__team").get(pk=dataset.pk)
+    dataset = (
+        Dataset.objects.select_for_update(no_key=True, of=("self",)).select_related("project__team").get(pk=dataset.pk)
+    )
     if dataset.archived_at is not None:
         raise DataRefused(_("This dataset is archived. Bring it back first."))
     sources = dataset_sources(dataset)
     tokenizer = tokenizer_of.path / "tokenizer" if tokenizer_of else None
-    hashed = recipe_hash(sources, recipe, tokenizer_sha256=hash_file(tokenizer / "tokenizer.json")[0] if tokenizer else "")
+    hashed = recipe_hash(
+        sources, recipe, tokenizer_sha256=hash_file(tokenizer / "tokenizer.json")[0] if tokenizer else ""
+    )
     if found := _made_before(dataset, hashed):
         return VersionMade(version=found, is_new=False)
     spec = PrepareSpec(sources=sources, recipe=recipe, tokenizer_path=str(tokenizer or ""))
@@ -162,4 +166,3 @@ def _splits(manifest: VersionManifest) -> dict[str, dict[str, int]]:
 def _report_in(place: Path) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.json.decode((place / "report.json").read_bytes())
     return found
-

@@ -13,7 +13,7 @@ from trainer.data.trial import TrialDocument, TrialResult
 from webapp.datasets.report_view import PERSONAL_WORDS, STEP_WORDS
 
 register = template.Library()
-SHOWN_PER_GROUP = 15
+SHOWN_PER_GROUP = 8
 MARKED_CHARACTERS = 1_500
 """Comparing two texts takes time with the square of their length; beyond this they are shown without marks."""
 
