@@ -47,7 +47,7 @@ class JobContext:
         with self._lock:
             if self.last_event is not None:
                 return
-            self._journal.write(event)
+            event = self._journal.write(event)
             if isinstance(event, LAST_EVENTS):
                 self.last_event = event
             self._on_event(event)

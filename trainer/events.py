@@ -191,10 +191,12 @@ class Journal:
         self._file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115  an attempt has one journal, written once
         self._line = 0
 
-    def write(self, event: AnyEvent) -> None:
+    def write(self, event: AnyEvent) -> AnyEvent:
+        """Write the event as the next line; return it with its line and time."""
         stamped = msgspec.structs.replace(event, line=self._line + 1, at=time.time())
         self._file.write(_encoder.encode(stamped) + b"\n")
         self._line += 1  # only now: an event that cannot be encoded leaves no gap
+        return stamped
 
     def close(self) -> None:
         os.fsync(self._file.fileno())
