@@ -21,6 +21,9 @@ from trainer.errors import InputError
 SMALLEST_VOCAB_SIZE = 257
 """256 bytes and end-of-text."""
 
+MOST_PIECES = 150_000
+"""Different pieces that merges are learnt from. Learning takes time by different pieces, and the rarest teach little."""
+
 _BATCH_CHARACTERS = 4 << 20
 _BATCHES_BEFORE_MERGE = 16
 _FED_CHARACTERS = 1 << 16
@@ -50,7 +53,7 @@ def train_bpe(texts: Iterable[str], *, vocab_size: int, min_frequency: int = 2) 
         initial_alphabet=list(CHARACTER_OF_BYTE.values()),
         show_progress=False,
     )
-    learner.train_from_iterator(_as_words(count_pieces(texts)), trainer=trainer)
+    learner.train_from_iterator(_as_words(most_frequent(count_pieces(texts))), trainer=trainer)
     vocabulary = sorted(learner.get_vocab().items(), key=lambda item: item[1])
     return Tokenizer.from_tokens([printable_to_bytes(token) for token, _ in vocabulary])
 
@@ -65,6 +68,23 @@ def count_pieces(texts: Iterable[str]) -> pl.DataFrame:
         if len(counts) >= _BATCHES_BEFORE_MERGE:
             counts = [_merged(counts)]
     return _merged(counts).sort("piece")
+
+
+def most_frequent(counts: pl.DataFrame, most: int = MOST_PIECES) -> pl.DataFrame:
+    """Return the most frequent pieces, in order of the piece.
+
+    Three or four Han are cut where a run happened to begin, so most such pieces are rare however common their words
+    are; the rare ones are counted by pairs instead of being left out.
+    """
+    if len(counts) <= most:
+        return counts
+    ordered = counts.sort(["count", "piece"], descending=[True, False])
+    tail = ordered[most:]
+    pairs = tail.filter(pl.col("piece").str.contains(r"^\p{Han}{3,4}$")).with_columns(
+        pl.col("piece").str.extract_all(r"\p{Han}{1,2}")
+    )
+    merged = _merged([ordered[:most], pairs.explode("piece")])
+    return merged.sort(["count", "piece"], descending=[True, False])[:most].sort("piece")
 
 
 def _merged(counts: list[pl.DataFrame]) -> pl.DataFrame:
