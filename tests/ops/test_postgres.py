@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from webapp.ops.home import Home, HomeError
-from webapp.ops.postgres import SOCKET_NAME, WITHOUT_DURABILITY, EmbeddedPostgres
+from webapp.ops.postgres import SOCKET_NAME, EmbeddedPostgres
 from webapp.ops.processes import processes_in
 from webapp.ops.valkey import EmbeddedValkey
 
@@ -38,7 +38,7 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture
 def postgres(home: Home) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(home=home, extra_settings=WITHOUT_DURABILITY)
+    server = EmbeddedPostgres(home=home)
     try:
         yield server
     finally:
@@ -84,7 +84,7 @@ def test_a_killed_postmaster_leaves_backends_and_a_pid_file_and_the_next_start_c
 
 def test_a_server_still_running_from_a_killed_parent_is_ended_first(home: Home, postgres: EmbeddedPostgres) -> None:
     old = postgres.start()
-    second = EmbeddedPostgres(home=home, extra_settings=WITHOUT_DURABILITY)
+    second = EmbeddedPostgres(home=home)
     new = second.start()
     assert old.wait(10) is not None
     assert num_rows(second) > 0

@@ -14,7 +14,7 @@ def accelerators() -> list[dict[str, str]]:
         chosen = [part.strip() for part in os.environ["CUDA_VISIBLE_DEVICES"].split(",")]
         return [{"CUDA_VISIBLE_DEVICES": part} for part in chosen if part and part != "-1"]
     if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return [{}]
+        return [{"ISOCOST_DEVICE": "mps"}]
     return [{"CUDA_VISIBLE_DEVICES": str(index)} for index in range(_num_nvidia())]
 
 
