@@ -85,6 +85,7 @@ PUBLISHED_PARAMETERS = {
     "gpt3-125m": 125e6,  # as the papers round them
     "gpt3-350m": 356e6,
     "gpt3-760m": 760e6,
+    "gpt3-1.3b": 1.316e9,
     "gpt3-2.7b": 2.65e9,
     "gpt3-6.7b": 6.66e9,
     "gpt3-13b": 12.85e9,

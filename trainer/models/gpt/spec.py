@@ -86,25 +86,23 @@ class GPTSpec:
         return -(-8 * self.model_width // (3 * 64)) * 64
 
 
-def modern(num_layers: int, model_width: int, num_heads: int, context_length: int, *, num_kv_heads: int = 0) -> GPTSpec:
+def modern(num_layers: int, model_width: int, num_heads: int, context_length: int) -> GPTSpec:
     """Return a size of the modern form."""
     return GPTSpec(
         num_layers=num_layers,
         model_width=model_width,
         num_heads=num_heads,
-        num_kv_heads=num_kv_heads,
         context_length=context_length,
     )
 
 
-def classic(num_layers: int, model_width: int, num_heads: int, context_length: int, *, head_width: int = 0) -> GPTSpec:
+def classic(num_layers: int, model_width: int, num_heads: int, context_length: int) -> GPTSpec:
     """Return a size of the classic form."""
     return GPTSpec(
         form="classic",
         num_layers=num_layers,
         model_width=model_width,
         num_heads=num_heads,
-        head_width=head_width,
         context_length=context_length,
     )
 
@@ -124,13 +122,13 @@ GPT2 = {
     "gpt2-large": classic(36, 1_280, 20, 1_024),
     "gpt2-xl": classic(48, 1_600, 25, 1_024),
 }
-# Brown et al. 2020, table 2.1. Its 1.3B row has 24 heads of width 128 on a width of 2,048: kept, through head_width.
-# Its 13B row has width 5,140, which 40 heads of width 128 do not fill: 5,120 is used.
+# Brown et al. 2020, table 2.1, but for two rows that contradict themselves: 1.3B with 24 heads of width 128 on a width
+# of 2,048 (16 heads fill it, and give 1.3 B parameters; 24 give 1.5), 13B with 40 such heads on 5,140 (they fill 5,120).
 GPT3 = {
     "gpt3-125m": classic(12, 768, 12, 2_048),
     "gpt3-350m": classic(24, 1_024, 16, 2_048),
     "gpt3-760m": classic(24, 1_536, 16, 2_048),
-    "gpt3-1.3b": classic(24, 2_048, 24, 2_048, head_width=128),
+    "gpt3-1.3b": classic(24, 2_048, 16, 2_048),
     "gpt3-2.7b": classic(32, 2_560, 32, 2_048),
     "gpt3-6.7b": classic(32, 4_096, 32, 2_048),
     "gpt3-13b": classic(40, 5_120, 40, 2_048),
