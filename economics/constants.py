@@ -96,7 +96,7 @@ OVERLAP_COST = Constant(
     date="2026-11-23",
 )
 STRAGGLER_PER_DOUBLING = Constant(
-    value=0.006,
+    value=0.004,
     unit="time lost / doubling of the nodes",
     meaning="every step waits for the slowest node",
     source="fitted: the same model on 1-16 nodes",
@@ -117,7 +117,7 @@ RING_ATTENTION_EXPONENT = Constant(
     date="2026-11-23",
 )
 TENSOR_HIDDEN = Constant(
-    value=0.45,
+    value=0.5,
     unit="share of time",
     meaning="share of the collectives of tensor parallelism that run behind products",
     source="fitted with the others",
@@ -147,7 +147,7 @@ RUN_FRACTION = Constant(
     spread=0.12,
 )
 STEP_SPREAD = Constant(
-    value=0.09,
+    value=0.075,
     unit="standard deviation of ln(throughput)",
     meaning="what a steady-state prediction misses when layout, micro-batch and recomputing are known",
     source="residuals of the validation, clusters weighing the same",
@@ -193,12 +193,5 @@ SERVING_SPREAD = Constant(
     unit="standard deviation of ln(speed)",
     meaning="what serving predictions miss: engines, kernels, scheduling",
     source="residuals of the validation",
-    date="2026-11-23",
-)
-ENGINE_FRACTION = Constant(
-    value=0.85,
-    unit="throughput of an engine / of its steps alone",
-    meaning="scheduling, sampling, batches that are not full, prefill and decode in each other's way",
-    source="fitted: maximum throughput of a serving engine, two models, ten lengths",
     date="2026-11-23",
 )

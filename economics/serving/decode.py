@@ -32,6 +32,10 @@ class DecodeTime:
     layers: float
     """Kernels that wait for each other."""
     communication: float
+    reading: float = 0.0
+    """Of `products`: reading the weights, alone."""
+    computing: float = 0.0
+    """Of `products`: multiplying, alone."""
 
     @property
     def total(self) -> float:
@@ -39,8 +43,9 @@ class DecodeTime:
         return self.products + self.unpacking + self.cache + self.layers + self.communication
 
     def by_part(self) -> dict[str, float]:
-        """The parts by name."""
-        return {name: float(getattr(self, name)) for name in self.__dataclass_fields__}
+        """The parts by name; they sum to the total."""
+        names = ("products", "unpacking", "cache", "layers", "communication")
+        return {name: float(getattr(self, name)) for name in names}
 
 
 def touched_parameters(decoder: Decoder, batch: float) -> float:
@@ -108,6 +113,8 @@ def decode_seconds(
         cache=cache,
         layers=decoder.num_layers * LAYER_SECONDS.value,
         communication=_communication(decoder, accelerator, layout, local),
+        reading=reading,
+        computing=computing,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from economics.architecture.decoder import Decoder
 from economics.assumptions import SERVING_UTILISATION
-from economics.constants import ENGINE_FRACTION, SERVING_SPREAD
+from economics.constants import OVERLAP_EXPONENT, SERVING_SPREAD
 from economics.errors import InputError
 from economics.hardware import Accelerator
 from economics.layout import Layout
@@ -68,9 +68,7 @@ class ServingEstimate:
     cost_usd_per_million_output_tokens: Interval | None
 
 
-def replica_seconds_per_request(
-    plan: ServingPlan, batch: int
-) -> tuple[float, DecodeTime, float]:
+def replica_seconds_per_request(plan: ServingPlan, batch: int) -> tuple[float, DecodeTime, float]:
     """Return the prefill of the batch (or of one prompt in a refilled batch), the step, and the replica's seconds
     that one request takes in a full batch: its prefill and its share of as many steps as it has output tokens."""
     middle = plan.input_tokens + plan.output_tokens / 2.0
@@ -86,16 +84,22 @@ def replica_seconds_per_request(
         plan.decoder, plan.accelerator, layout=plan.layout, num_sequences=together, input_tokens=plan.input_tokens,
         weights=plan.weights, cached_fraction=plan.cached_fraction,
     )  # fmt: skip
-    busy = prefill / together + plan.output_tokens * step.total / batch
-    return prefill, step, busy
+    steps = plan.output_tokens / batch
+    if plan.batch is not None:
+        return prefill, step, prefill / together + steps * step.total
+    # prompts and steps share their passes over the weights: arithmetic adds up, reading hides behind it in part
+    x = OVERLAP_EXPONENT.value
+    arithmetic = prefill / together + steps * step.computing
+    reading = steps * (step.reading + step.layers)
+    shared = float((arithmetic**x + reading**x) ** (1.0 / x))
+    return prefill, step, shared + steps * (step.unpacking + step.cache + step.communication)
 
 
 def serving_estimate(plan: ServingPlan) -> ServingEstimate:
     """Return what a replica delivers at a batch, and what its tokens cost.
 
     With a given batch: all prompts are read together, then all sequences decode together. With `batch=None` the
-    engine keeps the largest batch that fits (at most 2,048) full by prefilling new prompts as sequences end; it loses
-    a share to scheduling. A replica with pipeline stages works on as many batches at once as it has stages.
+    engine keeps the largest batch that fits (at most 2,048 per data rank) full by prefilling new prompts as sequences end. A replica with pipeline stages works on as many batches at once as it has stages.
 
     The cost of an input token is its share of prefill, that of an output token its share of a step, at the price of
     the whole replica, divided by the utilisation. A cached input token costs the reading of its cache.
@@ -112,12 +116,12 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
         plan.decoder, plan.accelerator, layout=plan.layout, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
         weights=plan.weights, kv=plan.kv,
     )  # fmt: skip
-    batch = max(1, min(limit, ENGINE_BATCH_LIMIT)) if plan.batch is None else plan.batch
+    ranks = plan.layout.data * plan.layout.context
+    batch = max(1, min(limit, ENGINE_BATCH_LIMIT * ranks)) if plan.batch is None else plan.batch
     if batch < 1:
         raise InputError("batch", plan.batch, "at least 1, or max")
     prefill, step, busy = replica_seconds_per_request(plan, batch)
     stages = plan.layout.pipeline
-    engine = ENGINE_FRACTION.value if plan.batch is None else 1.0
     factor = np.exp(SERVING_SPREAD.value * normal_draws("serving"))
     memory = serving_memory(
         plan.decoder, layout=plan.layout, batch=batch, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
@@ -125,7 +129,7 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
         unified_memory=plan.accelerator.kind != "accelerator",
     )  # fmt: skip
     steps_per_second = stages * factor / step.total
-    costs = _costs(plan, batch, prefill, step.total / stages, factor / engine)
+    costs = _costs(plan, batch, prefill, step.total / stages, factor)
     return ServingEstimate(
         batch=batch,
         max_batch=limit,
@@ -137,7 +141,7 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
         decode_tokens_per_second=interval_of(batch * steps_per_second),
         tokens_per_second_per_user=interval_of(factor / step.total),
         end_to_end_output_tokens_per_second=interval_of(
-            engine * plan.output_tokens * factor / (busy if stages == 1 else busy / stages)
+            plan.output_tokens * factor / (busy if stages == 1 else busy / stages)
         ),
         cost_usd_per_million_input_tokens=costs[0],
         cost_usd_per_million_cached_tokens=costs[1],
@@ -152,7 +156,6 @@ def _costs(
     if plan.usd_per_accelerator_hour is None:
         return None, None, None
     per_second = plan.usd_per_accelerator_hour * plan.layout.num_accelerators / 3600.0 / plan.utilisation
-    # draws of `slowness` are of speed over engine share: time per token is its inverse
     inverse = 1.0 / slowness
     together = batch if plan.batch is not None else 1
     if plan.batch is None and plan.input_tokens < 2048:

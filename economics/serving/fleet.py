@@ -96,9 +96,12 @@ def cheapest_fleet(
         try:
             found.append(
                 fleet_for(
-                    plan, requests_per_second_by_hour=requests_per_second_by_hour,
-                    first_token_seconds=first_token_seconds, per_token_seconds=per_token_seconds,
-                    fewest_replicas=fewest_replicas, headroom=headroom,
+                    plan,
+                    requests_per_second_by_hour=requests_per_second_by_hour,
+                    first_token_seconds=first_token_seconds,
+                    per_token_seconds=per_token_seconds,
+                    fewest_replicas=fewest_replicas,
+                    headroom=headroom,
                 )  # fmt: skip
             )
         except NoAnswerError:

@@ -18,9 +18,7 @@ def expected_tokens_per_check(acceptance: float, proposed: int) -> float:
     return round((1.0 - acceptance ** (proposed + 1)) / (1.0 - acceptance), 12)
 
 
-def speculative_speedup(
-    *, acceptance: float, proposed: int, draft_cost: float, check_cost: float = 1.0
-) -> float:
+def speculative_speedup(*, acceptance: float, proposed: int, draft_cost: float, check_cost: float = 1.0) -> float:
     """Return how many times faster decoding becomes; under 1 it is slower.
 
     Tokens per check over the time of a round: g steps of the draft model (each `draft_cost` of a step of the large

@@ -48,9 +48,20 @@ _REPEATED_BY_SELECTIVE = ("key", "output", "up", "kv_up", "query_up")
 
 
 def product_seconds(
-    accelerator: Accelerator, m: Matmul, tokens: float, *, tensor: int, expert: int, number: Number
+    accelerator: Accelerator,
+    m: Matmul,
+    tokens: float,
+    *,
+    tensor: int,
+    expert: int,
+    number: Number,
+    quantise: bool = True,
 ) -> tuple[float, float]:
-    """Return the forward and backward time of one of a layer's matrices on one device."""
+    """Return the forward and backward time of one of a layer's matrices on one device.
+
+    In fp8 training inputs and weights are quantised anew each time (`quantise`); in serving the weights are stored so
+    and the inputs are quantised by the operation before.
+    """
     inner, columns = float(m.rows), float(m.columns)
     if m.split == "columns":
         columns /= tensor
@@ -63,11 +74,11 @@ def product_seconds(
         rows = max(1.0, tokens * m.uses_per_token / local)
         times = local
     forward = matmul_seconds(accelerator, rows, inner, columns, number=number)
-    if number == "fp8":  # inputs and weights are quantised on the way: read 2, write 1 byte each
+    if number == "fp8" and quantise:  # read 2, write 1 byte each
         forward += copy_seconds(accelerator, 3.0 * (rows * inner + inner * columns))
     towards_input = matmul_seconds(accelerator, rows, columns, inner, number=number)
     towards_weight = matmul_seconds(accelerator, inner, rows, columns, number=number, out_bytes=8.0)
-    if number == "fp8":
+    if number == "fp8" and quantise:
         towards_input += copy_seconds(accelerator, 3.0 * rows * columns)
     return times * forward, times * (towards_input + towards_weight)
 
@@ -86,6 +97,7 @@ def layer_time(
     unfused_attention: bool = False,
     expert_layer: bool = False,
     value_bytes: float = 2.0,
+    quantise: bool = True,
 ) -> LayerTime:
     """Return the time of one layer for one micro-batch.
 
@@ -101,7 +113,9 @@ def layer_time(
     forward = backward = half = last = 0.0
     num_products = 0
     for m in (*attention_matmuls(decoder), *feed_forward):
-        seconds = product_seconds(accelerator, m, tokens, tensor=tensor, expert=expert, number=number)
+        seconds = product_seconds(
+            accelerator, m, tokens, tensor=tensor, expert=expert, number=number, quantise=quantise
+        )
         forward, backward, num_products = forward + seconds[0], backward + seconds[1], num_products + 1
         if m.name in _REPEATED_BY_SELECTIVE:
             half += seconds[0]

@@ -62,7 +62,7 @@ def valid_layouts(work: Workload, num_accelerators: int) -> Iterator[Layout]:
 def _with_sharding(
     data: int, tensor: int, pipeline: int, context: int, experts: int, num_layers: int, node: int
 ) -> Iterator[Layout]:
-    virtuals = [1] if pipeline == 1 else [v for v in (1, 2, 4) if pipeline * v <= num_layers]
+    virtuals = [1] if pipeline == 1 else [v for v in (1, 2, 4, 8) if pipeline * v <= 1.05 * num_layers]
     degrees = [k for k in (1, 2, 4, 8, 16, 32, 64) if experts and experts % k == 0 and (data * context) % k == 0] or [1]
     for expert in degrees:
         for virtual in virtuals:

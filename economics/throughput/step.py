@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import log2
 
 from economics.architecture.decoder import Decoder
 from economics.assumptions import LAUNCH_SECONDS
@@ -110,11 +111,17 @@ class _Passes:
         return sum(parts) + self.context + self.expert + self.head
 
 
+def _balances(decoder: Decoder, pipeline: int) -> bool:
+    """Whether stages can be evened out: one or a few layers are missing to whole stages, and the stages with the
+    embedding and the head go without them."""
+    return pipeline > 1 and 0 < -decoder.num_layers % pipeline <= max(2, pipeline // 4)
+
+
 def _layer_kinds(decoder: Decoder, pipeline: int) -> list[tuple[bool, float]]:
-    """Kinds of layer (is it a mixture?) and how many of each the fullest stage has."""
-    uneven = -(-decoder.num_layers // pipeline) / decoder.num_layers
+    """Kinds of layer (is it a mixture?) and how many of each the slowest stage has."""
+    share = 1.0 / pipeline if _balances(decoder, pipeline) else -(-decoder.num_layers // pipeline) / decoder.num_layers
     num_expert = decoder.num_expert_layers
-    kinds = [(False, (decoder.num_layers - num_expert) * uneven), (True, num_expert * uneven)]
+    kinds = [(False, (decoder.num_layers - num_expert) * share), (True, num_expert * share)]
     return [(kind, count) for kind, count in kinds if count]
 
 
@@ -159,7 +166,7 @@ def _passes(work: Workload) -> _Passes:
         if expert_layer:
             sums["expert"] += count * expert_seconds_per_layer(device, decoder, layout, tokens=tokens)
         sums["backward"] += count * (layer.backward + again)
-    sums["head"] = _head_seconds(work, tokens)
+    sums["head"] = _head_seconds(work, tokens) / (layout.pipeline if _balances(decoder, layout.pipeline) else 1)
     return _Passes(**sums)
 
 
@@ -222,7 +229,7 @@ def step_time(work: Workload) -> StepTime:
         "optimizer": communication.optimizer,
     }
     nodes = max(1.0, layout.num_accelerators / max(1, work.accelerator.num_per_node))
-    doublings = max(0.0, (nodes).bit_length() - 1.0) if isinstance(nodes, int) else _log2(nodes)
+    doublings = log2(nodes)
     parts["waiting"] = sum(parts.values()) * STRAGGLER_PER_DOUBLING.value * doublings
     flop = training_flop_per_token(work.decoder, work.sequence_length).total
     return StepTime(
@@ -237,9 +244,3 @@ def step_time(work: Workload) -> StepTime:
 def _transfer_bytes(work: Workload) -> float:
     tokens = work.micro_batch * work.sequence_length / work.layout.context / work.layout.tensor
     return tokens * work.decoder.model_width * compute_bytes(work.precision)
-
-
-def _log2(value: float) -> float:
-    from math import log2
-
-    return log2(value) if value > 1 else 0.0

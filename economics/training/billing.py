@@ -25,7 +25,12 @@ class Bill:
 
 
 def charged_hours(
-    *, wall_hours: float, num_accelerators: int, term: Term, preempted_fraction: float = 0.0, broken_fraction: float = 0.0
+    *,
+    wall_hours: float,
+    num_accelerators: int,
+    term: Term,
+    preempted_fraction: float = 0.0,
+    broken_fraction: float = 0.0,
 ) -> float:
     """Return the accelerator-hours that are charged.
 

@@ -136,7 +136,9 @@ def price_of(
     typical = typical_price(device.name, today=day)
     if typical is None:
         return None, 0.0
-    notes.append(assumption("price_usd_per_accelerator_hour", typical.usd_per_accelerator_hour, "USD / h", typical.note))
+    notes.append(
+        assumption("price_usd_per_accelerator_hour", typical.usd_per_accelerator_hour, "USD / h", typical.note)
+    )
     return typical.usd_per_accelerator_hour, typical.spread
 
 

@@ -1,0 +1,206 @@
+"""Predict rows from their inputs alone, and the two baselines: one number, and the nearest row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp, log
+
+import numpy as np
+
+from economics.constants import CHOICE_SPREAD, STEP_SPREAD
+from economics.errors import NoAnswerError
+from economics.flop.decoder import training_flop_per_token
+from economics.throughput.search import Choice, best_layout, memory_of
+from economics.throughput.step import Workload, step_time
+from economics.training.defaults import usual_batch_tokens, usual_num_accelerators
+from economics.training.estimate import RunPlan, training_estimate
+from economics.uncertainty import Interval
+from economics.validation.runs import RunRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """One measured quantity of one row, predicted."""
+
+    model: str
+    cluster: str
+    group: str
+    measured: float
+    predicted: Interval
+    unit: str
+    one_number: float | None = None
+    """Prediction of the baseline that knows one utilisation."""
+    nearest_row: float | None = None
+    """Prediction of the baseline that takes the utilisation of the most similar row."""
+
+    @property
+    def log_error(self) -> float:
+        """ln(predicted / measured)."""
+        return log(self.predicted.p50 / self.measured)
+
+
+def workload_of(row: RunRow, num_accelerators: int) -> Workload:
+    """Return the workload that a row describes; a missing batch is a usual one."""
+    if row.batch_tokens:
+        batch = row.batch_tokens
+    elif row.layout and row.micro_batch:
+        batch = float(row.layout.data * row.micro_batch * row.sequence_length)
+    elif row.kind == "benchmark" and row.layout:
+        batch = float(row.layout.data * row.sequence_length)
+    else:
+        batch = max(usual_batch_tokens(row.decoder.parameters().active), float(num_accelerators * row.sequence_length))
+    return Workload(
+        decoder=row.decoder, accelerator=row.accelerator, sequence_length=row.sequence_length,
+        num_sequences=max(1, round(batch / row.sequence_length)), precision=row.precision, fused=row.fused,
+        attention=row.attention,
+    )  # fmt: skip
+
+
+def steady_choice(row: RunRow, *, given: bool) -> Choice:
+    """Return the choice for a steady-state row: with its layout, micro-batch and recomputing, or without."""
+    work = workload_of(row, row.num_accelerators)
+    if given and row.layout and row.micro_batch and row.recompute:
+        work = replace(work, layout=row.layout, micro_batch=row.micro_batch, recompute=row.recompute)
+        return Choice(workload=work, time=step_time(work), memory=memory_of(work), fits=True)
+    return best_layout(
+        work, row.num_accelerators, layout=row.layout if given else None,
+        micro_batch=row.micro_batch if given else None, recompute=row.recompute if given else None, any_virtual=given,
+    )  # fmt: skip
+
+
+def around(value: float, sd: float) -> Interval:
+    """Return the lognormal p10-p50-p90 around a value.
+
+    >>> around(100.0, 0.0)
+    Interval(p10=100.0, p50=100.0, p90=100.0)
+    """
+    width = exp(1.2816 * sd)
+    return Interval(value / width, value, value * width)
+
+
+def steady_predictions(rows: list[RunRow]) -> list[Prediction]:
+    """Predict every steady-state row twice: with what it says of its layout, and without."""
+    out: list[Prediction] = []
+    measured = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second]
+    for row in measured:
+        utilisation = one_number(row, measured)
+        flop = training_flop_per_token(row.decoder, row.sequence_length).total
+        peak = row.accelerator.peak("bf16")
+        near = nearest_utilisation(row, measured)
+        complete = bool(row.layout and row.micro_batch and row.recompute)
+        for given in (True, False):
+            choice = steady_choice(row, given=given)
+            sd = STEP_SPREAD.value if given and complete else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
+            out.append(
+                Prediction(
+                    model=row.model,
+                    cluster=row.cluster,
+                    group="steady, layout given" if given else "steady, layout not given",
+                    measured=row.measured_tokens_per_second or 0.0,
+                    predicted=around(choice.time.tokens_per_second_per_accelerator, sd),
+                    unit="tokens / s / accelerator",
+                    one_number=None if utilisation is None else utilisation * peak / flop,
+                    nearest_row=None if near is None else near * peak / flop,
+                )  # fmt: skip
+            )
+    return out
+
+
+def utilisation_of(row: RunRow) -> float:
+    """Return the model FLOP utilisation that a row measured."""
+    rate = row.measured_tokens_per_second
+    flop = training_flop_per_token(row.decoder, row.sequence_length).total
+    if rate is None:
+        hours = (row.measured_hours or 1.0) * 3600.0
+        rate = (row.tokens or 0.0) / hours
+    return rate * flop / row.accelerator.peak("bf16")
+
+
+def one_number(row: RunRow, rows: list[RunRow]) -> float | None:
+    """Return the geometric mean utilisation of the other clusters, each weighing the same."""
+    clusters: dict[str, list[float]] = {}
+    for other in rows:
+        if other.cluster != row.cluster:
+            clusters.setdefault(other.cluster, []).append(log(utilisation_of(other)))
+    if not clusters:
+        return None
+    return exp(float(np.mean([np.mean(values) for values in clusters.values()])))
+
+
+def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
+    """Return the utilisation of the most similar row of another cluster: size, length, device, number of devices."""
+
+    def place(r: RunRow) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return np.array(
+            [
+                log(r.decoder.parameters().active),
+                log(r.sequence_length),
+                log(r.accelerator.peak("bf16")),
+                0.5 * log(max(1, r.num_accelerators)),
+            ]
+        )
+
+    others = [other for other in rows if other.cluster != row.cluster]
+    if not others:
+        return None
+    here = place(row)
+    return utilisation_of(min(others, key=lambda other: float(np.sum((place(other) - here) ** 2))))
+
+
+def run_predictions(rows: list[RunRow]) -> list[Prediction]:
+    """Predict the accelerator-hours of whole runs of one stage, from 1 B parameters on."""
+    whole = [
+        row
+        for row in rows
+        if row.kind == "full_run" and row.measured_hours and row.tokens and row.decoder.parameters().total >= 0.97e9
+    ]
+    out: list[Prediction] = []
+    for row in whole:
+        counted = row.decoder.parameters()
+        flop = 6.0 * counted.active * (row.tokens or 0.0)
+        num = row.num_accelerators or usual_num_accelerators(flop, row.accelerator, 16.0 * counted.total)
+        plan = RunPlan(
+            workload=workload_of(row, num), tokens=row.tokens or 0.0, num_accelerators=num, layout=row.layout,
+            micro_batch=row.micro_batch, recompute=row.recompute, any_virtual=True,
+        )  # fmt: skip
+        try:
+            hours = training_estimate(plan).accelerator_hours
+        except NoAnswerError:
+            continue
+        utilisation = one_number(row, whole)
+        near = nearest_utilisation(row, whole)
+        total = training_flop_per_token(row.decoder, row.sequence_length).total * (row.tokens or 0.0)
+        at_peak = total / row.accelerator.peak("bf16") / 3600.0
+        out.append(
+            Prediction(
+                model=row.model,
+                cluster=row.cluster,
+                group="whole runs",
+                measured=row.measured_hours or 0.0,
+                predicted=hours,
+                unit="accelerator-hours",
+                one_number=None if utilisation is None else at_peak / utilisation,
+                nearest_row=None if near is None else at_peak / near,
+            )  # fmt: skip
+        )
+    return out
+
+
+def memory_predictions(rows: list[RunRow]) -> list[Prediction]:
+    """Predict the reserved peak of rows that print it."""
+    out: list[Prediction] = []
+    for row in rows:
+        if not row.measured_reserved_bytes:
+            continue
+        memory = steady_choice(row, given=True).memory
+        out.append(
+            Prediction(
+                model=row.model,
+                cluster=row.cluster,
+                group="memory",
+                measured=row.measured_reserved_bytes,
+                predicted=around(memory.reserved_peak, 0.05),
+                unit="byte, reserved peak",
+            )  # fmt: skip
+        )
+    return out

@@ -1,0 +1,199 @@
+"""Predict every row of a file of published measurements from its inputs, and print how near it came."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from economics.constants import SERVING_SPREAD
+from economics.errors import EconomicsError, InputError
+from economics.tables import show_rows
+from economics.uncertainty import Interval
+from economics.validation.inference import predict_inference, read_inference
+from economics.validation.predictions import (
+    Prediction,
+    memory_predictions,
+    run_predictions,
+    steady_predictions,
+)
+from economics.validation.refit import changed, refit_without
+from economics.validation.runs import RunRow, read_run, usable
+from economics.validation.summary import pooled_coverage, summarise
+
+
+def validate(path: str | Path, *, leave_one: str | None = None, everything: bool = False) -> dict[str, Any]:
+    """Return errors by cluster, interval score, coverage and baselines of a file of measurements.
+
+    Rows that are flagged, secondary or from memory are left out unless `everything` is asked for. With
+    `leave_one="source"` the constants are fitted again without the source that is predicted.
+
+    Parameters
+    ----------
+    path : a CSV in the form of published_runs.csv or inference_bench.csv
+    """
+    if leave_one not in (None, "source"):
+        raise InputError("leave_one", leave_one, "source, or left out")
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as lines:
+            table = list(csv.DictReader(lines))
+    except OSError as error:
+        raise InputError("csv", str(path), f"a file that can be read ({error.strerror})") from None
+    if not table:
+        raise InputError("csv", str(path), "a file with rows")
+    columns = set(table[0])
+    if {"weight_dtype", "scenario"} <= columns:
+        predictions, skipped = _inference(table)
+    elif {"row_type", "hardware"} <= columns:
+        predictions, skipped = _runs(table, leave_one=leave_one, everything=everything)
+    else:
+        raise InputError("csv", str(path), "in the form of published_runs.csv or inference_bench.csv")
+    if not predictions:
+        raise InputError("csv", str(path), "a file with at least one row that can be predicted from its inputs")
+    groups: dict[str, list[Prediction]] = {}
+    for prediction in predictions:
+        groups.setdefault(prediction.group, []).append(prediction)
+    pooled = [p for p in predictions if p.group != "steady, layout not given"]
+    return {
+        "file": str(path),
+        "leave_one": leave_one,
+        "num_rows_in_file": len(table),
+        "num_rows_left_out": skipped,
+        "groups": {name: summarise(group) for name, group in groups.items()},
+        "coverage": pooled_coverage(pooled),
+        "rows": [_row(p) for p in predictions],
+    }
+
+
+def _row(p: Prediction) -> dict[str, Any]:
+    return {
+        "group": p.group,
+        "cluster": p.cluster,
+        "model": p.model,
+        "measured": p.measured,
+        "predicted": p.predicted.to_dict(),
+        "ln_error": p.log_error,
+        "unit": p.unit,
+    }
+
+
+def _inference(table: list[dict[str, str]]) -> tuple[list[Prediction], int]:
+    out: list[Prediction] = []
+    for row in table:
+        try:
+            found = read_inference(row)
+        except EconomicsError:
+            found = None
+        if found is None:
+            continue
+        predicted: Interval = predict_inference(found)
+        out.append(
+            Prediction(
+                model=found.model,
+                cluster=found.cluster,
+                group=found.group,
+                measured=found.measured_tokens_per_second,
+                predicted=predicted,
+                unit="tokens / s",
+            )  # fmt: skip
+        )
+    return _with_inference_baselines(out, table), len(table) - len(out)
+
+
+def _with_inference_baselines(predictions: list[Prediction], table: list[dict[str, str]]) -> list[Prediction]:
+    """The one number of serving: a share of the bandwidth for decode, of the arithmetic for the rest, is left to the
+    group's mean error of other clusters; without other clusters there is none."""
+    del table
+    out: list[Prediction] = []
+    for p in predictions:
+        others = [q for q in predictions if q.group == p.group and q.cluster != p.cluster]
+        mean = sum(q.measured for q in others) / len(others) if others else None
+        out.append(replace(p, one_number=mean))
+    return out
+
+
+def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: bool) -> tuple[list[Prediction], int]:
+    rows: list[RunRow] = []
+    for line in table:
+        try:
+            row = read_run(line)
+        except EconomicsError:
+            row = None
+        if row is not None and (everything or usable(row)):
+            rows.append(row)
+    if leave_one is None:
+        found = steady_predictions(rows) + run_predictions(rows) + memory_predictions(rows)
+        return found, len(table) - len({id(r) for r in rows})
+    out: list[Prediction] = []
+    for cluster in sorted({row.cluster for row in rows}):
+        source = cluster.rsplit(" ", maxsplit=1)[0]
+        same = [row for row in rows if row.cluster.rsplit(" ", maxsplit=1)[0] == source]
+        if same[0].cluster != cluster:
+            continue  # a source's kinds of rows are left out together, once
+        others = [row for row in rows if row not in same]
+        with changed(refit_without(others, cluster)):
+            found = steady_predictions(rows) + run_predictions(rows) + memory_predictions(same)
+        out += [p for p in found if p.cluster.rsplit(" ", maxsplit=1)[0] == source]
+    return out, len(table) - len(rows)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("csv", help="a file in the form of published_runs.csv or inference_bench.csv")
+    parser.add_argument("--leave-one-out", "--leave-one", dest="leave_one", help="source: fit again without it")
+    parser.add_argument("--everything", action="store_true", help="also rows that are secondary or flagged")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the arguments and validate."""
+    return validate(arguments.csv, leave_one=arguments.leave_one, everything=arguments.everything)
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Write the groups and clusters as tables."""
+    rows = []
+    for name, group in result["groups"].items():
+        base, near = group["one_number_median_abs_ln_error"], group["nearest_row_median_abs_ln_error"]
+        rows.append(
+            {
+                "group": name,
+                "rows": group["num_rows"],
+                "sources": group["num_clusters"],
+                "median |ln error|": f"{100 * group['median_abs_ln_error']:.1f} %",
+                "one number": "" if base is None else f"{100 * base:.1f} %",
+                "nearest row": "" if near is None else f"{100 * near:.1f} %",
+                "interval score": f"{group['interval_score']:.2f}",
+            }
+        )
+    show_rows(rows, console)
+    for name, group in result["groups"].items():
+        lines = [
+            {
+                "source": cluster,
+                "rows": c["num_rows"],
+                "median |ln error|": f"{100 * c['median_abs_ln_error']:.1f} %",
+                "mean": f"{100 * c['mean_ln_error']:+.1f} %",
+            }
+            for cluster, c in group["by_cluster"].items()
+        ]
+        show_rows(lines, console, title=name)
+    coverage = result["coverage"]
+    console.print(
+        f"Coverage of p10-p90: {100 * coverage['fraction']:.0f} % of {coverage['num_rows']} rows "
+        f"(90 % band {100 * coverage['band_low']:.0f}-{100 * coverage['band_high']:.0f} %)"
+    )
+
+
+def explain(result: dict[str, Any]) -> list[str]:
+    """Say what the columns are."""
+    del result
+    return [
+        "ln error = ln(predicted p50 / measured); medians weigh every source the same",
+        f"interval score = (ln p90 - ln p10) + 10 x what a measurement lies outside; serving spread "
+        f"{SERVING_SPREAD.value:g}",
+        "one number = the mean utilisation of the other sources; nearest row = that of the most similar row elsewhere",
+    ]
