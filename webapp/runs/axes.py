@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ CLOCK_SECONDS = "axis/clock_seconds"
 STEP_SECONDS = "time/seconds"
 MAX_ANCHORS = 2_000
 
-Column = Callable[[NDArray[np.int64]], NDArray[np.float64] | None]
+Column = Callable[[NDArray[np.int64]], NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,14 +37,11 @@ class Factors:
     usd_per_second: float | None
 
 
-def axis_points(
-    run: Run, *, steps: Sequence[int], seconds: Sequence[float | None] | None, clock_seconds: float
-) -> dict[str, list[float | None]]:
-    """Return what to append at the last of `steps`: seconds of training so far, and the clock."""
+def training_seconds(run: Run, *, steps: Sequence[int], seconds: Sequence[float | None]) -> list[float]:
+    """Return how long training had taken at each of `steps`, from what was known before them."""
     before = MetricSeries.objects.filter(run=run, key=TRAINING_SECONDS, last_step__lt=steps[0]).first()
     so_far = (before.last or 0.0) if before else 0.0
-    spent = sum(value for value in seconds if value is not None) if seconds else 0.0
-    return {TRAINING_SECONDS: [so_far + spent], CLOCK_SECONDS: [clock_seconds]}
+    return (so_far + np.cumsum([value or 0.0 for value in seconds])).tolist()
 
 
 def anchors(run: Run, key: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -67,14 +65,14 @@ def axis_columns(run: Run) -> dict[str, Column]:
     at, seconds = anchors(run, TRAINING_SECONDS)
     clock_at, clock = anchors(run, CLOCK_SECONDS)
 
-    def training_seconds(steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.interp(steps, np.append(0, at), np.append(0.0, seconds))
+    def seconds_at(steps: NDArray[np.int64]) -> NDArray[Any]:
+        return np.asarray(np.interp(steps, np.append(0, at), np.append(0.0, seconds)))
 
     def multiple(factor: float) -> Column:
         return lambda steps: steps * factor
 
     def of_seconds(factor: float) -> Column:
-        return lambda steps: training_seconds(steps) * factor
+        return lambda steps: seconds_at(steps) * factor
 
     found: dict[str, Column] = {}
     for name, factor in (
@@ -85,7 +83,7 @@ def axis_columns(run: Run) -> dict[str, Column]:
         if factor:
             found[name] = multiple(factor)
     if len(at):
-        found["training_seconds"] = training_seconds
+        found["training_seconds"] = seconds_at
         found["device_hours"] = of_seconds(factors.num_devices / 3600)
         if factors.usd_per_second is not None:
             found["usd"] = of_seconds(factors.usd_per_second)

@@ -6,6 +6,7 @@ Every formula is economics'; this file asks it, and says `None` for what it cann
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 
@@ -71,7 +72,7 @@ def estimate(spec: TrainSpec, version: DatasetVersion | None) -> Estimate:
     train_tokens = (version.splits.get("train") or {}).get("num_tokens") if version else None
     decoder = decoder_of(spec.family, spec.model, version.vocab_size if version else None)
     worker = likely_worker(spec)
-    common = {
+    common: dict[str, Any] = {
         "num_tokens": num_tokens,
         "epochs": num_tokens / train_tokens if train_tokens else None,
         "machine_memory_bytes": memory_of(worker),

@@ -16,13 +16,15 @@ from trainer.events import (
     event_payload,
 )
 from trainer.events import Checkpoint as CheckpointWritten
+from trainer.families import families
 from webapp.jobs.kinds import JobKind
 from webapp.jobs.models import Attempt, Job
 from webapp.runs import checkpoints as checkpoint_services
 from webapp.runs import models
-from webapp.runs.axes import STEP_SECONDS, axis_points
+from webapp.runs.axes import CLOCK_SECONDS, STEP_SECONDS, TRAINING_SECONDS, training_seconds
 from webapp.runs.metrics import metrics_append, metrics_truncate
 from webapp.teams.models import User
+from webapp.ui.templatetags.figures import count
 
 
 class TrainKind(JobKind):
@@ -31,6 +33,13 @@ class TrainKind(JobKind):
     def url(self, job: Job) -> str | None:
         run = run_of(job)
         return None if run is None else run.get_absolute_url()
+
+    def model_label(self, job: Job) -> str:
+        run = run_of(job)
+        if run is None:
+            return ""
+        family, size = families().get(run.family), run.facts.get("num_parameters")
+        return f"{family.title if family else run.family} {count(size) if size else ''}".strip()
 
     def resume_from(self, job: Job) -> list[str]:
         run = run_of(job)
@@ -77,12 +86,11 @@ class TrainKind(JobKind):
         """Store the points; the event keeps only where they are."""
         if not event.steps:
             return None
-        metrics_append(run=run, steps=event.steps, values=event.values)
-        if STEP_SECONDS in event.values:
-            axes = axis_points(
-                run, steps=event.steps, seconds=event.values[STEP_SECONDS], clock_seconds=event.at
-            )  # fmt: skip
-            metrics_append(run=run, steps=event.steps[-1:], values=axes)
+        values: dict[str, Any] = dict(event.values)
+        if STEP_SECONDS in values:
+            values[TRAINING_SECONDS] = training_seconds(run, steps=event.steps, seconds=values[STEP_SECONDS])
+            metrics_append(run=run, steps=event.steps[-1:], values={CLOCK_SECONDS: [event.at]})
+        metrics_append(run=run, steps=event.steps, values=values)
         return {
             "type": "metrics",
             "from_step": min(event.steps),
@@ -92,10 +100,9 @@ class TrainKind(JobKind):
 
     @_take.register
     def _(self, event: Sample, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
-        models.Sample.objects.update_or_create(
-            run=run, step=event.step, defaults={"prompt": _text(event.prompt), "output": _text(event.output)}
-        )
-        return event_payload(event)
+        texts = {"prompt": _text(event.prompt), "output": _text(event.output)}
+        models.Sample.objects.update_or_create(run=run, step=event.step, defaults=texts)
+        return {**event_payload(event), **texts}
 
     @_take.register
     def _(self, event: CheckpointWritten, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Buckets:
     def __getitem__(self, part: slice) -> Buckets:
         return Buckets(*(column[part] for column in self.columns()))
 
-    def columns(self) -> tuple[Ints | Floats, ...]:
+    def columns(self) -> tuple[Any, ...]:
         return (self.steps, self.last, self.low, self.high, self.mean, self.finite, self.nan)  # fmt: skip
 
 
@@ -100,7 +101,8 @@ def fold(children: Buckets, size: int = FACTOR) -> Buckets:
 
 def num_buckets(num_points: int, level: int) -> int:
     """Return how many buckets a level has, the last one perhaps not full."""
-    return -(-num_points // FACTOR**level)
+    size: int = FACTOR**level
+    return -(-num_points // size)
 
 
 def num_levels(num_points: int) -> int:

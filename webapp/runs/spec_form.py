@@ -98,7 +98,7 @@ class SpecForm(forms.Form):
         branch_from: str = "",
     ) -> None:
         self.family, self.branch_from = family, branch_from
-        super().__init__(data, initial={**spec_values(start), **(initial or {})} if start else initial)
+        super().__init__(data, initial={**(spec_values(start) if start else {}), **(initial or {})})
         versions = (
             DatasetVersion.objects.filter(
                 dataset__project=project, ready_at__isnull=False, data_kind=family.data_kind, dataset__archived_at=None

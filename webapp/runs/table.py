@@ -81,6 +81,14 @@ class Row:
         return family.title if family else self.run.family
 
     @property
+    def creator(self) -> str:
+        return str(self.run.created_by or "")
+
+    @property
+    def created(self) -> str:
+        return self.run.created_at.isoformat()
+
+    @property
     def seconds(self) -> float | None:
         job = self.run.latest_job
         if job.started_at is None or job.ended_at is None:
@@ -88,24 +96,92 @@ class Row:
         return (job.ended_at - job.started_at).total_seconds()
 
 
-FIXED: dict[str, Column] = {
-    c.name: c
-    for c in (
-        Column(name="state", title=_("State"), show=lambda r: r.state_name, plain=lambda r: r.state, order=F("latest_job__state")),
-        Column(name="model", title=_("Model"), show=lambda r: f"{r.family_title} {count(r.run.facts.get('num_parameters'))}",
-               plain=lambda r: r.run.facts.get("num_parameters"), order=Cast(KeyTextTransform("num_parameters", "facts"), FloatField())),
-        Column(name="data", title=_("Data"), show=lambda r: str(r.run.dataset_version), plain=lambda r: str(r.run.dataset_version), order=F("dataset_version__dataset__name")),
-        Column(name="steps", title=_("Steps"), show=lambda r: f"{exact(r.run.last_step)} / {exact(r.run.num_steps)}", plain=lambda r: r.run.last_step, order=F("last_step"), is_number=True),
-        Column(name="tokens", title=_("Tokens"), show=lambda r: count((r.run.tokens_per_step or 0) * r.run.last_step or None),
-               plain=lambda r: (r.run.tokens_per_step or 0) * r.run.last_step, order=F("last_step") * F("tokens_per_step"), is_number=True),
-        Column(name="flop_per_token", title=_("FLOP per token"), show=lambda r: count(r.run.flop_per_token), plain=lambda r: r.run.flop_per_token, order=F("flop_per_token"), is_number=True),
-        Column(name="time", title=_("Time"), show=lambda r: duration(r.seconds), plain=lambda r: r.seconds, order=F("latest_job__ended_at") - F("latest_job__started_at"), is_number=True),
-        Column(name="cost", title=_("Cost"), show=lambda r: usd(r.usd), plain=lambda r: r.usd, is_number=True),
-        Column(name="by", title=_("By"), show=lambda r: str(r.run.created_by or "–"), plain=lambda r: str(r.run.created_by or ""), order=F("created_by__name")),
-        Column(name="created", title=_("Created"), show=lambda r: when(r.run.created_at), plain=lambda r: r.run.created_at.isoformat(), order=F("created_at")),
-        Column(name="notes", title=_("Notes"), show=lambda r: r.run.notes[:120], plain=lambda r: r.run.notes, order=F("notes")),
+def _fixed(
+    name: str,
+    title: Any,
+    show: Callable[[Row], Any],
+    plain: Callable[[Row], Any],
+    order: Any = None,
+    number: bool = False,
+) -> tuple[str, Column]:
+    return name, Column(name=name, title=title, show=show, plain=plain, order=order, is_number=number)
+
+
+def _tokens(row: Row) -> int | None:
+    return row.run.last_step * row.run.tokens_per_step if row.run.tokens_per_step else None
+
+
+def _num_parameters(row: Row) -> Any:
+    return row.run.facts.get("num_parameters")
+
+
+FIXED: dict[str, Column] = dict(
+    (
+        _fixed("state", _("State"), lambda r: r.state_name, lambda r: r.state, F("latest_job__state")),
+        _fixed(
+            "model",
+            _("Model"),
+            lambda r: f"{r.family_title} {count(_num_parameters(r))}",
+            _num_parameters,
+            Cast(KeyTextTransform("num_parameters", "facts"), FloatField()),
+        ),
+        _fixed(
+            "data",
+            _("Data"),
+            lambda r: str(r.run.dataset_version),
+            lambda r: str(r.run.dataset_version),
+            F("dataset_version__dataset__name"),
+        ),
+        _fixed(
+            "steps",
+            _("Steps"),
+            lambda r: f"{exact(r.run.last_step)} / {exact(r.run.num_steps)}",
+            lambda r: r.run.last_step,
+            F("last_step"),
+            number=True,
+        ),
+        _fixed(
+            "tokens",
+            _("Tokens"),
+            lambda r: count(_tokens(r)),
+            _tokens,
+            F("last_step") * F("tokens_per_step"),
+            number=True,
+        ),
+        _fixed(
+            "flop_per_token",
+            _("FLOP per token"),
+            lambda r: count(r.run.flop_per_token),
+            lambda r: r.run.flop_per_token,
+            F("flop_per_token"),
+            number=True,
+        ),
+        _fixed(
+            "time",
+            _("Time"),
+            lambda r: duration(r.seconds),
+            lambda r: r.seconds,
+            F("latest_job__ended_at") - F("latest_job__started_at"),
+            number=True,
+        ),
+        _fixed("cost", _("Cost"), lambda r: usd(r.usd), lambda r: r.usd, number=True),
+        _fixed(
+            "by",
+            _("By"),
+            lambda r: r.creator or "–",
+            lambda r: r.creator,
+            F("created_by__name"),
+        ),
+        _fixed(
+            "created",
+            _("Created"),
+            lambda r: when(r.run.created_at),
+            lambda r: r.created,
+            F("created_at"),
+        ),
+        _fixed("notes", _("Notes"), lambda r: r.run.notes[:120], lambda r: r.run.notes, F("notes")),
     )
-}  # fmt: skip
+)
 
 
 def column_named(name: str) -> Column | None:

@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import IO, cast
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -93,7 +94,7 @@ async def _zip_pieces(folder: Path, top: str) -> AsyncIterator[bytes]:
 def zip_of(folder: Path, top: str) -> Iterator[bytes]:
     """Yield a zip of the folder's files, uncompressed: weights do not shrink."""
     out = _Pipe()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with zipfile.ZipFile(cast(IO[bytes], out), "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
             when = time.localtime(path.stat().st_mtime)[:6]
             entry = zipfile.ZipInfo(

@@ -40,7 +40,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(levels, "FOLD_ABOVE", 8)
     monkeypatch.setattr("webapp.runs.metric_blocks.FACTOR", 4)
     monkeypatch.setattr(levels.fold, "__defaults__", (4,))
-    yield
+    return
 
 
 def stored(run: Run, key: str = "train/loss") -> list[tuple[object, ...]]:
