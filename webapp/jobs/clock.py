@@ -28,9 +28,21 @@ def clock_now() -> datetime:
     return fetch_value("SELECT clock_timestamp()")  # type: ignore[no-any-return]
 
 
-def seconds_since_database_started() -> float:
-    """Return for how long PostgreSQL has been up."""
-    return float(fetch_value("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())"))
+READY_SINCE_SQL = """
+    SELECT extract(epoch FROM clock_timestamp() - greatest(
+        pg_postmaster_start_time(),
+        (SELECT min(backend_start) FROM pg_stat_activity
+          WHERE datname = current_database() AND usename = current_user AND backend_type = 'client backend')))
+"""
+
+
+def seconds_since_database_ready() -> float:
+    """Return for how long PostgreSQL has been answering us.
+
+    Its own start is not enough: recovery after a crash may take minutes, in which nobody could renew a lease. The oldest
+    of our connections tells since when one could.
+    """
+    return float(fetch_value(READY_SINCE_SQL))
 
 
 def fetch_value(sql: str, params: tuple[Any, ...] = ()) -> Any:

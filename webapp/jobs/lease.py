@@ -82,8 +82,14 @@ class LeaseKeeper:
             self.is_fenced = True
         except LOST as error:
             log.warning("the lease of job %s could not be renewed, trying again: %s", self.claim.job_id, error)
-            connection.close()
-            self._closed.wait(min(1.0, settings.ISOCOST_RENEW_SECONDS))
+            self._begin_again()
+        except Exception:  # whatever it was, a keeper that gives up would lose the job
+            log.exception("the lease of job %s could not be renewed, trying again", self.claim.job_id)
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        connection.close()
+        self._closed.wait(min(0.5, settings.ISOCOST_RENEW_SECONDS))
 
     def _listen(self) -> None:
         with connection.cursor() as cursor:
@@ -94,5 +100,6 @@ class LeaseKeeper:
         assert connection.connection is not None
         ends = time.monotonic() + seconds
         while not self._closed.is_set() and (left := ends - time.monotonic()) > 0:
-            for _ in connection.connection.notifies(timeout=min(left, LISTEN_SLICE_SECONDS), stop_after=1):
-                return
+            with connection.wrap_database_errors:  # psycopg is asked directly here
+                if any(connection.connection.notifies(timeout=min(left, LISTEN_SLICE_SECONDS), stop_after=1)):
+                    return

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from webapp.jobs.claim import Claim
-from webapp.jobs.clock import ClockTimestamp, fetch_value, seconds_since_database_started
+from webapp.jobs.clock import ClockTimestamp, fetch_value, seconds_since_database_ready
 from webapp.jobs.ends import End
 from webapp.jobs.errors import Fenced
 from webapp.jobs.finish import attempt_finish
@@ -31,9 +31,9 @@ WORKER_LOST = End(
 def leases_reap() -> int:
     """Put jobs back in the queue (or end them) whose lease lapsed; return how many.
 
-    Not in the first minute after PostgreSQL started: workers must first have had a chance to renew.
+    Not in the first minute after PostgreSQL began to answer: workers must first have had a chance to renew.
     """
-    if seconds_since_database_started() < settings.ISOCOST_REAP_GRACE_SECONDS:
+    if seconds_since_database_ready() < settings.ISOCOST_REAP_GRACE_SECONDS:
         return 0
     with transaction.atomic():
         if not _alone(REAP_LOCK):

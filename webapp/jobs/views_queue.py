@@ -56,7 +56,7 @@ def priority(request: HttpRequest, job: Job) -> HttpResponse:
     if form.is_valid():
         job_prioritise(job=job, priority=form.cleaned_data["priority"])
     else:
-        messages.error(request, " ".join(form.errors["priority"]))
+        messages.error(request, " ".join(map(str, form.errors["priority"])))
     return _changed(request)
 
 
@@ -68,7 +68,7 @@ def limits(request: HttpRequest, team: Team) -> HttpResponse:
         team_limit_set(team=team, **form.cleaned_data)
         messages.success(request, _("Limits of %(team)s saved.") % {"team": team})
     else:
-        messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
     return redirect("queue")
 
 

@@ -9,6 +9,8 @@ from django.core.cache import cache
 from django.db import transaction
 
 log = logging.getLogger(__name__)
+LEAST_EXPIRY_SECONDS = 10
+"""A machine under load must get to its messages before they expire."""
 
 
 def queue_wake(queue: str) -> bool:
@@ -16,10 +18,11 @@ def queue_wake(queue: str) -> bool:
     from webapp.jobs.tasks import work
 
     seconds = max(1, round(settings.ISOCOST_SWEEP_SECONDS))
+    expires = max(seconds, LEAST_EXPIRY_SECONDS)
     try:
         if not cache.add(_key(queue), 1, timeout=seconds):
             return False
-        work.apply_async(args=[queue], queue=queue, expires=seconds, retry=False)
+        work.apply_async(args=[queue], queue=queue, expires=expires, retry=False)
     except Exception as error:  # the sweeper wakes the queue when the broker is back
         log.warning("queue %s was not woken: %s", queue, error)
         return False
