@@ -109,7 +109,7 @@ def typical_price(accelerator: str, *, today: dt.date, term: str = "on-demand") 
 
     None where nothing dated is known: an unknown price is not zero.
 
-    >>> typical_price("H100 SXM", today=dt.date(2026, 11, 23)).usd_per_accelerator_hour
+    >>> round(typical_price("H100 SXM", today=dt.date(2026, 11, 23)).usd_per_accelerator_hour, 2)
     2.82
     >>> typical_price("Rubin SXM", today=dt.date(2026, 11, 23)) is None
     True

@@ -1,0 +1,152 @@
+"""List what the catalogue knows: accelerators, prices, APIs, models, laws."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import tomllib
+from importlib import resources
+from typing import Any
+
+from rich.console import Console
+
+from economics.architecture.lookup import preset, presets
+from economics.catalogue.accelerators import accelerators, find_accelerator
+from economics.catalogue.prices import FRESH_DAYS, Offer, offers, yearly_price_decline
+from economics.errors import InputError
+from economics.tables import show_rows
+from economics.verbs._options import today
+
+KINDS = ("accelerators", "prices", "apis", "models", "laws")
+
+
+def catalogue(kind: str, *, name: str | None = None, on_day: dt.date | None = None) -> dict[str, Any]:
+    """Return the rows of a part of the catalogue, each with its source and date.
+
+    Prices come in two lists that are never mixed: fresh ones (at most 180 days old), cheapest first, and old or undated
+    ones with what they are ("prices of March 2025: refresh to compare").
+
+    >>> catalogue("accelerators", name="h100")["rows"][0]["name"]
+    'H100 SXM'
+    """
+    day = on_day or today()
+    if kind == "accelerators":
+        return {"kind": kind, "rows": _accelerators(name)}
+    if kind == "prices":
+        return {"kind": kind, **_prices(name, day)}
+    if kind == "models":
+        return {"kind": kind, "rows": _models(name)}
+    if kind in ("apis", "laws"):
+        return {"kind": kind, "rows": _file(f"{kind}.toml", name)}
+    raise InputError("kind", kind, "one of " + ", ".join(KINDS))
+
+
+def _accelerators(name: str | None) -> list[dict[str, Any]]:
+    chosen = [find_accelerator(name)] if name else list(accelerators().values())
+    return [
+        {
+            "name": a.name,
+            "memory_gb": a.memory_bytes / 1e9,
+            "memory_gb_per_second": a.memory_bytes_per_second / 1e9,
+            "bf16_tflop_per_second": a.bf16_flop_per_second / 1e12,
+            "measured_bf16_tflop_per_second": (a.bf16_ceiling_flop_per_second / 1e12) or None,
+            "fp8_tflop_per_second": (a.fp8_flop_per_second / 1e12) or None,
+            "link_gb_per_second": (a.link_bytes_per_second / 1e9) or None,
+            "watts": a.rated_watts or None,
+            "from_memory": a.from_memory,
+            "note": a.note,
+            "source": a.source,
+        }
+        for a in chosen
+    ]
+
+
+def _offer(offer: Offer, day: dt.date) -> dict[str, Any]:
+    age = offer.age_days(day)
+    if age is None:
+        state = "undated: refresh to compare"
+    elif age > FRESH_DAYS and offer.date:
+        state = f"prices of {offer.date:%B %Y}: refresh to compare"
+    else:
+        state = "fresh"
+    return {
+        "accelerator": offer.accelerator,
+        "provider": offer.provider,
+        "term": offer.term,
+        "usd_per_accelerator_hour": offer.usd_per_accelerator_hour,
+        "accelerators_per_instance": offer.accelerators_per_instance,
+        "region": offer.region,
+        "date": offer.date.isoformat() if offer.date else None,
+        "state": state,
+        "currency": "USD",
+        "tax_included": False,
+        "marks": offer.marks,
+        "source": offer.source,
+    }
+
+
+def _prices(name: str | None, day: dt.date) -> dict[str, Any]:
+    wanted = find_accelerator(name).name if name else None
+    chosen = [offer for offer in offers() if wanted in (None, offer.accelerator)]
+    fresh = sorted(
+        (o for o in chosen if o.is_fresh(day)), key=lambda o: (o.term, o.accelerator, o.usd_per_accelerator_hour)
+    )
+    old = sorted((o for o in chosen if not o.is_fresh(day)), key=lambda o: o.date or dt.date.min, reverse=True)
+    return {
+        "rows": [_offer(offer, day) for offer in fresh],
+        "old_rows": [_offer(offer, day) for offer in old],
+        "yearly_decline_fraction": yearly_price_decline(wanted, today=day) if wanted else None,
+    }
+
+
+def _models(name: str | None) -> list[dict[str, Any]]:
+    rows = []
+    for key, (kind, sizes) in presets().items():
+        if name and name.lower() not in key:
+            continue
+        counted = preset(key).parameters()
+        rows.append(
+            {
+                "name": key,
+                "kind": kind,
+                "total": counted.total,
+                "active": counted.active,
+                "published": sizes.get("published"),
+            }
+        )
+    return rows
+
+
+def _file(file: str, name: str | None) -> list[dict[str, Any]]:
+    table = tomllib.loads(resources.files("economics.catalogue").joinpath(file).read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = []
+    for key, row in table.items():
+        if not isinstance(row, dict) or (name and name.lower() not in key.lower()):
+            continue
+        plain = {k: v.isoformat() if isinstance(v, dt.date | dt.datetime) else v for k, v in row.items()}
+        rows.append({"name": key, **plain})
+    return rows
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("kind", help=", ".join(KINDS))
+    parser.add_argument("--name", help="only what bears this name")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the arguments and list."""
+    return catalogue(arguments.kind, name=arguments.name)
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Draw the rows without their sources (they are in --json)."""
+    rows = result["rows"]
+    if not rows and not result.get("old_rows"):
+        console.print("Nothing of that name.")
+    left_out = ("source", "note", "marks", "currency", "tax_included", "from_memory")
+    for title, group in ((result["kind"], rows), ("old or undated", result.get("old_rows", [])[:40])):
+        if group:
+            names = list(dict.fromkeys(key for row in group for key in row if key not in left_out))
+            shown = [{k: v for k, v in row.items() if not isinstance(v, dict)} for row in group]
+            show_rows(shown, console, title=title, columns=[n for n in names if any(n in row for row in shown)][:9])
