@@ -228,9 +228,7 @@ def _open_layers(stream: BinaryIO, reading: Reading, label: str, wanted: Format,
     name = reading.where
     packed = next((ending for ending, magic in compression.ENDINGS.items() if _head(stream, 4).startswith(magic)), "")
     if packed:
-        stream = compression.unpack(
-            stream, ending=packed, where=name, packed_bytes=reading.size_bytes, limits=reading.limits
-        )
+        stream = compression.unpack(stream, ending=packed, where=name, limits=reading.limits)
     format_ = wanted if wanted != "auto" else FORMAT_OF_ENDING.get(_ending(name), "text")
     if _head(stream, 4) == parquet.MAGIC:
         format_ = "parquet"

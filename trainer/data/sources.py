@@ -90,8 +90,8 @@ class ReadLimits:
     max_unpacked_bytes: int = 1 << 38
     """Most bytes that one compressed file or archive may unpack to."""
 
-    max_unpack_ratio: int = 400
-    """Most bytes that one compressed byte may unpack to, once over 32 MiB came out."""
+    max_unpack_ratio: int = 200
+    """Most bytes that one compressed byte may unpack to, once over 8 MiB came out. Text has 3 to 20, some logs 100."""
 
     max_members: int = 100_000
     """Most files in one zip."""

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from trainer.data.formats.compression import buffered, guarded
+from trainer.data.formats.compression import RATIO_FREE_BYTES, buffered, guarded
 from trainer.data.formats.reading import BrokenFileError
 from trainer.data.sources import ReadLimits
 from trainer.errors import InputError
@@ -52,7 +52,8 @@ def text_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
 
 def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, limits: ReadLimits) -> BinaryIO:
     """Return the member as a stream that counts what it unpacks to."""
-    return buffered(guarded(_chunks(archive, member), packed_bytes=member.compress_size, where=where, limits=limits))
+    chunks = _chunks(archive, member)
+    return buffered(guarded(chunks, packed_bytes=lambda: member.compress_size, where=where, limits=limits))
 
 
 def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -88,7 +89,7 @@ def _check_sizes(members: list[zipfile.ZipInfo], where: str, size_bytes: int, li
     if len(members) > limits.max_members:
         raise InputError(f"{where} holds {len(members):,} files, more than {limits.max_members:,}.")
     total = sum(member.file_size for member in members)
-    if total > limits.max_unpacked_bytes or total > max(32 << 20, size_bytes * limits.max_unpack_ratio):
+    if total > limits.max_unpacked_bytes or total > max(RATIO_FREE_BYTES, size_bytes * limits.max_unpack_ratio):
         raise InputError(
             f"{where} would unpack to {total / 1e6:,.0f} MB from {size_bytes / 1e6:,.3f} MB, which no text does: it looks "
             "like a zip bomb. Unpack it yourself and upload what is in it."

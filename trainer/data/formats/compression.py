@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Protocol
 
 import zstandard
 
@@ -15,8 +15,8 @@ from trainer.errors import InputError
 
 MAGIC_GZIP, MAGIC_ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 ENDINGS = {".gz": MAGIC_GZIP, ".zst": MAGIC_ZSTD}
-RATIO_FREE_BYTES = 32 << 20
-"""A small file of one repeated line may well unpack a thousandfold; above this the ratio counts."""
+RATIO_FREE_BYTES = 8 << 20
+"""A small file of one repeated line may well unpack a thousandfold; once so much came out, the ratio counts."""
 
 _PIECE_BYTES = 1 << 16
 _ZSTD_FEED_BYTES = 1 << 10  # one block of 4 bytes may unpack to 128 KiB: fed so little, a call returns 32 MiB at most
@@ -49,27 +49,47 @@ def buffered(chunks: Iterator[bytes]) -> BinaryIO:
     return io.BufferedReader(ChunkStream(chunks), buffer_size=1 << 18)  # type: ignore[return-value]
 
 
-def guarded(chunks: Iterator[bytes], *, packed_bytes: int, where: str, limits: ReadLimits) -> Iterator[bytes]:
-    """Pass chunks on; raise `InputError` when more comes out than `packed_bytes` of text can honestly hold."""
-    allowed_bytes = min(limits.max_unpacked_bytes, max(RATIO_FREE_BYTES, packed_bytes * limits.max_unpack_ratio))
+def guarded(
+    chunks: Iterator[bytes], *, packed_bytes: Callable[[], int], where: str, limits: ReadLimits
+) -> Iterator[bytes]:
+    """Pass chunks on; raise `InputError` when more has come out than `packed_bytes()` of text can honestly hold."""
     unpacked_bytes = 0
     for chunk in chunks:
         unpacked_bytes += len(chunk)
-        if unpacked_bytes > allowed_bytes:
+        allowed_bytes = max(RATIO_FREE_BYTES, packed_bytes() * limits.max_unpack_ratio)
+        if unpacked_bytes > min(allowed_bytes, limits.max_unpacked_bytes):
             raise InputError(
-                f"{where} unpacks to more than {allowed_bytes / 1e6:,.0f} MB from {packed_bytes / 1e6:,.3f} MB, which no "
+                f"{where} unpacks to {unpacked_bytes / 1e6:,.0f} MB and more from {packed_bytes() / 1e6:,.3f} MB, which no "
                 "text does: it looks like a decompression bomb. Unpack it yourself and upload what is in it."
             )
         yield chunk
 
 
-def unpack(file: BinaryIO, *, ending: str, where: str, packed_bytes: int, limits: ReadLimits) -> BinaryIO:
+def unpack(file: BinaryIO, *, ending: str, where: str, limits: ReadLimits) -> BinaryIO:
     """Return the unpacked stream of a .gz or .zst file."""
-    chunks = gzip_chunks(file) if ending == ".gz" else zstd_chunks(file)
-    return buffered(guarded(chunks, packed_bytes=packed_bytes, where=where, limits=limits))
+    meter = _Meter(file)
+    chunks = gzip_chunks(meter) if ending == ".gz" else zstd_chunks(meter)
+    return buffered(guarded(chunks, packed_bytes=lambda: meter.num_bytes, where=where, limits=limits))
 
 
-def gzip_chunks(file: BinaryIO) -> Iterator[bytes]:
+class _Meter:
+    """Counts the packed bytes that have been read so far."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.num_bytes = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self.num_bytes += len(data)
+        return data
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def gzip_chunks(file: Readable) -> Iterator[bytes]:
     """Yield what a gzip file of one or more members unpacks to."""
     inflater, started = zlib.decompressobj(31), False
     while data := file.read(_PIECE_BYTES):
@@ -88,7 +108,7 @@ def gzip_chunks(file: BinaryIO) -> Iterator[bytes]:
         raise BrokenFileError("truncated gz", "it ends in the middle; copy or compress it again")
 
 
-def zstd_chunks(file: BinaryIO) -> Iterator[bytes]:
+def zstd_chunks(file: Readable) -> Iterator[bytes]:
     """Yield what a zstd file of one or more frames unpacks to."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_MAX_WINDOW_BYTES)
     inflater, started = decompressor.decompressobj(), False

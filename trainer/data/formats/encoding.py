@@ -81,8 +81,10 @@ def utf8_stream(file: BinaryIO, encoding: str) -> tuple[BinaryIO, str]:
 
     In UTF-8 the bytes pass unchecked: whoever splits them into lines can then say which line is wrong.
     """
-    head = file.peek(BLOCK_BYTES)[:4]  # type: ignore[attr-defined]
+    head = file.peek(BLOCK_BYTES)[:4_096]  # type: ignore[attr-defined]
     marked, mark = byte_order_mark(head)
+    if encoding == "auto" and not marked and _looks_like_utf16(head):  # whose zero bytes are valid UTF-8
+        raise BrokenFileError("not UTF-8", not_utf8_detail(head, line=1, byte=2))
     used = (marked or "utf-8") if encoding == "auto" else encoding
     if used == "utf-8":
         file.read(len(mark) if marked == "utf-8" else 0)
