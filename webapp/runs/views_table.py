@@ -29,7 +29,7 @@ STATES = ("active", "succeeded", "stopped", "failed", "cancelled")
 @require_GET
 def run_list(request: HttpRequest, project: Project) -> HttpResponse:
     view = table.View.of(request.GET)
-    pages = Paginator(table.with_related(table.runs_of(project, view)), table.PAGE_SIZE)
+    pages = Paginator(table.ids_of(project, view), table.PAGE_SIZE)
     page = pages.get_page(view.page)
     rows = table.rows_of(page.object_list)
     columns = [found for name in view.columns if (found := table.column_named(name))]
@@ -116,9 +116,9 @@ def _csv(project: Project, view: table.View) -> Iterator[str]:
     columns = [found for name in view.columns if (found := table.column_named(name))]
     line = LineWriter()
     yield line.of(["code", "name", "tags", *(column.name for column in columns)])
-    runs = table.with_related(table.runs_of(project, view))
-    for start in range(0, runs.count(), 500):
-        for row in table.rows_of(runs[start : start + 500]):
+    ids = list(table.ids_of(project, view))
+    for start in range(0, len(ids), 500):
+        for row in table.rows_of(ids[start : start + 500]):
             cells = [column.plain(row) for column in columns]
             words = [row.run.code, row.run.name, " ".join(row.run.tags), *cells]
             yield line.of("" if value is None else safe_cell(value) for value in words)
