@@ -60,11 +60,8 @@ def recipe_try(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """Try the recipe on some documents: what changed, what was dropped and why, before and after."""
     form = RecipeForm(request.POST, dataset=dataset)
     if not form.is_valid():
-        problems = [
-            f"{form[name].label}: {' '.join(map(str, found))}"
-            for name, found in form.errors.items()
-            if name in form.fields
-        ]
+        named = {name: found for name, found in form.errors.items() if name in form.fields}
+        problems = [f"{form[name].label}: {' '.join(map(str, found))}" for name, found in named.items()]
         problems += [str(problem) for problem in form.non_field_errors()]
         return render(request, "datasets/_trial.html", {"problems": problems})
     try:

@@ -1,4 +1,4 @@
-"""The docstrings under the fields of a dataclass, which are the help texts of its form. Python drops them, so the source is read."""
+"""The docstrings under the fields of a dataclass: the help texts of its form. Python drops them, so the source is read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from functools import cache
+from itertools import pairwise
 
 
 @cache
@@ -14,7 +15,7 @@ def field_docs(cls: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     found: dict[str, str] = {}
     body = tree.body[0].body if tree.body and isinstance(tree.body[0], ast.ClassDef) else []
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in pairwise(body):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             text = _text(following)
             if text:

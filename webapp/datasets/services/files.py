@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from webapp.datasets.models import SourceFile
+from webapp.datasets.models import DatasetVersion, SourceFile
 from webapp.datasets.reading import Look, look_at
 
 REMOVED_KEPT = timedelta(days=7)
@@ -50,8 +51,9 @@ def file_delete(*, file: SourceFile) -> None:
 
 def files_purge() -> int:
     """Delete files that were removed over a week ago, unless a preparation may still read them; return how many."""
-    old = SourceFile.objects.filter(removed_at__lt=timezone.now() - REMOVED_KEPT)
-    found = list(old.exclude(dataset__versions__job__ended_at=None, dataset__versions__isnull=False))
+    in_work = DatasetVersion.objects.filter(dataset=OuterRef("dataset"), job__ended_at=None)
+    old = SourceFile.objects.filter(~Exists(in_work), removed_at__lt=timezone.now() - REMOVED_KEPT)
+    found = list(old)
     for file in found:
         file_delete(file=file)
     return len(found)

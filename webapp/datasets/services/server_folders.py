@@ -74,9 +74,12 @@ def is_still_inside(file: SourceFile) -> bool:
 
 def _inside(root: Path, inside: str) -> Path:
     real_root = root.resolve()
+    refusal = DataRefused(_("“%(name)s” is not a folder inside “%(root)s”.") % {"name": inside, "root": root.name})
+    if "\x00" in inside:
+        raise refusal
     folder = (real_root / inside.strip().lstrip("/")).resolve()
-    if "\x00" in inside or not folder.is_relative_to(real_root) or not folder.is_dir():
-        raise DataRefused(_("“%(name)s” is not a folder inside “%(root)s”.") % {"name": inside, "root": root.name})
+    if not folder.is_relative_to(real_root) or not folder.is_dir():
+        raise refusal
     return folder
 
 
