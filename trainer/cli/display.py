@@ -48,7 +48,7 @@ class Display:
         elif isinstance(event, e.Metrics):
             self.show_numbers(event)
         elif (line := line_of(event)) is not None:
-            self.console.print(line, markup=False)
+            self.console.print(line, markup=False, soft_wrap=True)
 
     def show_progress(self, event: e.Progress) -> None:
         total = f" of {event.total:,.0f}" if event.total else ""
@@ -67,7 +67,7 @@ class Display:
             self.bar.update(self.task, numbers=f"loss {number(loss[-1])}")
         if "validation/loss" in event.values:
             named = ", ".join(f"{key.split('/')[1]} {number(value[-1])}" for key, value in event.values.items())
-            self.console.print(f"step {event.steps[-1]}: validation {named}", markup=False)
+            self.console.print(f"step {event.steps[-1]}: validation {named}", markup=False, soft_wrap=True)
 
 
 def line_of(event: e.AnyEvent) -> str | None:

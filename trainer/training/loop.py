@@ -46,6 +46,7 @@ class Loop:
     def run(self) -> Finished | Stopped:
         """Go on to the last step, or to where the job is told to end."""
         if self.set.machine.compile == "on":
+            torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is, and the log says so
             self.compute_loss = torch.compile(self.set.task.loss)
             self.set.context.emit(Progress(done=self.state.step, total=self.num_steps, phase="compiling"))
         self.set.model.train()

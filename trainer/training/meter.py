@@ -93,7 +93,8 @@ class Meter:
         }
         if self._device.startswith("cuda"):
             found["gpu/memory_bytes"] = [float(torch.cuda.max_memory_allocated())]
-            found["gpu/utilisation"] = [gpu_utilisation()]
+            if (busy := gpu_utilisation()) is not None:
+                found["gpu/utilisation"] = [busy]
         elif self._device == "mps":
             found["gpu/memory_bytes"] = [float(torch.mps.driver_allocated_memory())]
         return found
