@@ -84,8 +84,8 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => allC
 const allCards = (act) => document.querySelectorAll(".chart-card").forEach((element) => element.chartCard && act(element.chartCard));
 
 export class ChartCard {
-  constructor(element, { title, lines, settings, unit = "", csvUrl = "", tall = false, marks = true }) {
-    Object.assign(this, { element, title, lines, settings, unit, csvUrl, marks });
+  constructor(element, { title, lines, settings, unit = "", tall = false, marks = true, legend = true }) {
+    Object.assign(this, { element, title, lines, settings, unit, marks, hasLegend: legend });
     this.visible = false;
     this.zoomed = null;  // key -> series of the stretch that is zoomed into
     this.hidden = new Set();
@@ -250,7 +250,7 @@ export class ChartCard {
   }
 
   #drawLegend(drawn) {
-    if (drawn.length < 2) { this.legend.replaceChildren(); return; }
+    if (drawn.length < 2 || !this.hasLegend) { this.legend.replaceChildren(); return; }
     this.legend.replaceChildren(...drawn.map(({ line }) => {
       const item = document.createElement("button");
       item.type = "button";

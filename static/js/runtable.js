@@ -104,7 +104,7 @@ function start() {
       element.tabIndex = -1;
       const lines = runs.filter(({ run }) => run.keys.includes(key))
         .map(({ run, color }) => ({ run, key, name: run.name, color: seriesColor(color), points: key.startsWith("validation/") }));
-      cards.push(new ChartCard(element, { title: key, lines, settings, marks: false }));
+      cards.push(new ChartCard(element, { title: key, lines, settings, marks: false, legend: false }));
       return element;
     }));
   }
