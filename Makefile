@@ -33,7 +33,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run login doctor test test-long check lock bench clean
+.PHONY: help setup setup-dev run login restore doctor test test-pythons test-long check lock bench clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -49,12 +49,29 @@ run: .venv/.packages $(TORCH_STAMP) ## start everything; HOST=... PORT=... URL=h
 login: .venv/.packages ## print a new login link; EMAIL=... for another account than the owner's
 	@exec $(VENV) manage.py login $(EMAIL)
 
+restore: .venv/.packages ## put a backup in the place of the database: FILE=...
+	@exec $(VENV) manage.py restore "$(FILE)"
+
 doctor: .venv/.packages ## say what is wrong with ports, disk, versions, permissions, servers and leases
 	@exec $(VENV) manage.py doctor
 
 test: setup-dev ## run every test of up to 60 seconds
 	@$(PYTEST) -m "not long and not stack and not browser"
 	@$(PYTEST) -m "not long and (stack or browser)"
+	@$(MAKE) --no-print-directory test-pythons
+
+# The tests that need no torch, on each other Python that is found, in an environment of its own.
+test-pythons: setup-dev
+	@for minor in 11 12 13; do \
+	  $(VENV) -c "import sys; sys.exit(sys.version_info[1] == $$minor)" || continue; \
+	  python3.$$minor -c 'import venv, ensurepip' >/dev/null 2>&1 || continue; \
+	  echo "The tests that need no torch, with Python 3.$$minor:"; other=.venv-3.$$minor; \
+	  [ -e $$other/.packages ] && [ ! requirements-dev.lock -nt $$other/.packages ] || { \
+	    rm -rf $$other && python3.$$minor -m venv $$other \
+	    && $$other/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
+	      -r requirements-dev.lock && touch $$other/.packages; } || exit 1; \
+	  $$other/bin/python -m pytest -m "not long" tests/economics tests/ops tests/trainer/data || exit 1; \
+	done
 
 test-long: setup-dev ## run the tests of over 60 seconds
 	@$(PYTEST) -m long --timeout=3600

@@ -180,8 +180,15 @@ class Installation:
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
-        """Return a connection to its database."""
-        with EmbeddedPostgres(home=self.home).connect() as connection:
+        """Return a connection to its database, which may just be starting again."""
+
+        def connect() -> psycopg.Connection | None:
+            try:
+                return EmbeddedPostgres(home=self.home).connect()
+            except psycopg.OperationalError:
+                return None
+
+        with eventually(connect, what="the database takes connections") as connection:
             yield connection
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:

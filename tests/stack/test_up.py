@@ -110,6 +110,7 @@ def test_a_polite_kill_and_a_closed_terminal_stop_it_too(running: Installation, 
 def test_a_killed_process_is_healed(running: Installation, name: str) -> None:
     running.wait_healed(name, running.kill(name))
     eventually(lambda: answers(running), timeout_seconds=60, what="pages answer again")
+    assert running.query("SELECT 1") == [(1,)]
 
 
 def test_a_restarted_web_process_refuses_nobody(running: Installation) -> None:
@@ -200,9 +201,12 @@ def _forget_migration(installation: Installation) -> None:
     server.stop()
 
 
-def test_a_migration_keeps_a_backup_from_before_and_only_the_last_five(running: Installation) -> None:
+def test_a_migration_keeps_a_backup_from_before_only_the_last_five_and_it_can_be_restored(
+    running: Installation,
+) -> None:
     for number in range(6):
         (running.home.backups / f"isocost-2020-01-0{number + 1}T00-00-00.000.dump").write_bytes(b"old")
+    running.query("CREATE TABLE kept_before AS SELECT 42 AS value")
     running.query("DELETE FROM django_migrations WHERE app = 'sessions'")
     running.query("DROP TABLE django_session")
     running.stop()
@@ -213,6 +217,14 @@ def test_a_migration_keeps_a_backup_from_before_and_only_the_last_five(running: 
     assert newest.read_bytes()[:5] == b"PGDMP"
     assert str(newest) in running.said()
     assert answers(running)
+    running.query("CREATE TABLE made_later (value int)")
+    running.stop()
+    running.manage("restore", str(newest))
+    running.start()
+    assert running.query("SELECT to_regclass('made_later'), to_regclass('kept_before')::text") == [
+        (None, "kept_before")
+    ]
+    assert running.query("SELECT value FROM kept_before") == [(42,)]
 
 
 @pytest.mark.parametrize(

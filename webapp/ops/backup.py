@@ -23,7 +23,7 @@ def backup_write(*, home: Home) -> Path:
     draft = place.with_suffix(".part")
     found = subprocess.run(
         [postgres_wheel() / "bin" / "pg_dump", "--format=custom", "--no-password", f"--file={draft}"],
-        env=_connection_environment(),
+        env=connection_environment(),
         capture_output=True,
         text=True,
         errors="replace",
@@ -33,7 +33,7 @@ def backup_write(*, home: Home) -> Path:
     if found.returncode != 0:
         draft.unlink(missing_ok=True)
         raise HomeError(
-            f"The backup from before the migration failed, so nothing was changed: {found.stderr.strip()}. "
+            f"The backup from before the change failed, so nothing was changed: {found.stderr.strip()}. "
             f"Make room in {home.backups}, or see `make doctor`."
         )
     draft.replace(place)
@@ -47,7 +47,7 @@ def backups(home: Home) -> list[Path]:
     return sorted(home.backups.glob(PATTERN))
 
 
-def _connection_environment() -> dict[str, str]:
+def connection_environment() -> dict[str, str]:
     """Return libpq's variables for the database in use: a password on a command line would be seen by everybody."""
     settings = connection.settings_dict
     names = {"HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD", "NAME": "PGDATABASE"}
