@@ -1,0 +1,68 @@
+"""Ventures: customers, prices, cost of goods, people, funding; month by month, on ten thousand paths, before tax."""
+
+from economics.venture.finance import Irr, discount_factors, irr, monthly_rate, npv
+from economics.venture.inputs import (
+    CloudCredits,
+    Discounting,
+    Funding,
+    OtherCost,
+    PricePlan,
+    Role,
+    Segment,
+    Serving,
+    Training,
+    Venture,
+)
+from economics.venture.metrics import (
+    CustomerValue,
+    break_even_month,
+    churn_posterior,
+    customer_value,
+    minimum_raise_usd,
+    peak_cash_need_usd,
+    runway_months,
+    venture_irr,
+    venture_npv_usd,
+)
+from economics.venture.own_rent import OwnVersusRent, own_versus_rent
+from economics.venture.simulate import Simulation, venture_simulate
+from economics.venture.staircase import BreakEvenVolume, Staircase, break_even_volume
+from economics.venture.strategy import DataValue, Market, data_value, follower_cost
+
+__all__ = [
+    "BreakEvenVolume",
+    "CloudCredits",
+    "CustomerValue",
+    "DataValue",
+    "Discounting",
+    "Funding",
+    "Irr",
+    "Market",
+    "OtherCost",
+    "OwnVersusRent",
+    "PricePlan",
+    "Role",
+    "Segment",
+    "Serving",
+    "Simulation",
+    "Staircase",
+    "Training",
+    "Venture",
+    "break_even_month",
+    "break_even_volume",
+    "churn_posterior",
+    "customer_value",
+    "data_value",
+    "discount_factors",
+    "follower_cost",
+    "irr",
+    "minimum_raise_usd",
+    "monthly_rate",
+    "npv",
+    "own_versus_rent",
+    "peak_cash_need_usd",
+    "runway_months",
+    "venture_irr",
+    "venture_npv_usd",
+    "venture_simulate",
+]

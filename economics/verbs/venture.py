@@ -1,0 +1,280 @@
+"""Work out a venture: monthly profit and cash, runway, the raise needed, break-even and value, before tax."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from economics.errors import InputError
+from economics.plan.toml_file import known_keys, toml_read
+from economics.scaling.inference_aware import ServedDemand
+from economics.scaling.published import published_law
+from economics.uncertainty import distribution_from_mapping, interval_of
+from economics.units import parse_quantity
+from economics.venture import (
+    Market,
+    Segment,
+    Simulation,
+    Staircase,
+    Venture,
+    break_even_month,
+    break_even_volume,
+    customer_value,
+    data_value,
+    follower_cost,
+    minimum_raise_usd,
+    own_versus_rent,
+    peak_cash_need_usd,
+    runway_months,
+    venture_irr,
+    venture_npv_usd,
+    venture_simulate,
+)
+from economics.venture.metrics import burn_multiple, margins
+from economics.venture.toml_file import EXTRA_TABLES, record_from, venture_from
+
+SERIES = (
+    "revenue", "bookings", "deferred", "cost_of_goods", "gross_profit", "research", "sales", "general",
+    "operating_profit", "receipts", "payments", "credits_used", "operating_cash", "cash", "serving_paid", "serving_free",
+    "training",
+)  # fmt: skip
+"""Monthly figures in US dollars."""
+
+NOTES = (
+    "All figures are before tax.",
+    (
+        "Prepaid credits are deferred revenue until used; inference of paying users is cost of goods, of the free tier "
+        "sales and marketing, training is research."
+    ),
+    "Quantiles are of each month alone: they do not add up over months or lines.",
+)
+
+
+def venture(
+    plan: Venture, *, num_paths: int = 10_000, seed: int = 0, extras: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the monthly figures, and what they mean for cash, break-even and value.
+
+    >>> from economics.uncertainty import Fixed
+    >>> from economics.venture import PricePlan
+    >>> seats = Segment(name="seats", plan=PricePlan(usd_per_month=50), new_customers_per_month=Fixed(10))
+    >>> found = venture(Venture(segments=(seats,), months=24, opening_cash_usd=1e5), num_paths=200)
+    >>> found["months"], len(found["monthly"]["cash_usd"]["p50"]), found["before_tax"]
+    (24, 24, True)
+    """
+    simulation = venture_simulate(plan, num_paths=num_paths, seed=seed)
+    rate = plan.discounting.annual_rate
+    result: dict[str, Any] = {
+        "before_tax": True,
+        "months": plan.months,
+        "num_paths": num_paths,
+        "monthly": _monthly(simulation),
+        "margins": margins(simulation),
+        "runway_months": _months(runway_months(simulation)),
+        "break_even_month": _months(break_even_month(simulation)),
+        "peak_cash_need_usd": interval_of(peak_cash_need_usd(simulation)).to_dict(),
+        "minimum_raise_usd": minimum_raise_usd(simulation),
+        "npv_usd": interval_of(venture_npv_usd(simulation, rate)).to_dict(),
+        "discount_rate_per_year": rate,
+        "failure_per_year": plan.discounting.failure_per_year,
+        "irr": dataclasses.asdict(venture_irr(simulation)),
+        "cost_of_a_months_delay": _delay(plan, simulation, num_paths, seed, rate),
+        "burn_multiple": burn_multiple(simulation),
+        "segments": [_segment(plan, segment, simulation) for segment in plan.segments],
+        "break_even_volume": _volume(plan),
+        "notes": [*NOTES, *_notes(plan)],
+    }
+    return result | _extras(extras or {}, plan, simulation)
+
+
+def _monthly(simulation: Simulation) -> dict[str, Any]:
+    """p10, p50, p90 of each figure, month by month."""
+
+    def quantiles(values: NDArray[np.float64]) -> dict[str, list[float]]:
+        low, mid, high = np.quantile(values, [0.1, 0.5, 0.9], axis=1)
+        return {"p10": low.tolist(), "p50": mid.tolist(), "p90": high.tolist()}
+
+    found = {f"{name}_usd": quantiles(getattr(simulation, name)) for name in SERIES}
+    counts = {
+        f"num_{name}": quantiles(getattr(simulation, name)) for name in ("customers", "new_customers", "replicas")
+    }
+    return found | counts | {"num_tokens": quantiles(simulation.tokens), "funding_usd": simulation.funding.tolist()}
+
+
+def _months(values: NDArray[np.float64]) -> dict[str, Any]:
+    """Quantiles of a month that may never come: null beyond the horizon, with the share of paths in which it comes."""
+    interval = interval_of(values)
+    shown: dict[str, Any] = {
+        name: (float(value) if np.isfinite(value) else None) for name, value in interval.to_dict().items()
+    }
+    return shown | {"probability_within_horizon": float(np.isfinite(values).mean())}
+
+
+def _delay(plan: Venture, simulation: Simulation, num_paths: int, seed: int, rate: float) -> dict[str, Any]:
+    """What launching one month later costs, under the same luck."""
+    if plan.launch_month + 1 >= plan.months:
+        return {"npv_usd": None, "peak_cash_need_usd": None}
+    later = venture_simulate(
+        dataclasses.replace(plan, launch_month=plan.launch_month + 1), num_paths=num_paths, seed=seed
+    )
+    lost = venture_npv_usd(simulation, rate) - venture_npv_usd(later, rate)
+    more = peak_cash_need_usd(later) - peak_cash_need_usd(simulation)
+    return {"npv_usd": interval_of(lost).to_dict(), "peak_cash_need_usd": interval_of(more).to_dict()}
+
+
+def _segment(plan: Venture, segment: Segment, simulation: Simulation) -> dict[str, Any]:
+    """Value of a customer: revenue per customer of this price plan, at the venture's own gross margin."""
+    from economics.venture.usage import mean_below, share_of_heaviest
+
+    use = segment.tokens_per_customer_month.median
+    price = segment.plan
+    served = float(mean_below(use, segment.heaviness_sigma, price.most_tokens_per_month))
+    inside = float(mean_below(use, segment.heaviness_sigma, price.included_tokens_per_month))
+    revenue = price.usd_per_month + max(0.0, served - inside) * price.usd_per_million_tokens / 1e6
+    last = simulation.revenue[-12:].sum(axis=0)
+    sold = last > 0
+    margin = float(np.median(1 - simulation.cost_of_goods[-12:].sum(axis=0)[sold] / last[sold])) if sold.any() else 0.0
+    value = customer_value(
+        usd_per_month=revenue,
+        gross_margin_fraction=margin,
+        churn_per_month=segment.churn_per_month,
+        first_month_churn=segment.first_month_churn.median,
+        acquisition_usd=segment.acquisition_usd.median,
+        rate_per_year=0.15,
+        num_customers_observed=segment.churn_customers_observed,
+    )
+    payback = value.payback_months.to_dict()
+    return {
+        "name": segment.name,
+        "usd_per_customer_month": revenue,
+        "gross_margin_fraction": margin,
+        "ltv_usd": value.ltv_usd.to_dict(),
+        "ltv_over_acquisition": value.ltv_over_acquisition,
+        "payback_months": {name: (x if np.isfinite(x) else None) for name, x in payback.items()},
+        "churn_is_assumption": value.churn_is_assumption,
+        "share_of_use_of_the_heaviest_tenth": share_of_heaviest(segment.heaviness_sigma, 0.1),
+    }
+
+
+def _volume(plan: Venture) -> dict[str, Any] | None:
+    """Monthly tokens at which one's own replicas meet an API's price; None where no API price is given."""
+    serving = plan.serving
+    if not serving.api_usd_per_million_tokens:
+        return None
+    own = Staircase(
+        tokens_per_second_per_replica=serving.tokens_per_second_per_replica.median,
+        usd_per_replica_hour=serving.usd_per_accelerator_hour.median * serving.accelerators_per_replica,
+        peak_over_mean=serving.peak_over_mean,
+        least_replicas=serving.least_replicas,
+    )
+    return dataclasses.asdict(break_even_volume(own, serving.api_usd_per_million_tokens))
+
+
+def _notes(plan: Venture) -> list[str]:
+    found = [
+        f"Churn of {segment.name} is an assumption: fewer than 30 customers were observed."
+        for segment in plan.segments
+        if segment.churn_customers_observed < 30
+    ]
+    if plan.discounting.venture_rate_per_year is None and plan.discounting.rate_per_year is None:
+        found.append(f"No rate was given: {plan.discounting.annual_rate:.0%} a year is used.")
+    return found
+
+
+def _extras(tables: Mapping[str, Any], plan: Venture, simulation: Simulation) -> dict[str, Any]:
+    """Own versus rent, market, data value and barrier, where the file asks for them."""
+    found: dict[str, Any] = {}
+    if "own_rent" in tables:
+        found["own_versus_rent"] = dataclasses.asdict(own_versus_rent(**_floats(tables["own_rent"], "own_rent")))
+    if "market" in tables:
+        market = record_from(Market, tables["market"], "market")
+        fixed = float(np.median((simulation.research + simulation.sales + simulation.general)[-12:].sum(axis=0)))
+        sold = simulation.revenue[-12:].sum(axis=0)
+        margin = 1 - float(np.median(simulation.cost_of_goods[-12:].sum(axis=0) / np.maximum(sold, 1e-9)))
+        found["market"] = {
+            "tam_usd_per_year": market.total_usd,
+            "sam_usd_per_year": market.serviceable_usd,
+            "som_usd_per_year": market.obtainable_usd,
+            "share_to_break_even": market.share_to_break_even(fixed_usd_per_year=fixed, gross_margin_fraction=margin),
+        }
+    if "data" in tables:
+        values = _floats(tables["data"], "data")
+        demand = {name: values.pop(name) for name in list(values) if name in ServedDemand.__slots__}
+        known_keys(values, ("loss", "unique_tokens"), "data")
+        found["data_value"] = dataclasses.asdict(data_value(published_law(), demand=ServedDemand(**demand), **values))
+    if "barrier" in tables:
+        known_keys(tables["barrier"], ("cost_usd",), "barrier")
+        cost = distribution_from_mapping("barrier.cost_usd", tables["barrier"].get("cost_usd"))
+        found["barrier"] = [
+            {"months_later": month, "cost_usd": spread.to_dict()} for month, spread in follower_cost(cost).items()
+        ]
+    return found
+
+
+def _floats(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A table of plain numbers, with units."""
+    import inspect
+
+    if where == "own_rent":
+        parameters = inspect.signature(own_versus_rent).parameters
+        known_keys(table, set(parameters), where)
+        for name, parameter in parameters.items():
+            if parameter.default is inspect.Parameter.empty and name not in table:
+                raise InputError(f"{where}.{name}", None, "given")
+    return {name: parse_quantity(value, field=f"{where}.{name}") for name, value in table.items()}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("file", help="TOML: segments, serving, training, people, other_costs, funding, credits")
+    parser.add_argument("--paths", default="10000", help="simulated paths (10000)")
+    parser.add_argument("--seed", default="0", help="makes the paths repeatable")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the file and simulate."""
+    from economics.units import whole
+
+    table = toml_read(arguments.file)
+    extras = {name: table[name] for name in EXTRA_TABLES if name in table}
+    return venture(
+        venture_from(table),
+        num_paths=whole(arguments.paths, field="paths", lowest=10),
+        seed=whole(arguments.seed, field="seed", lowest=0),
+        extras=extras,
+    )
+
+
+def show(result: dict[str, Any], console: Any) -> None:
+    """A readable table: each quarter's medians, then the answers."""
+    from economics.tables import show_plainly, show_rows
+
+    monthly = result["monthly"]
+    rows = [
+        {"month": month + 1, "customers": monthly["num_customers"]["p50"][month]}
+        | {
+            f"{name}_usd": monthly[f"{name}_usd"]["p50"][month]
+            for name in ("revenue", "gross_profit", "operating_profit", "cash")
+        }
+        for month in sorted({*range(2, result["months"], 6), result["months"] - 1})
+    ]
+    show_rows(rows, console, title="Medians, before tax")
+    hidden = ("monthly", "margins", "notes", "before_tax")
+    show_plainly({name: value for name, value in result.items() if name not in hidden}, console)
+    for note in result["notes"]:
+        console.print(f"- {note}", markup=False)
+
+
+def explain(result: dict[str, Any]) -> list[str]:
+    """How the answers came about."""
+    rate = result["discount_rate_per_year"]
+    return [
+        f"NPV = sum of monthly operating cash / (1 + r)^(t + 1/2), r = (1 + {rate:g})^(1/12) - 1",
+        f"Minimum raise = p90 of the peak cash need - cash in hand = {result['minimum_raise_usd']:,.0f} USD",
+        "Operating profit = revenue - cost of goods - research - sales - general, before tax",
+    ]
