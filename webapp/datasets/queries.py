@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Func, IntegerField, Q, QuerySet, Sum
+from django.db.models.functions import JSONObject
 from django.utils.translation import gettext as _
 
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile
@@ -89,10 +90,24 @@ def _versions() -> QuerySet[DatasetVersion]:
 
 def file_page(dataset: Dataset, *, number: str | None, search: str) -> Page[SourceFile]:
     """Return one page of the dataset's files. A dataset may have thousands."""
-    files = dataset.files.live().defer("preview")
+    files = with_seen(dataset.files.live())
     if search:
         files = files.filter(name__icontains=search)
     return Paginator(files, FILES_PER_PAGE).get_page(number)
+
+
+def with_seen(files: QuerySet[SourceFile]) -> QuerySet[SourceFile]:
+    """Add `seen`: what a row of the table shows of a preview, without its hundred rows."""
+    warnings = Func(F("preview__warnings"), function="jsonb_array_length", output_field=IntegerField())
+    return files.defer("preview").annotate(
+        seen=JSONObject(
+            is_read=Q(preview__isnull=False),
+            format=F("preview__files__0__format"),
+            num_files=F("preview__num_files"),
+            text_column=F("preview__text_column"),
+            num_warnings=warnings,
+        )
+    )
 
 
 def files_total(dataset: Dataset) -> dict[str, int]:

@@ -10,8 +10,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from webapp.datasets.errors import DataRefused
 from webapp.datasets.forms import FileOptionsForm
 from webapp.datasets.models import Dataset, SourceFile
+from webapp.datasets.queries import with_seen
 from webapp.datasets.services.files import file_delete, file_look, file_remove, file_restore, file_set_options
 from webapp.datasets.storage import storage_use
 from webapp.datasets.views import RELATED, files_context, page_context
@@ -41,10 +43,14 @@ def file_detail(request: HttpRequest, file: SourceFile) -> HttpResponse:
 @require_POST
 def file_read(request: HttpRequest, file: SourceFile) -> HttpResponse:
     """Look into a file for the first time: its row in the table comes back."""
-    file_look(file=file)
+    try:
+        file_look(file=file)
+    except DataRefused:  # too many at once: the row stays as it is, and asks again when the table is drawn
+        return HttpResponse(status=204)
     if not request.headers.get("HX-Request"):
         return redirect("file-detail", file.code)
-    context = page_context(request, file.dataset.project, dataset=file.dataset, file=file)
+    seen = with_seen(SourceFile.objects.filter(pk=file.pk)).get()
+    context = page_context(request, file.dataset.project, dataset=file.dataset, file=seen)
     return render(request, "datasets/_file_row.html", context)
 
 
@@ -55,7 +61,11 @@ def file_options(request: HttpRequest, file: SourceFile) -> HttpResponse:
     form = FileOptionsForm(request.POST, file=file, columns=columns_of(file))
     if not form.is_valid():
         return _panel(request, file, form=form, status=422)
-    file_set_options(file=file, options=form.cleaned_data)
+    try:
+        file_set_options(file=file, options=form.cleaned_data)
+    except DataRefused as refusal:
+        form.add_error(None, str(refusal))
+        return _panel(request, file, form=form, status=422)
     if not request.headers.get("HX-Request"):
         return redirect("file-detail", file.code)
     response = _panel(request, file)
