@@ -147,14 +147,14 @@ RUN_FRACTION = Constant(
     spread=0.12,
 )
 STEP_SPREAD = Constant(
-    value=0.075,
+    value=0.065,
     unit="standard deviation of ln(throughput)",
     meaning="what a steady-state prediction misses when layout, micro-batch and recomputing are known",
     source="residuals of the validation, clusters weighing the same",
     date="2026-11-23",
 )
 CHOICE_SPREAD = Constant(
-    value=0.12,
+    value=0.11,
     unit="standard deviation of ln(throughput)",
     meaning="what is added when layout, micro-batch or recomputing are chosen by the search",
     source="residuals of the validation, clusters weighing the same",

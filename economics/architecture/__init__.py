@@ -6,6 +6,7 @@ from economics.architecture.decoder import (
     LatentAttention,
     Mixture,
     classic_decoder,
+    decoder_of_form,
     modern_decoder,
 )
 from economics.architecture.sizing import decoder_of_size
@@ -17,6 +18,7 @@ __all__ = [
     "Mixture",
     "Parameters",
     "classic_decoder",
+    "decoder_of_form",
     "decoder_of_size",
     "modern_decoder",
 ]

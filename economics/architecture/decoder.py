@@ -172,6 +172,7 @@ def classic_decoder(
     num_heads: int,
     vocabulary_size: int,
     context_length: int,
+    head_width: int = 0,
     feed_forward_width: int = 0,
     tied_embeddings: bool = True,
     name: str = "",
@@ -190,6 +191,7 @@ def classic_decoder(
         num_heads=num_heads,
         vocabulary_size=vocabulary_size,
         context_length=context_length,
+        head_width=head_width,
         feed_forward_width=feed_forward_width or 4 * model_width,
         positions="learned",
         norm="layer",
@@ -238,6 +240,40 @@ def modern_decoder(
         qk_norm="head" if qk_norm else "none",
         name=name,
     )
+
+
+def decoder_of_form(
+    *,
+    form: Literal["classic", "modern"],
+    num_layers: int,
+    model_width: int,
+    num_heads: int,
+    vocabulary_size: int,
+    context_length: int,
+    num_kv_heads: int = 0,
+    head_width: int = 0,
+    feed_forward_width: int = 0,
+    tied_embeddings: bool = True,
+    qk_norm: bool = False,
+    name: str = "",
+) -> Decoder:
+    """Return a decoder from plain settings: those of a trained model's specification, whoever trained it.
+
+    >>> decoder_of_form(form="modern", num_layers=3, model_width=96, num_heads=3, vocabulary_size=512,
+    ...                 context_length=128).parameters().total
+    381600
+    """
+    if form == "classic":
+        return classic_decoder(
+            num_layers=num_layers, model_width=model_width, num_heads=num_heads, vocabulary_size=vocabulary_size,
+            context_length=context_length, head_width=head_width, feed_forward_width=feed_forward_width,
+            tied_embeddings=tied_embeddings, name=name,
+        )  # fmt: skip
+    return modern_decoder(
+        num_layers=num_layers, model_width=model_width, num_heads=num_heads, vocabulary_size=vocabulary_size,
+        context_length=context_length, num_kv_heads=num_kv_heads, head_width=head_width,
+        feed_forward_width=feed_forward_width, tied_embeddings=tied_embeddings, qk_norm=qk_norm, name=name,
+    )  # fmt: skip
 
 
 def gated_width(model_width: int, multiple: int = 64) -> int:

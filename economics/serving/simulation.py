@@ -45,6 +45,7 @@ def simulate_replica(
     while next_one < num_requests or remaining:
         if next_one < num_requests and arrivals[next_one] <= clock:
             clock += prefill_seconds
+            batch_time += prefill_seconds * len(remaining)
             first[next_one] = clock - arrivals[next_one]
             if output_tokens > 1:
                 remaining[next_one] = output_tokens - 1

@@ -78,11 +78,14 @@ def around(value: float, sd: float) -> Interval:
     return Interval(value / width, value, value * width)
 
 
-def steady_predictions(rows: list[RunRow]) -> list[Prediction]:
-    """Predict every steady-state row twice: with what it says of its layout, and without."""
+def steady_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
+    """Predict every steady-state row (or only some) twice: with what it says of its layout, and without.
+
+    The baselines learn from the other clusters among `rows`.
+    """
     out: list[Prediction] = []
     measured = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second]
-    for row in measured:
+    for row in [r for r in measured if only is None or r in only]:
         utilisation = one_number(row, measured)
         flop = training_flop_per_token(row.decoder, row.sequence_length).total
         peak = row.accelerator.peak("bf16")
@@ -147,15 +150,15 @@ def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
     return utilisation_of(min(others, key=lambda other: float(np.sum((place(other) - here) ** 2))))
 
 
-def run_predictions(rows: list[RunRow]) -> list[Prediction]:
-    """Predict the accelerator-hours of whole runs of one stage, from 1 B parameters on."""
+def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
+    """Predict the accelerator-hours of whole runs of one stage (or of some), from 1 B parameters on."""
     whole = [
         row
         for row in rows
         if row.kind == "full_run" and row.measured_hours and row.tokens and row.decoder.parameters().total >= 0.97e9
     ]
     out: list[Prediction] = []
-    for row in whole:
+    for row in [r for r in whole if only is None or r in only]:
         counted = row.decoder.parameters()
         flop = 6.0 * counted.active * (row.tokens or 0.0)
         num = row.num_accelerators or usual_num_accelerators(flop, row.accelerator, 16.0 * counted.total)

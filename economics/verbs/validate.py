@@ -136,8 +136,7 @@ def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: boo
             continue  # a source's kinds of rows are left out together, once
         others = [row for row in rows if row not in same]
         with changed(refit_without(others, cluster)):
-            found = steady_predictions(rows) + run_predictions(rows) + memory_predictions(same)
-        out += [p for p in found if p.cluster.rsplit(" ", maxsplit=1)[0] == source]
+            out += steady_predictions(rows, same) + run_predictions(rows, same) + memory_predictions(same)
     return out, len(table) - len(rows)
 
 

@@ -1,0 +1,118 @@
+"""Parameters: every published count to the unit, the trainer's own models, and configs as the Transformers library counts them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from economics.architecture import decoder_of_form, decoder_of_size
+from economics.architecture.hugging_face import architecture_from_config, read_config_file
+from economics.architecture.lookup import find_architecture, preset, presets
+from economics.architecture.sizing import mixture_of_size
+from economics.errors import InputError
+
+PUBLISHED = sorted(name for name, (_, sizes) in presets().items() if "published" in sizes)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_count_equals_the_published_one(name: str) -> None:
+    assert preset(name).parameters().total == presets()[name][1]["published"]
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_parts_sum_to_the_total(name: str) -> None:
+    counted = preset(name).parameters()
+    assert sum(counted.by_part.values()) == counted.total
+    assert counted.active <= counted.total
+    assert counted.active_matmul <= counted.matmul
+
+
+def test_a_mixture_counts_the_experts_that_a_token_uses() -> None:
+    assert preset("mixtral-8x7b").parameters().active == 12_879_925_248
+
+
+@pytest.mark.parametrize(
+    ("settings", "vocabulary"),
+    [
+        ({"form": "modern"}, 4096),
+        ({"form": "modern", "num_kv_heads": 2, "qk_norm": True, "tied_embeddings": False}, 1000),
+        ({"form": "modern", "head_width": 48, "feed_forward_width": 640}, 777),
+        ({"form": "classic"}, 4096),
+        ({"form": "classic", "tied_embeddings": False, "feed_forward_width": 300, "context_length": 64}, 512),
+        ({"form": "classic", "head_width": 16, "num_heads": 4, "model_width": 96}, 512),
+    ],
+)
+def test_the_trainers_models_are_counted_to_the_unit(settings: dict[str, object], vocabulary: int) -> None:
+    torch = pytest.importorskip("torch")
+    from trainer.models.gpt.model import GPT
+    from trainer.models.gpt.spec import GPTSpec
+
+    spec = GPTSpec(**{"num_layers": 2, **settings})  # type: ignore[arg-type]
+    with torch.device("meta"):
+        real = sum(p.numel() for p in GPT(spec, vocab_size=vocabulary).parameters())
+    counted = decoder_of_form(
+        form=spec.form, num_layers=spec.num_layers, model_width=spec.model_width, num_heads=spec.num_heads,
+        vocabulary_size=vocabulary, context_length=spec.context_length, num_kv_heads=spec.num_kv_heads,
+        head_width=spec.head_width, feed_forward_width=spec.feed_forward_width,
+        tied_embeddings=spec.tied_embeddings, qk_norm=spec.qk_norm,
+    )  # fmt: skip
+    assert counted.parameters().total == real
+
+
+CHANGES: list[dict[str, object]] = [
+    {"model_type": "llama", "hidden_size": 256, "num_attention_heads": 8, "attention_bias": True, "mlp_bias": True},
+    {"model_type": "llama", "num_hidden_layers": 3, "num_key_value_heads": 4, "head_dim": 64, "tie_word_embeddings": True},
+    {"model_type": "gpt2", "n_embd": 320, "n_head": 5, "n_layer": 3, "n_inner": 777, "tie_word_embeddings": False},
+    {"model_type": "qwen3_moe", "num_hidden_layers": 4, "mlp_only_layers": [1], "num_experts_per_tok": 3},
+    {"model_type": "qwen2", "num_hidden_layers": 2, "num_key_value_heads": 8},
+    {"model_type": "mistral", "num_hidden_layers": 2, "head_dim": 96},
+    {"model_type": "gemma2", "num_hidden_layers": 3},
+    {"model_type": "deepseek_v3", "num_hidden_layers": 5, "first_k_dense_replace": 2, "q_lora_rank": None},
+    {"model_type": "gpt_neox", "num_hidden_layers": 2, "use_parallel_residual": False},
+    {"model_type": "falcon", "num_hidden_layers": 2, "new_decoder_architecture": True, "num_kv_heads": 8, "hidden_size": 512,
+     "num_attention_heads": 8},
+    {"model_type": "phi", "num_hidden_layers": 2},
+    {"model_type": "olmo2", "num_hidden_layers": 2},
+    {"model_type": "gpt_oss", "num_hidden_layers": 2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("config", CHANGES, ids=lambda config: f"{config['model_type']}-{len(config)}")
+def test_a_config_counts_as_the_transformers_library_counts_it(config: dict[str, object]) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    fields = {key: value for key, value in config.items() if key != "model_type"}
+    if config["model_type"] == "deepseek_v3":
+        fields["q_lora_rank"] = None
+    theirs = transformers.CONFIG_MAPPING[config["model_type"]](**fields)
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(theirs)
+    expected = sum(p.numel() for p in model.parameters())
+    ours = {**config, "q_lora_rank": 0} if config["model_type"] == "deepseek_v3" else config
+    assert architecture_from_config(ours).parameters().total == expected
+
+
+def test_a_config_file_is_read_whatever_its_name_and_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "anything.json").write_text(json.dumps({"model_type": "gpt2"}))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    assert read_config_file(tmp_path / "anything.json").parameters().total == 124_439_808
+    assert find_architecture(str(tmp_path))[0].parameters().total == 6_738_415_616
+
+
+def test_an_unknown_model_type_names_those_that_are_known() -> None:
+    with pytest.raises(InputError, match="model_type is 'warp'; it must be one of .*llama"):
+        architecture_from_config({"model_type": "warp"})
+
+
+@pytest.mark.parametrize("size", [1e5, 3e6, 5e7, 1.3e8, 1e9, 7e9, 33e9, 70e9, 175e9, 1e12])
+def test_a_decoder_of_a_size_has_about_that_size(size: float) -> None:
+    assert decoder_of_size(size).parameters().total == pytest.approx(size, rel=0.05 if size > 1e7 else 0.15)
+
+
+@pytest.mark.parametrize(("total", "active"), [(47e9, 13e9), (671e9, 37e9), (30e9, 3e9), (1e12, 32e9)])
+def test_a_mixture_of_a_size_has_about_those_sizes(total: float, active: float) -> None:
+    counted = mixture_of_size(total, active).parameters()
+    assert counted.total == pytest.approx(total, rel=0.1)
+    assert counted.active == pytest.approx(active, rel=0.1)

@@ -1,0 +1,169 @@
+"""Serving: measured speeds, the queueing formula against a simulation, and what must always hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from economics.architecture.lookup import find_decoder
+from economics.catalogue.accelerators import find_accelerator
+from economics.errors import NoAnswerError
+from economics.layout import Layout
+from economics.serving import ServingPlan, serving_estimate, serving_memory
+from economics.serving.decode import decode_seconds, touched_parameters
+from economics.serving.fleet import cheapest_fleet, fleet_for
+from economics.serving.latency import latency_at_load, step_line
+from economics.serving.memory import largest_batch
+from economics.serving.others import dollars_per_thousand, examples_per_second
+from economics.serving.prefill import prefill_seconds
+from economics.serving.simulation import simulate_replica
+from economics.serving.speculative import speculative_speedup
+from economics.verbs import serving
+
+DAY = dt.date(2026, 11, 23)
+
+# measured tokens per second of one sequence: model, devices, weights
+DECODE = [
+    ("llama-2-7b", 1, "bf16", 104.9),
+    ("llama-2-7b", 1, "int8", 155.6),
+    ("llama-2-7b", 1, "int4", 196.8),
+    ("llama-2-70b", 1, "int8", 19.13),
+    ("llama-2-70b", 1, "int4", 25.25),
+    ("llama-2-7b", 8, "bf16", 328.4),
+    ("llama-2-70b", 2, "bf16", 21.32),
+    ("llama-2-70b", 8, "bf16", 62.5),
+]
+
+
+@pytest.mark.parametrize(("model", "devices", "weights", "rate"), DECODE)
+def test_decode_of_one_sequence_is_met(model: str, devices: int, weights: str, rate: float) -> None:
+    result = serving(
+        model=model, accelerator="a100", num_accelerators=devices, weights=weights, batch=1, input_tokens=5,  # type: ignore[arg-type]
+        output_tokens=200, on_day=DAY,
+    )  # fmt: skip
+    assert result["tokens_per_second_per_user"]["p50"] == pytest.approx(rate, rel=0.13)
+
+
+# measured output tokens per second of a full engine: model, devices, input, output
+ENGINE = [
+    ("llama-3.1-8b", 1, 128, 128, 28312),
+    ("llama-3.1-8b", 1, 1000, 1000, 15220),
+    ("llama-3.1-8b", 1, 2048, 128, 3450),
+    ("llama-3.1-8b", 1, 20000, 2000, 1351),
+    ("llama-3.3-70b", 2, 128, 2048, 6651),
+    ("llama-3.3-70b", 2, 5000, 500, 898),
+]
+
+
+@pytest.mark.parametrize(("model", "devices", "inputs", "outputs", "rate"), ENGINE)
+def test_a_full_engine_is_met(model: str, devices: int, inputs: int, outputs: int, rate: float) -> None:
+    result = serving(
+        model=model, accelerator="h100", num_accelerators=devices, weights="fp8", kv="fp8", batch="max",
+        input_tokens=inputs, output_tokens=outputs, on_day=DAY,
+    )  # fmt: skip
+    assert result["end_to_end_output_tokens_per_second"]["p50"] == pytest.approx(rate, rel=0.3)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.75])
+def test_the_queueing_formula_agrees_with_a_simulation(share: float) -> None:
+    plan = ServingPlan(
+        decoder=find_decoder("llama-3.1-8b")[0], accelerator=find_accelerator("h100"), input_tokens=1000,
+        output_tokens=100,
+    )  # fmt: skip
+    service = prefill_seconds(
+        plan.decoder, plan.accelerator, layout=plan.layout, num_sequences=1, input_tokens=plan.input_tokens
+    )
+    limit = largest_batch(plan.decoder, plan.accelerator, layout=plan.layout, tokens_per_sequence=1100)
+    fixed, each = step_line(plan, limit)
+    rate = share / (service + plan.output_tokens * each)
+    formula = latency_at_load(plan, rate)
+    found = simulate_replica(
+        requests_per_second=rate, prefill_seconds=service, step_fixed_seconds=fixed, step_seconds_per_sequence=each,
+        output_tokens=plan.output_tokens, num_requests=3000, seed=3,
+    )  # fmt: skip
+    assert formula.time_to_first_token_seconds == pytest.approx(found.time_to_first_token_seconds, rel=0.15)
+    assert formula.time_per_output_token_seconds == pytest.approx(found.time_per_output_token_seconds, rel=0.15)
+    assert formula.mean_batch == pytest.approx(found.mean_batch, rel=0.2)
+
+
+@given(
+    batch=st.integers(1, 512),
+    factor=st.floats(1.0, 4.0),
+    weights=st.sampled_from(["bf16", "fp8", "int8", "int4", "fp4"]),
+    tokens=st.floats(1, 32_000),
+)
+@settings(max_examples=60, deadline=None)
+def test_more_bandwidth_and_fewer_tokens_never_slow(batch: int, factor: float, weights: str, tokens: float) -> None:
+    model, device = find_decoder("mixtral-8x7b")[0], find_accelerator("h100")
+    better = replace(device, memory_bytes_per_second=device.memory_bytes_per_second * factor)
+
+    def seconds(accelerator: object, n: int, length: float) -> float:
+        return decode_seconds(
+            model,
+            accelerator,
+            layout=Layout(tensor=2),
+            batch=n,
+            tokens_per_sequence=length,
+            weights=weights,  # type: ignore[arg-type]
+        ).total
+
+    assert seconds(better, batch, tokens) <= seconds(device, batch, tokens)
+    assert seconds(device, batch, tokens) <= seconds(device, batch + 1, tokens)
+    assert seconds(device, batch, tokens) <= seconds(device, batch, tokens + 1)
+
+
+def test_parts_sum_and_batches_fill_the_memory() -> None:
+    model, device = find_decoder("llama-3.1-70b")[0], find_accelerator("h100")
+    layout = Layout(tensor=4)
+    most = largest_batch(model, device, layout=layout, tokens_per_sequence=4096)
+    memory = serving_memory(model, layout=layout, batch=most, tokens_per_sequence=4096, prefill_tokens=4096)
+    assert sum(memory.by_part().values()) == pytest.approx(memory.total)
+    assert memory.total <= device.memory_bytes
+    assert serving_memory(
+        model, layout=layout, batch=most + 1, tokens_per_sequence=4096, prefill_tokens=4096
+    ).total > device.memory_bytes  # fmt: skip
+
+
+def test_a_mixture_reads_more_experts_as_the_batch_grows() -> None:
+    model = find_decoder("deepseek-v3")[0]
+    assert touched_parameters(model, 1) == pytest.approx(model.parameters().active_matmul)
+    assert touched_parameters(model, 10_000) == pytest.approx(model.parameters().matmul, rel=1e-6)
+
+
+def test_utilisation_enters_the_costs_alone() -> None:
+    options = {"model": "llama-3.1-8b", "accelerator": "h100", "batch": 32, "price_usd_per_accelerator_hour": 2}
+    half, whole = (serving(utilisation=u, **options) for u in (0.5, 1.0))  # type: ignore[arg-type]
+    for key in ("cost_usd_per_million_input_tokens", "cost_usd_per_million_output_tokens"):
+        assert half[key]["p50"] == pytest.approx(2 * whole[key]["p50"])
+    assert half["decode_tokens_per_second"] == whole["decode_tokens_per_second"]
+
+
+def test_speculation_helps_when_memory_binds_and_not_when_arithmetic_does() -> None:
+    assert speculative_speedup(acceptance=0.8, proposed=4, draft_cost=0.05) > 2
+    assert speculative_speedup(acceptance=0.8, proposed=4, draft_cost=0.05, check_cost=4.5) < 1
+
+
+def test_fleets() -> None:
+    model = find_decoder("llama-3.1-8b")[0]
+    plans = [
+        ServingPlan(decoder=model, accelerator=find_accelerator(name), usd_per_accelerator_hour=price)
+        for name, price in (("h100", 2.5), ("a100", 1.2), ("l4", 0.7))
+    ]
+    curve = (5.0, 20.0, 80.0)
+    best = cheapest_fleet(plans, requests_per_second_by_hour=curve, first_token_seconds=1.0, per_token_seconds=0.05)
+    each = [fleet_for(p, requests_per_second_by_hour=curve, first_token_seconds=1.0, per_token_seconds=0.05)
+            for p in plans[:2]]  # fmt: skip
+    assert best.usd_per_day <= min(fleet.usd_per_day for fleet in each)
+    assert min(best.replicas_by_hour) >= 2
+    with pytest.raises(NoAnswerError, match="No kind of replica"):
+        cheapest_fleet(plans, requests_per_second_by_hour=curve, first_token_seconds=1e-6, per_token_seconds=1e-6)
+
+
+def test_images_and_recommendations_have_a_price() -> None:
+    rate = examples_per_second("resnet-50", find_accelerator("a100"))
+    assert 5_000 < rate < 40_000
+    assert dollars_per_thousand("dlrm", find_accelerator("a100"), usd_per_hour=2.0, utilisation=0.3) < 0.01
