@@ -150,7 +150,7 @@ function join() {
   socket.onopen = () => { waitMs = 500; showLink(true); };
   socket.onmessage = (message) => takeNews(JSON.parse(message.data));
   socket.onclose = (event) => {
-    if (event.code === 4404 || event.code === 4403) { toast(gettext("You can no longer see this run."), "error"); return; }
+    if (event.code === 4404 || event.code === 4401) { toast(gettext("You can no longer see this run."), "error"); return; }
     showLink(false);
     setTimeout(join, waitMs * (0.75 + Math.random() / 2));
     waitMs = Math.min(waitMs * 1.7, 8000);

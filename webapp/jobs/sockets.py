@@ -13,9 +13,12 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404
+from django.utils.crypto import constant_time_compare
 
 from webapp.jobs.steady import LOST
 from webapp.teams.access import Rule, object_for
@@ -43,6 +46,7 @@ class TeamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if row is None:
             await self.close(code=refused)
             return
+        self.row: Any = row
         with contextlib.suppress(Exception):  # a message board that is away: the recheck does it alone
             await self.channel_layer.group_add(user_group(self.scope["user"].pk), self.channel_name)
         self._tasks = [asyncio.create_task(self._run(self.run(row))), asyncio.create_task(self._recheck())]
@@ -81,10 +85,10 @@ class TeamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _look(self) -> tuple[Model | None, int]:
         """Return the row, or None and the code to close with."""
         user = self.scope.get("user")
-        if user is None or not user.is_authenticated or not self._session_lives():
+        if user is None or not user.is_authenticated:
             return None, SIGNED_OUT
         user = User.objects.filter(pk=user.pk, is_active=True).first()
-        if user is None:
+        if user is None or not self._session_lives(user):
             return None, SIGNED_OUT
         rule = self.access_rule
         assert rule.model is not None
@@ -95,6 +99,10 @@ class TeamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except (Http404, PermissionDenied):
             return None, NOT_FOUND
 
-    def _session_lives(self) -> bool:
+    def _session_lives(self, user: User) -> bool:
+        """Return whether the session that opened the socket would still be let in: read anew, for it may have ended."""
         session = self.scope.get("session")
-        return session is None or session.session_key is None or session.exists(session.session_key)
+        if session is None or session.session_key is None:
+            return True
+        now = SessionStore(session.session_key)
+        return constant_time_compare(now.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())

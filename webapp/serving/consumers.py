@@ -3,94 +3,72 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
 from django.utils.translation import gettext as _
 
+from webapp.jobs.sockets import TeamConsumer
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving import client
 from webapp.serving.requests import Ask, parse_ask
 from webapp.serving.services import generation_create
-from webapp.teams.access import Rule, object_for
+from webapp.teams.access import Rule
 from webapp.teams.models import Role
-from webapp.teams.signing_out import user_group
 
 MAX_AT_ONCE = 4
-RECHECK_SECONDS = 45
 
 
-class PlaygroundConsumer(AsyncJsonWebsocketConsumer):
+class PlaygroundConsumer(TeamConsumer):
     access_rule = Rule("team", Role.MEMBER, Project)
+    related = ("team",)
 
     async def connect(self) -> None:
-        self.tasks: dict[str, asyncio.Task[None]] = {}
-        self.checker: asyncio.Task[None] | None = None
-        if not await self._may_enter():
-            await self.close(code=4404)
-            return
-        await self.accept()
-        await self.channel_layer.group_add(user_group(self.scope["user"].pk), self.channel_name)
-        self.checker = asyncio.create_task(self._recheck())
+        self.answers: dict[str, asyncio.Task[None]] = {}
+        await super().connect()
+
+    async def run(self, row: Project) -> None:
+        """Answers are sent when they are asked for; the socket itself lives until the page goes."""
+        await asyncio.Event().wait()
 
     async def disconnect(self, code: int) -> None:
-        for task in [*self.tasks.values(), *([self.checker] if self.checker else [])]:
+        for task in self.answers.values():
             task.cancel()
-        if self.scope["user"].is_authenticated:
-            await self.channel_layer.group_discard(user_group(self.scope["user"].pk), self.channel_name)
+        await super().disconnect(code)
 
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
+            content = json.loads(text_data or "")
             ask = parse_ask(content)
         except ValueError as error:
-            await self.send_json(
-                {"id": str(content.get("id", ""))[:40] if isinstance(content, dict) else "", **_error(str(error))}
-            )
+            await self._say({"id": "", **_error(str(error))})
             return
         if ask.op == "cancel":
-            if task := self.tasks.get(ask.id):
+            if task := self.answers.get(ask.id):
                 task.cancel()
             return
-        if ask.id in self.tasks or len(self.tasks) >= MAX_AT_ONCE:
-            await self.send_json({"id": ask.id, **_error(_("Wait until one of the running answers has ended."))})
+        if ask.id in self.answers or len(self.answers) >= MAX_AT_ONCE:
+            await self._say({"id": ask.id, **_error(_("Wait until one of the running answers has ended."))})
             return
         task = asyncio.create_task(self._answer(ask))
-        self.tasks[ask.id] = task
-        task.add_done_callback(lambda _done: self.tasks.pop(ask.id, None))
+        self.answers[ask.id] = task
+        task.add_done_callback(lambda _done: self.answers.pop(ask.id, None))
 
-    async def access_check(self, event: dict[str, Any]) -> None:
-        """Told that this user's access changed: look at once."""
-        if not await self._may_enter():
-            await self.close(code=4401)
-
-    async def _recheck(self) -> None:
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            await self.access_check({})
-
-    @database_sync_to_async
-    def _may_enter(self) -> bool:
-        code = self.scope["url_route"]["kwargs"]["code"]
-        try:
-            object_for(self.scope["user"], Project.objects.select_related("team"), Role.MEMBER, code=code)
-        except (Http404, PermissionDenied):
-            return False
-        return True
+    async def _say(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(message))
 
     @database_sync_to_async
     def _checkpoint(self, code: str) -> Checkpoint | None:
         kept = Checkpoint.objects.select_related("run__project").filter(removed_at=None, run__deleted_at=None)
-        return kept.filter(code=code, run__project__code=self.scope["url_route"]["kwargs"]["code"]).first()
+        return kept.filter(code=code, run__project=self.row).first()
 
     async def _answer(self, ask: Ask) -> None:
         checkpoint = await self._checkpoint(ask.checkpoint)
         if checkpoint is None:
-            await self.send_json({"id": ask.id, **_error(_("This checkpoint is not kept any more. Choose another."))})
+            await self._say({"id": ask.id, **_error(_("This checkpoint is not kept any more. Choose another."))})
             return
         try:
             if ask.op == "generate":
@@ -100,9 +78,9 @@ class PlaygroundConsumer(AsyncJsonWebsocketConsumer):
                 if ask.op == "attention":
                     fields |= {"layer": ask.layer, "head": ask.head}
                 answer = await client.ask(ask.op, **_model(checkpoint) | fields)
-                await self.send_json({**answer, "id": ask.id})
+                await self._say({**answer, "id": ask.id})
         except client.InferenceError as error:
-            await self.send_json({"id": ask.id, "event": "error", "code": error.code, "sentence": str(error)})
+            await self._say({"id": ask.id, "event": "error", "code": error.code, "sentence": str(error)})
 
     async def _generate(self, ask: Ask, checkpoint: Checkpoint) -> None:
         pieces: list[str] = []
@@ -119,7 +97,7 @@ class PlaygroundConsumer(AsyncJsonWebsocketConsumer):
                     num_cut = message["num_cut_tokens"]
                 elif message["event"] == "done":
                     ended = message["result"]["end"]
-                await self.send_json({**message, "id": ask.id})
+                await self._say({**message, "id": ask.id})
         except client.InferenceError:
             ended = "error"
             raise
