@@ -19,6 +19,8 @@ def first_of_equals(spool: Spool) -> NDArray[np.int32]:
     num_parts = spool.num_documents // PART_DOCUMENTS + 1
     for part in range(num_parts):
         numbers, high, low = _hashes_of_part(spool, part, num_parts)
+        if not len(numbers):
+            continue
         order = np.lexsort((numbers, low, high))
         same = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
         heads = np.flatnonzero(np.concatenate(([True], ~same)))

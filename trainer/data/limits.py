@@ -29,16 +29,17 @@ class ProcessLimits:
 
 def limit_this_process(limits: ProcessLimits) -> None:
     """Set the limits; they cannot be raised again afterwards."""
-    _set(resource.RLIMIT_CPU, limits.cpu_seconds)
+    _set(resource.RLIMIT_CPU, limits.cpu_seconds, hard_after=2)  # SIGXCPU first, which says why it ended; then SIGKILL
     _set(resource.RLIMIT_FSIZE, limits.file_bytes)
     _set(resource.RLIMIT_CORE, 0)
     if sys.platform != "darwin":
         _set(resource.RLIMIT_AS, limits.address_space_bytes)
 
 
-def _set(which: int, value: int) -> None:
+def _set(which: int, value: int, *, hard_after: int = 0) -> None:
     _, hard = resource.getrlimit(which)
+    highest = value + hard_after
     if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
+        value, highest = min(value, hard), min(highest, hard)
     with contextlib.suppress(ValueError, OSError):  # a stricter limit is in force already
-        resource.setrlimit(which, (value, value))
+        resource.setrlimit(which, (value, highest))

@@ -49,7 +49,7 @@ def _gbk_read_as_latin(text: str) -> str:
         return ""
     if 2 * len(_COMMON_HAN_IN_GBK.findall(raw)) < 0.6 * num_high:
         return ""
-    return _decoded(raw, "gb18030")
+    return "" if _decoded(raw, "utf-8") else _decoded(raw, "gb18030")  # bytes that are UTF-8 are meant as that
 
 
 def _utf8_read_as_gbk(text: str) -> str:
