@@ -162,7 +162,8 @@ def test_frozen_worker_is_fenced_when_it_thaws(stack: Installation) -> None:
     os.kill(frozen, signal.SIGSTOP)
     try:
         with second_worker(stack):
-            eventually(lambda: job.row("fence") == 2 and len(job.events("started")) == 2, what=job.describe())
+            taken_over = lambda: job.row("fence") == 2 and len(job.events("started")) == 2  # noqa: E731
+            eventually(taken_over, what=f"another worker takes over: {job.describe()}", timeout_seconds=120)
             os.kill(frozen, signal.SIGCONT)
             eventually(lambda: not first_trainer.is_running(), what="the zombie's trainer ends", timeout_seconds=5)
             inside(stack, f"ask({job.code!r}, 'stop')")
@@ -201,7 +202,10 @@ def test_trainer_gets_no_secret(stack: Installation) -> None:
 
 def test_idle_workers_beat(stack: Installation) -> None:
     def silence() -> float:
-        return float(stack.query("SELECT extract(epoch FROM clock_timestamp() - min(seen_at)) FROM jobs_worker")[0][0])
+        statement = (
+            "SELECT extract(epoch FROM clock_timestamp() - min(seen_at)) FROM jobs_worker WHERE stopped_at IS NULL"
+        )
+        return float(stack.query(statement)[0][0])
 
     assert eventually(lambda: silence() < 5, what="all workers beat")
     time.sleep(2)
