@@ -1,0 +1,95 @@
+"""What is decided for a machine, and the reasons that people read."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+
+import trainer.training.machine as machine_module
+from trainer.errors import SpecError
+from trainer.spec import MachineSpec
+from trainer.training.machine import (
+    choose_dtype,
+    decide_compile,
+    duration,
+    resolve_device,
+    resolve_machine,
+)
+
+CPU = MachineSpec(device="cpu", dtype="float32", num_threads=1)
+
+
+def test_the_attempts_device_comes_before_the_specs() -> None:
+    assert resolve_device("cuda", attempt_device="cpu") == ("cpu", "chosen for this attempt")
+    assert resolve_device("cpu") == ("cpu", "chosen in the spec")
+    assert resolve_device("auto")[0] in ("cpu", "cuda", "mps")
+
+
+def test_a_device_that_is_not_here_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"machine.device is cuda:99, which this machine does not have"):
+        resolve_device("cuda:99")
+
+
+def test_nothing_is_left_at_auto_and_every_choice_has_its_reason() -> None:
+    found, reasons = resolve_machine(MachineSpec(), device="cpu", device_reason="why", num_parameters=1_000)
+    assert "auto" not in (found.device, found.dtype)
+    assert found.num_threads >= 1
+    assert reasons.keys() == {"device", "dtype", "num_threads"}
+
+
+def test_what_was_chosen_stays() -> None:
+    spec = MachineSpec(dtype="bfloat16", num_threads=3)
+    found, _ = resolve_machine(spec, device="cpu", device_reason="", num_parameters=1)
+    assert (found.dtype, found.num_threads) == ("bfloat16", 3)
+
+
+@pytest.mark.parametrize(("speedup", "dtype"), [(4.7, "bfloat16"), (1.2, "float32"), (0.7, "float32")])
+def test_bfloat16_is_used_where_it_was_measured_to_pay(
+    monkeypatch: pytest.MonkeyPatch, speedup: float, dtype: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(machine_module, "bfloat16_speedup", lambda: speedup)
+    found, reason = choose_dtype("cpu", 50_000_000)
+    assert found == dtype
+    assert f"measured {speedup} times as fast" in reason
+    assert choose_dtype("cpu", 1_000)[0] == "float32"
+
+
+def test_float16_needs_a_cuda_device() -> None:
+    with pytest.raises(SpecError, match="float16, which needs a CUDA device and here is cpu; use bfloat16 or float32"):
+        resolve_machine(MachineSpec(dtype="float16"), device="cpu", device_reason="", num_parameters=1)
+
+
+def test_compiling_is_off_with_a_reason_where_there_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    for wanted in ("auto", "on"):
+        spec = MachineSpec(device="cpu", compile=wanted)  # type: ignore[arg-type]
+        found, reasons = decide_compile(spec, num_steps=10**9, trial_step=lambda: None)
+        assert found.compile == "off"
+        assert "there is no C++ compiler on this machine" in reasons["compile"]
+
+
+@pytest.mark.parametrize(("num_steps", "choice"), [(100, "off"), (1_000_000, "on")])
+def test_compiling_is_on_only_where_the_run_is_long_enough(
+    monkeypatch: pytest.MonkeyPatch, num_steps: int, choice: str
+) -> None:
+    monkeypatch.setattr(machine_module, "missing_compiler", lambda _: None)
+    monkeypatch.setattr(machine_module, "timed_step", lambda *_: 0.1)
+    found, reasons = decide_compile(CPU, num_steps=num_steps, trial_step=lambda: None)
+    assert found.compile == choice
+    assert reasons["compile"].startswith(f"{choice}: of about")
+
+
+def test_what_the_user_said_of_compiling_is_not_tried() -> None:
+    def never() -> None:
+        raise AssertionError("no step should be tried")
+
+    spec = MachineSpec(device="cpu", compile="off")
+    assert decide_compile(spec, num_steps=10**9, trial_step=never) == (spec, {})
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(12.4, "12 s"), (150, "2 min"), (9_000, "2.5 h")])
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
