@@ -62,7 +62,7 @@ def context(chromium: Browser, stack: Any) -> Iterator[BrowserContext]:
     context = chromium.new_context(base_url=stack.url, viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(stack.login_link())
-    page.wait_for_url("**/")  # the page sends its form by itself
+    page.wait_for_url(lambda url: "/login/" not in url)  # the page sends its form by itself
     page.close()
     yield context
     context.close()

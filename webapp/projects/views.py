@@ -22,6 +22,9 @@ from webapp.teams.models import Role, Team, User
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     teams = home_teams(user=cast(User, request.user))
+    projects = [project for card in teams for project in card.projects]
+    if "enter" in request.GET and len(projects) == 1:  # who has just signed in need not choose from one
+        return redirect(projects[0])
     return render(request, "projects/home.html", {"teams": teams, "section": "home"})
 
 

@@ -33,7 +33,7 @@ def login_link(request: HttpRequest, secret: str) -> HttpResponse:
     """Sign in by a one-time link. Only the POST uses it up: a preview of the link by a chat program must not."""
     if request.method == "POST" and (user := services.login_link_use(secret=secret)):
         login(request, user, backend=BACKEND)
-        return redirect("home")
+        return redirect(settings.LOGIN_REDIRECT_URL)
     user = services.login_link_user(secret=secret)
     return render(request, "teams/login_link.html", {"link_user": user}, status=200 if user else 410)
 
@@ -55,7 +55,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             form.add_error(None, error)
         else:
             login(request, user, backend=BACKEND)
-            return redirect("home")
+            return redirect(settings.LOGIN_REDIRECT_URL)
     status = 422 if request.method == "POST" else 200
     return render(request, "teams/invitation.html", {"invitation": found, "form": form}, status=status)
 
