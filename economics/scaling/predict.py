@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from economics.constants import LAW_FORM_NOISE
 from economics.errors import NoAnswerError
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.laws import LossLaw, two_digits
@@ -22,10 +23,8 @@ from economics.scaling.rules import extrapolation_warning
 from economics.uncertainty import Interval, interval_of, stream_for
 
 Floats = NDArray[np.float64]
-FORM_SIGMA_PER_DECADE = 0.004
-"""Standard deviation of ln loss that each factor of ten of compute beyond the fitted runs adds. Fitted on 2026-11-23
-to errors of laws from small runs on larger ones, published ladders of several data sets (benchmarks/economics_fit.py
-prints them): 0.2 to 0.8 % a decade."""
+LEAST_FORM_SIGMA = 0.004
+"""Least standard deviation of ln loss per factor of ten of compute beyond the runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ def predict_loss(fitted: FittedLaw, num_params: float, num_tokens: float, *, see
     draws = draws * (centre / np.median(draws))
     compute = fitted.conventions.flop_per_param_token * num_params * num_tokens
     ratio = compute / fitted.largest_compute_flop
-    sigma = float(np.hypot(fitted.noise_sigma, form_sigma(ratio)))
+    sigma = float(np.hypot(fitted.noise_sigma, form_sigma(ratio, fitted.noise_sigma)))
     repeats = max(1, -(-4000 // draws.size))
     shocks = stream_for(seed, "prediction").standard_normal(draws.size * repeats)
     noisy = np.tile(draws, repeats) * np.exp(sigma * (shocks - shocks.mean()))
@@ -96,13 +95,19 @@ def predict_loss(fitted: FittedLaw, num_params: float, num_tokens: float, *, see
     )
 
 
-def form_sigma(compute_ratio: float) -> float:
+def form_sigma(compute_ratio: float, noise_sigma: float) -> float:
     """Model-form noise of ln loss at so many times the largest compute fitted; none within the runs.
 
-    >>> form_sigma(0.5), round(form_sigma(100.0), 4)
-    (0.0, 0.008)
+    What a law misses beyond its runs grows with what it misses among them: ladders with untuned rates or sizes far
+    off the best scatter widely about any such law, and bend away from it. Per factor of ten of compute it is 1.5 times
+    the scatter, and never below 0.4 % of loss. Both were chosen on ladders cut at half of their compute, for the least
+    interval score (docs/numbers/scaling-laws.md has the table).
+
+    >>> form_sigma(0.5, 0.01), round(form_sigma(100.0, 0.01), 4), round(form_sigma(10.0, 1e-4), 4)
+    (0.0, 0.03, 0.004)
     """
-    return FORM_SIGMA_PER_DECADE * max(0.0, float(np.log10(compute_ratio)))
+    per_decade = max(LAW_FORM_NOISE.value * noise_sigma, LEAST_FORM_SIGMA)
+    return per_decade * max(0.0, float(np.log10(compute_ratio)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
