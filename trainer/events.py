@@ -8,6 +8,8 @@ msgspec structs and not dataclasses because a line has to say its own type, and 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -182,23 +184,53 @@ _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
+RESERVE_BYTES = 2**16
+
+
 class Journal:
-    """The one writer of an attempt's events. Each line reaches the file in a single write, so a kill tears at most the last."""
+    """The one writer of an attempt's events. Each line reaches the file in a single write, so a kill tears at most the last.
+
+    A little space is kept in reserve beside it: on a full disk the last event, which says so, still finds room.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._reserve = path.with_name("reserve")
         self._file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115  an attempt has one journal, written once
         self._line = 0
+        with contextlib.suppress(OSError):  # a disk that is full already: then without
+            self._reserve.write_bytes(bytes(RESERVE_BYTES))
 
     def write(self, event: AnyEvent) -> AnyEvent:
         """Write the event as the next line; return it with its line and time."""
         stamped = msgspec.structs.replace(event, line=self._line + 1, at=time.time())
-        self._file.write(_encoder.encode(stamped) + b"\n")
+        line = _encoder.encode(stamped) + b"\n"
+        try:
+            self._append(line)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not isinstance(event, LAST_EVENTS):
+                raise
+            self._reserve.unlink(missing_ok=True)
+            self._append(line)
         self._line += 1  # only now: an event that cannot be encoded leaves no gap
         return stamped
 
+    def _append(self, line: bytes) -> None:
+        """Write a whole line or none of it: a disk that fills up takes a part, which is taken back."""
+        begin = self._file.tell()
+        written = 0
+        try:
+            written = self._file.write(line)
+        finally:
+            if written != len(line):
+                self._file.truncate(begin)
+                self._file.seek(begin)
+        if written != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+
     def close(self) -> None:
+        self._reserve.unlink(missing_ok=True)
         os.fsync(self._file.fileno())
         self._file.close()
 

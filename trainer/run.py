@@ -26,6 +26,7 @@ from trainer.errors import InputError, SpecError
 from trainer.events import AnyEvent, Failed, Finished, Journal, Stopped
 from trainer.failures import failed_event
 from trainer.folder import AttemptSpec, JobFolder
+from trainer.lines import EventLog
 from trainer.spec import decode_spec
 
 EXIT_FINISHED, EXIT_FAILED, EXIT_STOPPED = 0, 1, 3
@@ -53,7 +54,8 @@ HANDLERS = {
 def run_attempt(folder: Path, fence: int, *, supervised: bool = False) -> int:
     """Do the attempt as a supervisor asks for it, and return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    return exit_code(start_attempt(folder, fence, supervised=supervised))
+    on_event = EventLog(logging.getLogger("trainer"))
+    return exit_code(start_attempt(folder, fence, supervised=supervised, on_event=on_event))
 
 
 def start_attempt(

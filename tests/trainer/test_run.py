@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.trainer.conftest import events_of, last_checkpoint, metric, train_dict, write_job
-from trainer.events import Failed, Finished, Journal, Message, Stopped
-from trainer.failures import explain
+from trainer.events import Failed, Finished, Journal, Message, Stopped, read_journal
+from trainer.failures import explain, failed_event
 from trainer.folder import JobFolder
 from trainer.run import HANDLERS, load_function
 from trainer.spec import SPEC_TYPES
@@ -111,6 +112,38 @@ def test_an_event_that_cannot_be_written_leaves_no_gap(tmp_path: Path) -> None:
     journal.write(Message(text="one"))
     journal.close()
     assert b'"line":1' in (tmp_path / "events.jsonl").read_bytes()
+
+
+class FullDisk:
+    """A file on a disk with so many bytes left. Stands in for the real one, which tests cannot fill."""
+
+    def __init__(self, file: Any, room: int, reserve: Path) -> None:
+        self.file, self.room, self.reserve = file, room, reserve
+
+    def write(self, data: bytes) -> int:
+        room = self.room + (0 if self.reserve.exists() else 10_000)
+        if room <= 0:
+            raise OSError(28, "No space left on device")
+        written = self.file.write(data[:room])
+        self.room -= written
+        return int(written)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def test_on_a_full_disk_the_last_event_still_finds_room(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "events.jsonl")
+    journal._file = FullDisk(journal._file, 120, tmp_path / "reserve")  # type: ignore[assignment]
+    journal.write(Message(text="fits"))
+    with pytest.raises(OSError, match="No space left") as error:
+        journal.write(Message(text="x" * 200))
+    journal.write(failed_event(error.value))
+    journal.close()
+    found = [event for event, _ in read_journal(tmp_path / "events.jsonl")]
+    assert [event.line for event in found] == [1, 2]
+    assert found[1].code == "disk_full"  # type: ignore[union-attr]
+    assert not (tmp_path / "reserve").exists()
 
 
 @pytest.mark.parametrize(

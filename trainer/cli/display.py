@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from trainer import events as e
+from trainer.lines import line_of, number
 
 
 class Display:
@@ -68,25 +69,3 @@ class Display:
         if "validation/loss" in event.values:
             named = ", ".join(f"{key.split('/')[1]} {number(value[-1])}" for key, value in event.values.items())
             self.console.print(f"step {event.steps[-1]}: validation {named}", markup=False, soft_wrap=True)
-
-
-def line_of(event: e.AnyEvent) -> str | None:
-    """Return the line that a person reads of an event; None for those that only machines need."""
-    if isinstance(event, e.Resolved):
-        found = ", ".join(f"{key} {event.machine[key]}" for key in ("device", "dtype", "num_threads", "compile"))
-        return f"{event.facts.get('num_parameters', 0):,} parameters; {found}"
-    if isinstance(event, e.Evaluation):
-        return f"{event.split}: " + ", ".join(f"{key} {number(value)}" for key, value in event.metrics.items())
-    if isinstance(event, e.Sample):
-        return f"sample: {event.prompt}{event.output}"
-    if isinstance(event, e.Message):
-        return f"{event.level}: {event.text}"
-    if isinstance(event, e.Failed):
-        return f"failed: {event.sentence}"
-    if isinstance(event, e.Stopped | e.Finished):
-        return event.sentence or None
-    return None
-
-
-def number(value: float | None) -> str:
-    return "not a number" if value is None else f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from trainer.data.shards import TokenSplit
 from trainer.errors import InputError
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task, count_parameters
 
 
@@ -30,6 +32,16 @@ class BagOfWords(nn.Module):
 
 
 class BowTask(Task):
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
+        self._labelled: dict[str, np.ndarray] = {}
+
+    def labelled(self, split: TokenSplit) -> np.ndarray:
+        """Return the numbers of the documents that have a label."""
+        if split.name not in self._labelled:
+            self._labelled[split.name] = np.flatnonzero(split.label_ids >= 0)
+        return self._labelled[split.name]
+
     def build_model(self) -> BagOfWords:
         names = self.assets.label_names
         if len(names) < 2:
@@ -44,14 +56,14 @@ class BowTask(Task):
         )
 
     def num_examples(self, split: TokenSplit) -> int:
-        if not (count := len(labelled(split))):
+        if not (count := len(self.labelled(split))):
             raise InputError(
                 f"the {split.name} split has no document with a label; prepare the data with a label field"
             )
         return count
 
     def batch(self, split: TokenSplit, examples: np.ndarray) -> Batch:
-        documents = labelled(split)[examples]
+        documents = self.labelled(split)[examples]
         limit, starts = self.spec.batch.sequence_length, split.document_starts
         texts = [split.read(int(starts[d]), min(int(starts[d + 1] - starts[d]), limit)) for d in documents]
         lengths = np.array([len(text) for text in texts])
@@ -71,7 +83,7 @@ class BowTask(Task):
         return batch["tokens"].numel()
 
     def evaluation_batches(self, split: TokenSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
-        count = len(labelled(split))
+        count = len(self.labelled(split))
         chosen = np.arange(count)
         if max_batches and count > max_batches * batch_size:
             chosen = np.linspace(0, count - 1, max_batches * batch_size).astype(np.int64)
@@ -91,7 +103,7 @@ class BowTask(Task):
         return {"loss": totals["loss"] / count, "accuracy": totals["correct"] / count, "num_documents": count}
 
     def documents(self, split: TokenSplit, example: int) -> Sequence[int]:
-        return [int(labelled(split)[example])]
+        return [int(self.labelled(split)[example])]
 
     def facts(self, model: nn.Module) -> dict[str, Any]:
         parts = {name: count_parameters(part) for name, part in model.named_children() if count_parameters(part)}
@@ -114,8 +126,3 @@ class BowTask(Task):
     @property
     def abilities(self) -> frozenset[str]:
         return frozenset({"predict"})
-
-
-def labelled(split: TokenSplit) -> np.ndarray:
-    """Return the numbers of the documents that have a label."""
-    return np.flatnonzero(split.label_ids >= 0)
