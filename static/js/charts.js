@@ -76,6 +76,15 @@ function clippedRange(columns) {
   return [low - margin, high + margin];
 }
 
+// What never changes gets room above and below, not an axis of rounding errors.
+function flatRange(columns) {
+  let low = Infinity, high = -Infinity;
+  for (const column of columns) for (const v of column) if (v !== null && v !== undefined) { if (v < low) low = v; if (v > high) high = v; }
+  if (!(high - low < 1e-6 * Math.max(Math.abs(low), Math.abs(high)))) return null;
+  const room = Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
+}
+
 const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) entry.target.chartCard?.setVisible(entry.isIntersecting);
 }, { rootMargin: "200px" });
@@ -118,6 +127,7 @@ export class ChartCard {
       part("title").append(" ", unit);
     }
     this.plot.classList.toggle("tall", tall);
+    this.isTall = tall;
     this.element.addEventListener("click", (event) => {
       const act = event.target.closest("[data-act]")?.dataset.act;
       if (act) this.act(act, event);
@@ -200,7 +210,7 @@ export class ChartCard {
   #markers(line, found, color) {
     const best = this.marks && line.points && this.runs.length === 1 ? line.run.marks.best_step : null;
     if (best === null) return { color, size: 6 };
-    return { color, size: found.steps.map((step) => (step === best ? 13 : 6)), symbol: found.steps.map((step) => (step === best ? "star" : "circle")) };
+    return { color, opacity: 1, line: { width: 0 }, size: found.steps.map((step) => (step === best ? 13 : 6)), symbol: found.steps.map((step) => (step === best ? "star" : "circle")) };
   }
 
   // A NaN has no height: it is marked at the height of the last number before it.
@@ -218,7 +228,8 @@ export class ChartCard {
     const { x, logX, logY, outliers } = this.settings.values;
     const [text, muted, line, surface] = ["--text", "--muted", "--line", "--surface"].map(css);
     const axis = { gridcolor: line, zeroline: false, linecolor: line, tickfont: { color: muted, size: 11 }, automargin: true, fixedrange: false };
-    const range = outliers ? clippedRange(shown.map((one) => one.ys)) : null;
+    const columns = shown.map((one) => one.ys);
+    const range = (outliers ? clippedRange(columns) : null) ?? flatRange(columns);
     const yFormat = this.unit === "%" ? { tickformat: ".0%" } : {};
     return {
       autosize: true, margin: { l: 46, r: 10, t: 8, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -243,7 +254,7 @@ export class ChartCard {
       const at = axis(step);
       if (isLog && !(at > 0)) return;
       shapes.push({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1, line: { color, width: 1, dash }, layer: "below" });
-      annotations.push({ x: isLog ? Math.log10(at) : at, yref: "paper", y: 1, yanchor: "top", xanchor: "left", xshift: 4, showarrow: false, text: label, font: { size: 11, color } });
+      if (this.isTall) annotations.push({ x: isLog ? Math.log10(at) : at, yref: "paper", y: 1, yanchor: "top", xanchor: "left", xshift: 4, showarrow: false, text: label, font: { size: 11, color } });
     };
     for (const step of run.marks.resumes) mark(step, interpolate(gettext("resumed at %s"), [step.toLocaleString()]), "dash");
     return { shapes, annotations };

@@ -128,12 +128,12 @@ def attempts_of(run: Run) -> Any:
 
 def config_context(run: Run) -> dict[str, Any]:
     return {
-        "config": flat(run.spec),
+        "config": sorted(flat(run.spec)),
         "resolved": [
             (name, value, run.resolved_reasons.get(name, ""))
             for name, value in sorted(run.resolved.items())
         ],
-        "facts": flat(run.facts),
+        "facts": sorted(flat(run.facts)),
     }  # fmt: skip
 
 

@@ -26,6 +26,12 @@ MEMORY_PARTS = {
 
 
 @register.filter
+def words(name: str) -> str:
+    """bits_per_byte -> bits per byte."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def memory_part(name: str) -> str:
     """Return the word for a part of memory."""
     return str(MEMORY_PARTS.get(name, name))
