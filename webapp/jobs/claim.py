@@ -18,6 +18,7 @@ from webapp.jobs.clock import ClockTimestamp, clock_plus
 from webapp.jobs.kinds import kind_of, kinds
 from webapp.jobs.models import HELD_STATES, Attempt, Job, Lease, QueueControl, State, TeamLimit, Worker
 from webapp.jobs.moves import job_move
+from webapp.jobs.steady import guarded
 
 SERVED_WINDOW_HOURS = 24
 """Fair sharing looks back so far."""
@@ -120,5 +121,5 @@ def _take(job_id: int, worker: Worker) -> Claim:
         },
     )
     attempt.refresh_from_db()
-    kind_of(job.kind).on_start(job, attempt)
+    guarded(kind_of(job.kind).on_start, job, attempt)
     return Claim(job_id=job_id, fence=job.fence, worker_id=worker.pk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +13,8 @@ from webapp.jobs.ends import NUM_RETRIES_BY_CODE, End
 from webapp.jobs.kinds import end_hooks, kind_of
 from webapp.jobs.models import HELD_STATES, Attempt, Job, Lease, State
 from webapp.jobs.moves import final_state, job_held, job_move
-from webapp.jobs.steady import LOST
+from webapp.jobs.steady import guarded
 from webapp.jobs.wake import queue_wake_on_commit
-
-log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -82,16 +79,6 @@ def _after_death(job: Job, end: End) -> tuple[State, dict[str, Any]]:
 def _call_hooks(attempt: Attempt) -> None:
     """Call the end hooks, and the kind's if the job is final. A hook that fails is logged: the job must end all the same."""
     for hook in end_hooks():
-        _guarded(hook, attempt)
+        guarded(hook, attempt)
     if attempt.job.is_final:
-        _guarded(kind_of(attempt.job.kind).on_end, attempt.job, attempt)
-
-
-def _guarded(hook: Any, *args: Any) -> None:
-    try:
-        with transaction.atomic():
-            hook(*args)
-    except LOST:
-        raise
-    except Exception:
-        log.exception("hook %s failed at the end of a job; correct it by hand", getattr(hook, "__qualname__", hook))
+        guarded(kind_of(attempt.job.kind).on_end, attempt.job, attempt)

@@ -6,6 +6,8 @@ Both run in every worker process and from beat; an advisory lock lets one at a t
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -39,17 +41,25 @@ def leases_reap() -> int:
         if not _alone(REAP_LOCK):
             return 0
         lapsed = list(Lease.objects.filter(until__lt=ClockTimestamp()).order_by("until")[:100])
-        return sum(_reap(lease) for lease in lapsed)
+        return sum(_reap(lease, until__lt=ClockTimestamp()) for lease in lapsed)
 
 
-def _reap(lease: Lease) -> bool:
-    """Reap one lease; False if it was renewed or taken away meanwhile."""
+def leases_left_behind(leases: Iterable[Lease]) -> int:
+    """Put jobs back in the queue whose leases were not renewed since they were read; return how many.
+
+    For a worker that starts again under its old name: what its dead predecessor held need not wait for the lease to lapse.
+    """
+    return sum(_reap(lease, renewed_at=lease.renewed_at) for lease in leases)
+
+
+def _reap(lease: Lease, **still: Any) -> bool:
+    """Reap one lease if `still` holds for it; False if it was renewed or taken away meanwhile."""
     claim = Claim(job_id=lease.job_id, fence=lease.fence, worker_id=lease.worker_id)
     try:
         with transaction.atomic():
             job_held(lease.job_id, lease.fence)  # locked first, as every writer does
-            still = Lease.objects.select_for_update().filter(pk=lease.pk, fence=lease.fence, until__lt=ClockTimestamp())
-            if not still.exists():
+            rows = Lease.objects.select_for_update().filter(pk=lease.pk, fence=lease.fence, **still)
+            if not rows.exists():
                 return False
             state = attempt_finish(claim, WORKER_LOST, ended_at=lease.renewed_at)
     except Fenced:

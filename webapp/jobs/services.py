@@ -21,6 +21,7 @@ from webapp.jobs.models import (
     TeamLimit,
 )
 from webapp.jobs.moves import final_state, job_move
+from webapp.jobs.steady import guarded
 from webapp.jobs.wake import queue_wake_on_commit
 from webapp.projects.models import Project
 from webapp.teams.models import Team, User
@@ -148,7 +149,7 @@ def _end_waiting(job: Job, request: StopRequest, who: str) -> None:
         reason=sentence,
     )
     job.refresh_from_db()
-    kind_of(job.kind).on_end(job, job.attempts.order_by("-fence").first())
+    guarded(kind_of(job.kind).on_end, job, job.attempts.order_by("-fence").first())
 
 
 def job_retry(*, job: Job, by: User | None) -> Job:

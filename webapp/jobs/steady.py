@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -28,3 +28,14 @@ def steadily(action: Callable[[], T], *, give_up: Callable[[], bool] = lambda: F
                 raise
             log.warning("the database does not answer, trying again: %s", error)
             time.sleep(RETRY_SECONDS)
+
+
+def guarded(hook: Callable[..., Any], *args: Any) -> None:
+    """Call a hook of another app. One that fails is logged and undone: the job must go on, and end, all the same."""
+    try:
+        with transaction.atomic():
+            hook(*args)
+    except LOST:
+        raise
+    except Exception:
+        log.exception("hook %s failed for %s; correct it by hand", getattr(hook, "__qualname__", hook), args)

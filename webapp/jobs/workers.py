@@ -18,8 +18,8 @@ from django.db import connection
 
 from webapp.jobs.clock import ClockTimestamp
 from webapp.jobs.machine import hardware
-from webapp.jobs.models import Queue, Worker
-from webapp.jobs.reap import leases_reap, queues_sweep
+from webapp.jobs.models import Lease, Queue, Worker
+from webapp.jobs.reap import leases_left_behind, leases_reap, queues_sweep
 from webapp.jobs.steady import LOST
 
 log = logging.getLogger(__name__)
@@ -76,10 +76,18 @@ class WorkerProcess:
 
     def _run(self) -> None:
         sweep_at = reap_at = time.monotonic()
+        left_behind: list[Lease] | None = None
+        look_again_at = 0.0
         while True:
             now = time.monotonic()
             try:
                 self._beat()
+                if left_behind is None:  # a process that had our name may have died with jobs in its hands
+                    left_behind = list(Lease.objects.filter(worker_id__in=self._ids.values()))
+                    look_again_at = now + 1.5 * settings.ISOCOST_RENEW_SECONDS + 1.0
+                elif left_behind and now >= look_again_at:
+                    leases_left_behind(left_behind)
+                    left_behind = []
                 if now >= sweep_at:
                     queues_sweep()
                     sweep_at = now + settings.ISOCOST_SWEEP_SECONDS * random.uniform(0.8, 1.2)  # nosec B311

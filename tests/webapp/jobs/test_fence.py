@@ -22,7 +22,7 @@ from webapp.jobs.journal import JournalTail, journal_store
 from webapp.jobs.lease import lease_renew
 from webapp.jobs.models import Attempt, Job, JobEvent, Lease, State
 from webapp.jobs.purge import purging
-from webapp.jobs.reap import leases_reap
+from webapp.jobs.reap import leases_left_behind, leases_reap
 
 DONE = End(outcome="succeeded", code="done", sentence="")
 
@@ -88,6 +88,19 @@ def test_reaper_waits_after_the_database_started(cast: Cast, settings: Any) -> N
     assert leases_reap() == 0
     settings.ISOCOST_REAP_GRACE_SECONDS = 0
     assert leases_reap() == 1
+
+
+def test_worker_that_starts_again_takes_back_what_its_predecessor_held(cast: Cast) -> None:
+    job = make_job(cast.project)
+    taken = claim()
+    noted = list(Lease.objects.all())
+    lease_renew(taken)
+    assert leases_left_behind(noted) == 0, "it was renewed since: its holder lives"
+    assert leases_left_behind(list(Lease.objects.all())) == 1
+    job.refresh_from_db()
+    assert (job.state, job.reason_code) == (State.QUEUED, "worker_lost")
+    with pytest.raises(Fenced):
+        lease_renew(taken)
 
 
 def test_reaped_attempt_ended_at_its_last_sign_of_life(cast: Cast) -> None:
