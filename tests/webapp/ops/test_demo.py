@@ -1,0 +1,92 @@
+"""The demo: each step follows from what is there, however often and wherever it was cut short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from tests.factories import Cast, make_ended_job, make_version
+from webapp.jobs.models import Job, JobEvent, State
+from webapp.ops import demo
+from webapp.ops.models import Demo
+from webapp.projects.models import Project
+from webapp.teams.models import Team
+
+
+@pytest.fixture
+def files(settings: object, tmp_path: Path) -> Path:
+    settings.ISOCOST_FILES = tmp_path  # type: ignore[attr-defined]
+    return tmp_path
+
+
+def start() -> Project:
+    demo.demo_start()
+    demo.demo_continue()
+    return Demo.objects.get().project
+
+
+def end_job(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED, ended_at=timezone.now())
+
+
+def test_first_step_measures_the_machine_and_no_more(db: None) -> None:
+    project = start()
+    assert [job.kind for job in project.jobs.all()] == ["calibrate"]
+
+
+def test_starting_twice_makes_one_demo(db: None) -> None:
+    start()
+    demo.demo_start()
+    demo.demo_continue()
+    assert Demo.objects.count() == 1
+    assert Team.objects.count() == 1
+    assert Job.objects.count() == 1
+
+
+def test_second_step_brings_the_sources_in_and_prepares_them(db: None, files: Path) -> None:
+    project = start()
+    end_job(project.jobs.get())
+    demo.demo_continue()
+    demo.demo_continue()
+    dataset = project.datasets.get()
+    assert dataset.files.get().size_bytes > 1_000_000
+    assert dataset.versions.get().recipe["tokenizer"]["vocab_size"] == demo.VOCABULARY
+    assert sorted(job.kind for job in project.jobs.all()) == ["calibrate", "prepare"]
+
+
+def test_failed_measurement_does_not_stop_the_demo(db: None, files: Path) -> None:
+    project = start()
+    Job.objects.filter(project=project).update(state=State.FAILED, ended_at=timezone.now())
+    demo.demo_continue()
+    assert project.datasets.exists()
+
+
+def test_archived_demo_stays_quiet(db: None) -> None:
+    project = start()
+    end_job(project.jobs.get())
+    Project.objects.update(archived_at=timezone.now())
+    demo.demo_continue()
+    assert not project.datasets.exists()
+
+
+def measured(cast: Cast, flop_per_second: float) -> None:
+    job = make_ended_job(cast, kind="calibrate")
+    payload = {"type": "finished", "result": {"training_flop_per_second": flop_per_second}}
+    JobEvent.objects.create(job=job, seq=1, fence=1, line=1, at=timezone.now(), type="finished", payload=payload)
+
+
+def test_model_is_sized_by_what_the_machine_does(cast: Cast) -> None:
+    version = make_version(cast)
+    version.vocab_size = 2_048
+    sizes = []
+    for speed in (5e9, 100e9, 3e12):
+        measured(cast, speed)
+        spec = demo._spec(version)
+        flop = demo.spec_flop_per_token(spec, 2_048) * spec.batch.tokens_per_step * spec.schedule.num_steps  # type: ignore[operator]
+        sizes.append(spec.model.model_width)
+        if speed > 5e9:  # a machine too slow for the smallest still gets its few steps
+            assert flop / speed == pytest.approx(demo.TRAIN_SECONDS, rel=0.2)
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
