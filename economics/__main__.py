@@ -20,11 +20,11 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every verb."""
+def build_parser(verb: str = "") -> argparse.ArgumentParser:
+    """Return the parser with every verb, or with one, so that the others need not be loaded."""
     parser = _Parser(prog="python -m economics", description="What training and serving a model takes and earns.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb", parser_class=_Parser)
-    for name in VERBS:
+    for name in (verb,) if verb in VERBS else VERBS:
         module = verb_module(name)
         help_text = (module.__doc__ or "").strip().splitlines()[0]
         child = verbs.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
@@ -58,7 +58,8 @@ def print_result(module: ModuleType, result: dict[str, Any], *, as_json: bool, e
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; 0 when it answered, 2 when the input was wrong, 1 when there is no answer."""
     try:
-        arguments = build_parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        arguments = build_parser(words[0] if words else "").parse_args(words)
         module = verb_module(arguments.verb)
         result = module.run(arguments)
         print_result(module, result, as_json=arguments.json, explain=arguments.explain)

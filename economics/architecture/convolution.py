@@ -137,7 +137,7 @@ class VGG:
                         height=size,
                         bias=True,
                         normed=self.batch_norm,
-                    )  # fmt: skip
+                    )
                 )
                 channels = width
             size //= 2

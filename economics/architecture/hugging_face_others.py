@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from economics.architecture.base import Architecture
 from economics.architecture.convolution import ResNet
@@ -94,7 +94,7 @@ def _vit(config: dict[str, Any], name: str) -> Architecture:
 
 def _resnet(config: dict[str, Any], name: str) -> Architecture:
     get = config.get
-    block = get("layer_type") or "bottleneck"
+    block: Literal["bottleneck", "basic"] = "basic" if get("layer_type") == "basic" else "bottleneck"
     sizes = get("hidden_sizes") or [256, 512, 1024, 2048]
     labels = get("id2label")
     return ResNet(

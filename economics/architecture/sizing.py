@@ -47,9 +47,9 @@ def decoder_of_size(num_params: float, *, vocabulary_size: int = 0) -> Decoder:
     """Return a usual dense decoder whose parameter count is as near `num_params` as whole layers and heads allow.
 
     The form is today's common one (rotary positions, RMSNorm, gated feed-forward; heads of 128, of 64 below
-    1 B; 8 key-value heads from 3 B on). Depth follows width in the ratio d = 128 L of published families
-    (Llama: 4096/32, 8192/80; the largest are wider), with freedom for the nearest count. The choice of shape moves time and memory by a
-    few per cent only; the count moves them in proportion.
+    1 B; 8 key-value heads from 3 B on). Depth follows width in the ratio d = 128 L of published families (4096/32,
+    8192/80; the largest are wider), with freedom for the nearest count. The choice of shape moves time and memory by
+    a few per cent only; the count moves them in proportion.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def usual_aspect(num_params: float) -> float:
     >>> usual_aspect(7e9), round(usual_aspect(1e12))
     (128.0, 207)
     """
-    return 128.0 * max(1.0, num_params / 2e11) ** 0.3
+    return 128.0 * float(max(1.0, num_params / 2e11) ** 0.3)
 
 
 def _ideal_width(num_params: float, vocabulary: int, tied: bool) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -62,8 +63,8 @@ def offers() -> tuple[Offer, ...]:
     >>> len(offers()) >= 150
     True
     """
-    file = resources.files("economics.catalogue").joinpath("prices.csv")
-    with file.open(encoding="utf-8", newline="") as lines:
+    text = resources.files("economics.catalogue").joinpath("prices.csv").read_text(encoding="utf-8")
+    with io.StringIO(text, newline="") as lines:
         return tuple(
             Offer(
                 provider=row["provider"],

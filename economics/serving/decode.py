@@ -65,7 +65,7 @@ def touched_parameters(decoder: Decoder, batch: float) -> float:
     if mixture is None:
         return float(counted.matmul)
     stored = float(counted.by_part.get("experts", 0))
-    met = 1.0 - (1.0 - mixture.experts_per_token / mixture.num_experts) ** max(1.0, batch)
+    met = 1.0 - float((1.0 - mixture.experts_per_token / mixture.num_experts) ** max(1.0, batch))
     return counted.matmul - stored * (1.0 - met)
 
 

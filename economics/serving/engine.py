@@ -99,7 +99,8 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
     """Return what a replica delivers at a batch, and what its tokens cost.
 
     With a given batch: all prompts are read together, then all sequences decode together. With `batch=None` the
-    engine keeps the largest batch that fits (at most 2,048 per data rank) full by prefilling new prompts as sequences end. A replica with pipeline stages works on as many batches at once as it has stages.
+    engine keeps the largest batch that fits (at most 2,048 per data rank) full by prefilling new prompts as sequences
+    end. A replica with pipeline stages works on as many batches at once as it has stages.
 
     The cost of an input token is its share of prefill, that of an output token its share of a step, at the price of
     the whole replica, divided by the utilisation. A cached input token costs the reading of its cache.

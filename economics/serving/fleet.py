@@ -102,7 +102,7 @@ def cheapest_fleet(
                     per_token_seconds=per_token_seconds,
                     fewest_replicas=fewest_replicas,
                     headroom=headroom,
-                )  # fmt: skip
+                )
             )
         except NoAnswerError:
             continue

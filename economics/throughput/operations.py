@@ -90,6 +90,6 @@ def attention_seconds(
     if flop == 0:
         return 0.0
     precise: Number = number if number in ("fp32", "tf32") else "bf16"
-    width = min(1.0, (head_width / 128.0) ** 0.35)
+    width = min(1.0, float((head_width / 128.0) ** 0.35))
     slowed = sustained_fraction(accelerator) / 0.9
     return flop / (accelerator.ceiling(precise) * ATTENTION_FRACTION.value * slowed * width)

@@ -113,7 +113,8 @@ def run_goodput(
     """
     if num_accelerators < 1:
         raise InputError("num_accelerators", num_accelerators, "at least 1")
-    nodes = max(1.0, num_accelerators / max(1, num_per_node))
+    # hosts write checkpoints: at most eight devices share one, however large the pod of links
+    nodes = max(1.0, num_accelerators / max(1, min(8, num_per_node)))
     storage = storage_bytes_per_second or CHECKPOINT_BYTES_PER_SECOND_PER_NODE.value * nodes
     checkpoint = max(2.0, checkpoint_bytes / storage) * (0.1 if asynchronous else 1.0)
     per_day = num_accelerators * failures_per_accelerator_day + nodes * preemptions_per_node_day

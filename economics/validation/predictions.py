@@ -104,7 +104,7 @@ def steady_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> 
                     unit="tokens / s / accelerator",
                     one_number=None if utilisation is None else utilisation * peak / flop,
                     nearest_row=None if near is None else near * peak / flop,
-                )  # fmt: skip
+                )
             )
     return out
 
@@ -184,7 +184,7 @@ def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> lis
                 unit="accelerator-hours",
                 one_number=None if utilisation is None else at_peak / utilisation,
                 nearest_row=None if near is None else at_peak / near,
-            )  # fmt: skip
+            )
         )
     return out
 
@@ -204,6 +204,6 @@ def memory_predictions(rows: list[RunRow]) -> list[Prediction]:
                 measured=row.measured_reserved_bytes,
                 predicted=around(memory.reserved_peak, 0.05),
                 unit="byte, reserved peak",
-            )  # fmt: skip
+            )
         )
     return out

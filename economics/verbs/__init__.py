@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 
 def verb_module(name: str) -> ModuleType:
@@ -25,8 +28,22 @@ def verb_module(name: str) -> ModuleType:
 
 VERBS: tuple[str, ...] = tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
-# Importing a module binds its name in the package to the module; bind it to the function instead.
-for _name in VERBS:
-    globals()[_name] = getattr(verb_module(_name), _name)
 
-__all__ = ["VERBS", "verb_module"]  # noqa: RUF022  and every name in VERBS
+def _function_of(name: str) -> property:
+    """A package attribute that is always the verb's function, imported when it is first asked for.
+
+    Importing a submodule sets the package's attribute of its name to the module; that is ignored here.
+    """
+
+    def get(package: object) -> Callable[..., Any]:
+        del package
+        function: Callable[..., Any] = getattr(verb_module(name), name)
+        return function
+
+    return property(get, lambda package, module: None)
+
+
+_Package = type("_Package", (ModuleType,), {name: _function_of(name) for name in VERBS})
+sys.modules[__name__].__class__ = _Package
+
+__all__ = ["VERBS", "verb_module"]

@@ -135,7 +135,7 @@ def _rate(file: QuoteFile) -> tuple[Any, float, str]:
             finished=p.state in ("succeeded", "stopped"),
             device=p.device or device.name,
             kind=p.kind or file.job.kind,
-        )  # fmt: skip
+        )
         for p in file.past
     ]
     if jobs:

@@ -241,10 +241,14 @@ def explain(result: dict[str, Any]) -> list[str]:
     per_token = result["training_flop"] / result["tokens"]
     lines = [
         f"step = {parts} = {step:.4g} s",
-        f"tokens/s per accelerator = {result['batch_tokens']:,} / {step:.4g} s / {result['num_accelerators']:,}"
-        f" = {rate:,.4g}",
-        f"MFU = {rate:,.4g} x {per_token:.4g} FLOP / {result['accelerator']['bf16_peak_flop_per_second']:.4g}"
-        f" = {result['mfu_fraction']['p50']:.3f}",
+        (
+            f"tokens/s per accelerator = {result['batch_tokens']:,} / {step:.4g} s / {result['num_accelerators']:,}"
+            f" = {rate:,.4g}"
+        ),
+        (
+            f"MFU = {rate:,.4g} x {per_token:.4g} FLOP / {result['accelerator']['bf16_peak_flop_per_second']:.4g}"
+            f" = {result['mfu_fraction']['p50']:.3f}"
+        ),
         f"memory = {held} = {memory['device_total'] / 1e9:.4g} GB",
         f"accelerator-hours = {result['tokens']:.4g} / ({rate:,.4g} x {good:.3f}) / 3600 = {hours:,.4g}",
     ]

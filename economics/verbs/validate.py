@@ -99,7 +99,7 @@ def _inference(table: list[dict[str, str]]) -> tuple[list[Prediction], int]:
                 measured=found.measured_tokens_per_second,
                 predicted=predicted,
                 unit="tokens / s",
-            )  # fmt: skip
+            )
         )
     return _with_inference_baselines(out, table), len(table) - len(out)
 
@@ -192,7 +192,6 @@ def explain(result: dict[str, Any]) -> list[str]:
     del result
     return [
         "ln error = ln(predicted p50 / measured); medians weigh every source the same",
-        f"interval score = (ln p90 - ln p10) + 10 x what a measurement lies outside; serving spread "
-        f"{SERVING_SPREAD.value:g}",
+        f"interval score = (ln p90 - ln p10) + 10 x what lies outside; spread of serving {SERVING_SPREAD.value:g}",
         "one number = the mean utilisation of the other sources; nearest row = that of the most similar row elsewhere",
     ]

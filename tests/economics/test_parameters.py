@@ -1,4 +1,4 @@
-"""Parameters: every published count to the unit, the trainer's own models, and configs as the Transformers library counts them."""
+"""Parameters: published counts to the unit, the trainer's own models, and configs as the Transformers library has them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_config_file_is_read_whatever_its_name_and_in_its_folder(tmp_path: Pat
 
 
 def test_an_unknown_model_type_names_those_that_are_known() -> None:
-    with pytest.raises(InputError, match="model_type is 'warp'; it must be one of .*llama"):
+    with pytest.raises(InputError, match=r"model_type is 'warp'; it must be one of .*llama"):
         architecture_from_config({"model_type": "warp"})
 
 

@@ -13,7 +13,7 @@ from economics.architecture.lookup import find_decoder
 from economics.catalogue.accelerators import find_accelerator
 from economics.errors import NoAnswerError
 from economics.layout import Layout
-from economics.serving import ServingPlan, serving_estimate, serving_memory
+from economics.serving import ServingPlan, serving_memory
 from economics.serving.decode import decode_seconds, touched_parameters
 from economics.serving.fleet import cheapest_fleet, fleet_for
 from economics.serving.latency import latency_at_load, step_line

@@ -53,7 +53,7 @@ def test_measured_rates_on_a_slower_variant_are_met(
             recompute=recompute,
             fused=fused,
             precision="fp8" if sequence == 32768 else "bf16",
-        )  # fmt: skip
+        )
     )
     assert time.tokens_per_second_per_accelerator == pytest.approx(rate, rel=0.15)
 
@@ -71,7 +71,7 @@ def test_a_published_rate_on_another_device_is_met() -> None:
             micro_batch=6,
             recompute="none",
             fused=False,
-        )  # fmt: skip
+        )
     )
     assert time.tokens_per_second_per_accelerator == pytest.approx(4641, rel=0.1)
 
