@@ -22,10 +22,11 @@ import requests
 
 from webapp.ops.home import CHECKOUT, Home
 from webapp.ops.postgres import EmbeddedPostgres
-from webapp.ops.running import leftovers
+from webapp.ops.running import leftovers, leftovers_end, running_read
 from webapp.ops.valkey import EmbeddedValkey
 
 SHORT_INTERVALS = {"ISOCOST_LEASE_SECONDS": "3", "ISOCOST_SWEEP_SECONDS": "1", "ISOCOST_REAP_SECONDS": "1"}
+PREFIX = "isocost stack 公司 "
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 
@@ -83,7 +84,8 @@ class Installation:
         python: str = sys.executable,
         user: str | None = None,
     ) -> None:
-        self.base = base or Path(tempfile.mkdtemp(prefix="isocost stack 公司 ", dir="/tmp"))
+        _clear_after_killed_sessions()
+        self.base = base or Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp"))
         self.base.chmod(0o711)
         self.home = Home.from_environ({"ISOCOST_HOME": str(self.base / name)})
         self.output = self.base / "up.out"
@@ -253,3 +255,20 @@ class Installation:
             member.kill()
         shutil.rmtree(self.base, ignore_errors=True)
         shutil.rmtree(self.home.run, ignore_errors=True)
+
+
+def _clear_after_killed_sessions() -> None:
+    """End and remove installations whose test session was killed: nobody else will."""
+    for base in Path("/tmp").glob(f"{PREFIX}*-*"):
+        owner = base.name.removeprefix(PREFIX).partition("-")[0]
+        if not owner.isdigit() or psutil.pid_exists(int(owner)) or base.stat().st_uid != os.geteuid():
+            continue
+        for folder in base.rglob("up.lock"):
+            home = Home.from_environ({"ISOCOST_HOME": str(folder.parent)})
+            if (running := running_read(home)) and (process := running.process):
+                process.kill()
+            leftovers_end(home, grace_seconds=1)
+            EmbeddedPostgres(home=home).end_leftovers(grace_seconds=1)
+            EmbeddedValkey(home=home).end_leftovers()
+            shutil.rmtree(home.run, ignore_errors=True)
+        shutil.rmtree(base, ignore_errors=True)
