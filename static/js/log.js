@@ -4,7 +4,10 @@ const FOLLOW_HIDDEN_MS = 10_000;
 const MOST_CHARACTERS = 2_000_000; // kept on the page; earlier lines can be fetched again
 
 function bytes(number) {
-  return new Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumFractionDigits: 1 }).format(number) + "B";
+  for (const [unit, size] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
+    if (number >= size) return `${(number / size).toFixed(1)} ${unit}`;
+  }
+  return `${number} B`;
 }
 
 function begin(root) {
