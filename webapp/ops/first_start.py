@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from webapp.ops.demo import demo_continue, demo_start
 from webapp.teams.models import User
 from webapp.teams.services import owner_ensure
+
+log = logging.getLogger(__name__)
 
 
 def first_start() -> User:
@@ -14,8 +17,11 @@ def first_start() -> User:
     is_new = not User.objects.filter(is_staff=True).exists()
     owner = owner_ensure()
     if os.environ.get("ISOCOST_DEMO", "1") != "0":
-        if is_new:
-            demo_start()
-        else:
-            demo_continue()
+        try:
+            if is_new:
+                demo_start()
+            else:
+                demo_continue()
+        except Exception:  # the installation is worth more than its demo
+            log.exception("The demo could not go on; everything else can be used.")
     return owner
