@@ -12,9 +12,7 @@ from trainer.families import families
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted((ROOT / "static" / "js").glob("*.js"))
 TEMPLATES = sorted((ROOT / "templates" / "runs").glob("*.html"))
-WEBGL_TRACES = re.compile(
-    r"scattergl|splom|parcoords|scatter3d|mesh3d|heatmapgl|pointcloud|scatterpolargl|mapbox"
-)
+WEBGL_TRACES = re.compile(r"scattergl|splom|parcoords|scatter3d|mesh3d|heatmapgl|pointcloud|scatterpolargl|mapbox")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
