@@ -142,7 +142,7 @@ def draw_isoquants() -> None:
     law = law_fit(points, num_resamples=10).law
     assert law is not None
     chart = Chart(
-        "Equal loss (blue), one budget of compute (orange), within 10 % of the best (green)",
+        "Equal loss, one budget (dashed), within 10 % of the best (green)",
         (1e7, 1e12, "parameters"), (1e8, 1e14, "training tokens"), log_x=True, log_y=True,
     )  # fmt: skip
     sizes = np.geomspace(1e7, 1e12, 300)
@@ -170,7 +170,7 @@ def draw_extrapolation() -> None:
     computes = np.geomspace(1e18, 1e26, 33)
     found = [optimal_band(fitted, float(c)).loss for c in computes]
     chart = Chart(
-        "Loss above the floor, at the best mix of each compute: p10 to p90 of one run",
+        "Loss above the floor at the best mix: p10 to p90 of one run",
         (1e18, 1e26, "training compute, FLOP"), (0.05, 2.0, "loss - E"), log_x=True, log_y=True,
     )  # fmt: skip
     low, mid, high = (np.maximum([getattr(x, q) - law.E for x in found], 0.051) for q in ("p10", "p50", "p90"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pkgutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -267,3 +268,11 @@ def test_a_wrong_file_exits_2_and_names_the_field(tmp_path, capsys, change, mess
 def test_an_option_without_its_numbers_is_refused():
     with pytest.raises(InputError, match="teacher_params of option d"):
         Option(name="d", kind="distil", num_params=1e9, num_tokens=1e9)
+
+
+def test_the_example_of_the_docs_runs(capsys):
+    example = Path(__file__).parents[2] / "docs" / "numbers" / "examples" / "plan.toml"
+    assert main(["plan", str(example), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["options"]) == 5
+    assert len(found["hardware"]) == 2

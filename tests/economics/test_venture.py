@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pkgutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -411,3 +412,10 @@ def test_a_wrong_file_exits_2_and_names_the_field(tmp_path, capsys, change, mess
     path.write_text(FILE.replace(*change))
     assert main(["venture", str(path)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_example_of_the_docs_runs(capsys):
+    example = Path(__file__).parents[2] / "docs" / "numbers" / "examples" / "venture.toml"
+    assert main(["venture", str(example), "--json", "--paths", "300"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {"own_versus_rent", "market", "data_value", "barrier", "break_even_volume"} <= set(found)
