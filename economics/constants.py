@@ -119,7 +119,7 @@ RING_ATTENTION_EXPONENT = Constant(
 TENSOR_HIDDEN = Constant(
     value=0.5,
     unit="share of time",
-    meaning="share of the collectives of tensor parallelism that run behind products",
+    meaning="share of the collectives within layers (tensor and expert parallelism) that run behind products",
     source="fitted with the others",
     date="2026-11-23",
 )

@@ -120,6 +120,8 @@ class Decoder:
     """Tokens that a layer with sliding-window attention looks back; 0: all."""
     num_window_layers: int = 0
     """Layers with the sliding window."""
+    causal: bool = True
+    """Tokens see only those before them; false: an encoder, written as a decoder for its time and memory."""
     name: str = ""
 
     def __post_init__(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from economics.architecture.base import Parameters
+from economics.architecture.decoder import Decoder, classic_decoder
 from economics.errors import InputError
 
 
@@ -41,6 +42,20 @@ class Encoder:
     def kind(self) -> str:
         """Always encoder."""
         return "encoder"
+
+    def as_decoder(self) -> Decoder:
+        """The same layers as a decoder that sees everything: for time and memory, not for counts.
+
+        Counts of tables differ a little (segments and pooler are left out), those of the layers not at all.
+        """
+        return replace(
+            classic_decoder(
+                num_layers=self.num_layers, model_width=self.model_width, num_heads=self.num_heads,
+                vocabulary_size=self.vocabulary_size, context_length=self.context_length,
+                feed_forward_width=self.feed_forward_width, name=self.name,
+            ),
+            causal=False,
+        )  # fmt: skip
 
     @property
     def layer_matmul(self) -> int:

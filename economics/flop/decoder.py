@@ -46,6 +46,7 @@ def attended_tokens(decoder: Decoder, sequence_length: int, *, causal: bool) -> 
     (200.0, 100.0)
     """
     s = float(sequence_length)
+    causal = causal and decoder.causal
     whole = s / 2 if causal else s
     total = (decoder.num_layers - decoder.num_window_layers) * whole
     if decoder.num_window_layers:

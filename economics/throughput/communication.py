@@ -72,7 +72,8 @@ def context_seconds_per_layer(
 def expert_seconds_per_layer(accelerator: Accelerator, decoder: Decoder, layout: Layout, *, tokens: float) -> float:
     """Return the time of a mixture layer's exchanges: out and back, forward and backward, K values of d per token.
 
-    Tokens travel to the ranks that hold their experts; with many experts per token several copies go to one node.
+    Tokens travel to the ranks that hold their experts; with many experts per token several copies go to one node. A part
+    hides behind products of other tokens, as with tensor parallelism.
     """
     mixture = decoder.mixture
     if mixture is None or layout.expert == 1:
@@ -80,7 +81,7 @@ def expert_seconds_per_layer(accelerator: Accelerator, decoder: Decoder, layout:
     ring = ring_of(accelerator, size=layout.expert, stride=layout.tensor * layout.context)
     copies = min(mixture.experts_per_token, layout.expert)
     num_bytes = copies * tokens * decoder.model_width * 2.0 / layout.tensor
-    return 4.0 * all_to_all_seconds(ring, num_bytes)
+    return 4.0 * all_to_all_seconds(ring, num_bytes) * (1.0 - TENSOR_HIDDEN.value)
 
 
 def pipeline_transfer_seconds(accelerator: Accelerator, layout: Layout, *, num_bytes: float) -> float:

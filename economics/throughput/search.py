@@ -127,6 +127,9 @@ def best_layout(
     best: Choice | None = None
     smallest: tuple[float, Workload] | None = None
     layouts = [layout] if layout else list(valid_layouts(work, num_accelerators))
+    if not layouts:  # fewer sequences than data ranks: the batch is rounded up to one each
+        work = replace(work, num_sequences=max(work.num_sequences, num_accelerators))
+        layouts = list(valid_layouts(work, num_accelerators))
     if layout and any_virtual and layout.pipeline > 1:
         layers = -(-work.decoder.num_layers // layout.pipeline)
         layouts = [replace(layout, virtual=v) for v in range(1, min(layers, 8) + 1) if layers % v == 0]

@@ -7,7 +7,8 @@ import datetime as dt
 from typing import Any
 
 from economics.architecture.decoder import Decoder
-from economics.architecture.lookup import find_decoder
+from economics.architecture.encoder import Encoder
+from economics.architecture.lookup import find_architecture, find_decoder
 from economics.architecture.sizing import decoder_of_size, mixture_of_size
 from economics.catalogue.accelerators import find_accelerator
 from economics.errors import InputError
@@ -33,8 +34,14 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--price-usd-per-accelerator-hour", help="price; the catalogue's when left out")
 
 
-def model_of(model: str | None, params: float | str | None, active_params: float | str | None) -> tuple[Decoder, str]:
-    """Return the decoder that --model or --params mean, and its name.
+def model_of(
+    model: str | None,
+    params: float | str | None,
+    active_params: float | str | None,
+    *,
+    allow_encoder: bool = False,
+) -> tuple[Decoder, str]:
+    """Return the decoder that --model or --params mean, and its name; an encoder as one that sees everything.
 
     >>> model_of(None, "7B", None)[1]
     'a dense decoder of about 7B parameters'
@@ -42,6 +49,9 @@ def model_of(model: str | None, params: float | str | None, active_params: float
     if model and params is not None:
         raise InputError("params", params, "left out when --model is given")
     if model:
+        architecture, name = find_architecture(model)
+        if isinstance(architecture, Encoder) and allow_encoder:
+            return architecture.as_decoder(), name
         return find_decoder(model)
     if params is None:
         raise InputError("model", model, "given as --model MODEL, or as --params N")

@@ -59,7 +59,7 @@ def training(
     >>> result["fits"], 100_000 < result["accelerator_hours"]["p50"] < 250_000
     (True, True)
     """
-    decoder, taken = model_of(model, params, active_params)
+    decoder, taken = model_of(model, params, active_params, allow_encoder=True)
     device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
     num_tokens = positive(tokens, field="tokens")
     if precision not in get_args(Precision):
