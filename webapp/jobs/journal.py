@@ -122,7 +122,7 @@ def _take_in(job: Job, attempt: Attempt, events: Sequence[AnyEvent]) -> list[tup
     kind = kind_of(job.kind)
     try:
         with transaction.atomic():
-            payloads = [kind.on_event(job, attempt, event) for event in events]
+            payloads = kind.on_events(job, attempt, events)
     except LOST:
         raise
     except Exception:

@@ -7,7 +7,7 @@ register_end_hook(ledger_write)     in costs.apps: called once for each attempt 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from trainer.events import AnyEvent, event_payload
@@ -47,6 +47,10 @@ class JobKind:
         Called in the transaction that checked the fence and that gives the event its number; raise nothing for bad data.
         """
         return event_payload(event)
+
+    def on_events(self, job: Job, attempt: Attempt, events: Sequence[AnyEvent]) -> list[dict[str, Any] | None]:
+        """Take in a batch of events, in order, and return what to keep of each. Override to write several at once."""
+        return [self.on_event(job, attempt, event) for event in events]
 
     def on_end(self, job: Job, attempt: Attempt | None) -> None:
         """Called in the transaction in which the job reached a final state, after the end hooks.
