@@ -12,6 +12,7 @@ from trainer.data.recipe import Language
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en", "code", "other")
 SAMPLE_CHARACTERS = 2_000
+_WORD_CHARACTERS = 1_000
 
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
@@ -24,14 +25,16 @@ _COMMON_WORDS_TEXT = """
     after also did many before must through this i
 """
 _COMMON_WORDS = frozenset(_COMMON_WORDS_TEXT.split())
-_CODE_LINE = re.compile(
-    r"^\s*(?:def |class |import |from \S+ import |return\b|if .*[:{]\s*$|elif |else\s*[:{]|for .*[:{]\s*$|while .*[:{]\s*$|"
-    r"try\s*[:{]|except\b.*:|with .*:\s*$|raise |@\w+|self\.|#include|#define|public |private |protected |static |function |"
-    r"const |let |var |package |func |fn |use |impl |struct |enum |select |insert |create |[}\])]+[;,]?\s*$|//|/\*|\*/|#!|"
-    r"<\w+|</\w+|[\w.\[\]]+ ?[-+*/|&]?= ?\S|[\w.]+\(.*\)[;,:]?\s*$)"
-    r"|[;{]\s*$",
-    re.MULTILINE,
+_CODE_BEGINS = (
+    "def ", "class ", "import ", "return", "elif ", "else:", "try:", "except", "raise ", "@", "self.", "#include", "#define",
+    "#!", "public ", "private ", "protected ", "static ", "function ", "const ", "let ", "var ", "package ", "func ", "fn ",
+    "use ", "impl ", "struct ", "enum ", "//", "/*", "*/", "<", "}", "]", ")", "async ", "await ", "yield ",
+)  # fmt: skip
+_CODE_ENDS = (";", "{", "}", "(", "[", "):", "],", "),", "->")
+_CODE_INSIDE = re.compile(
+    r"(?:from \S+ import |(?:if|for|while|with|elif) .*[:{]$|[\w.\[\]\"']+ ?[-+*/|&]?[=:] ?\S|[\w.]+\(.*\)[;,:]?$)"
 )
+_MOST_LINES = 60
 
 
 def detect_language(text: str) -> Language:
@@ -45,11 +48,18 @@ def detect_language(text: str) -> Language:
         num_japanese_korean = len(_KANA_HANGUL.findall(sample))
         if num_han >= 0.3 * num_letters and num_japanese_korean < 0.1 * num_han:
             return "zh"
-    words = _WORD.findall(sample.lower())
+    words = _WORD.findall(sample[:_WORD_CHARACTERS].lower())
     num_common = sum(word in _COMMON_WORDS for word in words)
     return "en" if num_common >= max(2, 0.15 * len(words)) and num_han < len(words) else "other"
 
 
 def _is_code(sample: str) -> bool:
-    lines = sum(1 for line in sample.split("\n") if line.strip())
-    return lines >= 2 and len(_CODE_LINE.findall(sample)) >= 0.4 * lines
+    """Return whether two lines in five look like source code."""
+    lines = [line for line in map(str.strip, sample.split("\n", _MOST_LINES)[:_MOST_LINES]) if line]
+    return len(lines) >= 2 and sum(map(_is_code_line, lines)) >= 0.4 * len(lines)
+
+
+def _is_code_line(line: str) -> bool:
+    if line.startswith(_CODE_BEGINS) or line.endswith(_CODE_ENDS):
+        return True
+    return ("=" in line or "(" in line or ":" in line or " import " in line) and bool(_CODE_INSIDE.match(line))

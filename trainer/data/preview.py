@@ -58,6 +58,8 @@ class Preview:
     rows: list[PreviewRow] = field(default_factory=list)
     files: list[PreviewFile] = field(default_factory=list)
     num_files: int = 0
+    """Files looked at; beyond the first 200 they are not counted, for that would take as long as reading them."""
+
     warnings: list[str] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
     suggested_encoding: str = ""
@@ -98,10 +100,11 @@ def _preview_source(
 ) -> None:
     check_source(spec)
     for file in open_source(spec, limits, skips, is_one_of_many=False):
-        result.num_files += 1
         left = rows - len(result.rows)
-        if left <= 0 and result.num_files > MAX_FILES_LISTED:
-            continue
+        if left <= 0 and result.num_files >= MAX_FILES_LISTED:
+            result.warnings.append(f"Only the first {result.num_files:,} files of {spec.display_name} are listed.")
+            break
+        result.num_files += 1
         try:
             head = _head_rows(file, max(1, min(left, rows)))
         except BrokenFileError as error:
