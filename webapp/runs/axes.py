@@ -41,7 +41,8 @@ def training_seconds(run: Run, *, steps: Sequence[int], seconds: Sequence[float 
     """Return how long training had taken at each of `steps`, from what was known before them."""
     before = MetricSeries.objects.filter(run=run, key=TRAINING_SECONDS, last_step__lt=steps[0]).first()
     so_far = (before.last or 0.0) if before else 0.0
-    return (so_far + np.cumsum([value or 0.0 for value in seconds])).tolist()
+    found: list[float] = (so_far + np.cumsum([value or 0.0 for value in seconds])).tolist()
+    return found
 
 
 def anchors(run: Run, key: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

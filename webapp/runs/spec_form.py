@@ -212,9 +212,8 @@ def _field(name: str, hint: Any, help_text: str, start: Any) -> forms.Field:
 
 def _label(name: str) -> str:
     """num_layers -> Layers; the docstring below says the rest."""
-    words = (
-        name.removeprefix("num_").replace("_", " ").replace("qk", "QK").replace("rope", "RoPE").replace(" kv ", " KV ")
-    )
+    signs = {"qk": "QK", "kv": "KV", "rope": "RoPE", "dtype": "number format"}
+    words = " ".join(signs.get(word, word) for word in name.removeprefix("num_").split("_"))
     return words[:1].upper() + words[1:]
 
 

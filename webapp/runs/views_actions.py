@@ -24,6 +24,8 @@ from webapp.teams.models import Role, User
 from webapp.ui.downloads import folder_response
 from webapp.ui.templatetags.figures import size
 
+UNDO = "runs_deleted"
+"""Where the session keeps what was deleted last, for the table to offer it back once."""
 OF_CHECKPOINT = ("run__project__team", "run__dataset_version")
 
 
@@ -76,7 +78,9 @@ def runs_act(request: HttpRequest, project: Project) -> HttpResponse:
         text = ngettext("%d run deleted.", "%d runs deleted.", number) % number
         if number < len(codes):
             text += " " + _("Runs that are still going were left: stop or cancel them first.")
-        messages.success(request, text, extra_tags=f"undo:{','.join(codes)}" if number else "")
+        messages.success(request, text)
+        if number:
+            request.session[UNDO] = {"project": project.code, "runs": codes}
     elif act == "restore":
         number = services.runs_restore(project=project, codes=codes)
         messages.success(request, ngettext("%d run restored.", "%d runs restored.", number) % number)

@@ -17,6 +17,7 @@ from webapp.runs import table
 from webapp.runs.compare import compare
 from webapp.runs.metric_queries import _LineWriter as LineWriter
 from webapp.runs.models import Run
+from webapp.runs.views_actions import UNDO
 from webapp.runs.views_data import MAX_OVERLAID_RUNS, RELATED, in_chunks
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
@@ -42,7 +43,17 @@ def run_list(request: HttpRequest, project: Project) -> HttpResponse:
     if request.headers.get("HX-Target") == "run-rows":
         return render(request, "runs/_rows.html", context)
     metrics = table.known_metrics(project)
+    context["undo"] = _undo(request, project)
     return render(request, "runs/run_list.html", {**context, **_choices(project, view, rows, metrics)})
+
+
+def _undo(request: HttpRequest, project: Project) -> list[str]:
+    """Return the runs that were deleted just before, so that one click brings them back; told once."""
+    found = request.session.get(UNDO)
+    if not found or found["project"] != project.code:
+        return []
+    del request.session[UNDO]
+    return list(found["runs"])
 
 
 def _choices(project: Project, view: table.View, rows: list[table.Row], metrics: list[str]) -> dict[str, object]:

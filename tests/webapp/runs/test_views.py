@@ -227,7 +227,10 @@ def test_runs_are_deleted_and_brought_back(cast: Cast, run: Run) -> None:
     text = client.post(act, {"act": "delete", "runs": f"{run.code},{going.code}"}, follow=True).content.decode()
     assert "1 run deleted." in text
     assert "still going" in text
-    assert [row.run for row in client.get(table).context["rows"]] == [going]
+    page = client.get(table)
+    assert [row.run for row in page.context["rows"]] == [going]
+    assert page.context["undo"] == [run.code, going.code]
+    assert client.get(table).context["undo"] == []
     client.post(act, {"act": "restore", "runs": [run.code]})
     assert len(client.get(table).context["rows"]) == 2
     client.post(act, {"act": "archive", "runs": [run.code]})
