@@ -39,17 +39,16 @@ def attention_map(loaded: LoadedModel, text: str, *, layer: int, head: int) -> d
     """Return what one head looks at: a row for each token, with its weights on the tokens up to it."""
     loaded.require("attention")
     prompt, tokenizer = read(loaded, text), loaded.task.assets.tokenizer
-    maps = loaded.language_model.attention_maps(torch.tensor([prompt.tokens], device=loaded.device))  # (L, 1, H, T, T)
-    num_layers, num_heads = maps.shape[0], maps.shape[2]
-    for name, value, count in (("layer", layer, num_layers), ("head", head, num_heads)):
-        if not 0 <= value < count:
-            raise InputError(f"{name} is {value}; this model has {count}, numbered from 0")
-    rows = maps[layer, 0, head].cpu().tolist()
+    model = loaded.language_model
+    require_number("layer", layer, model.num_layers)
+    heads = model.attention_map(torch.tensor([prompt.tokens], device=loaded.device), layer=layer)[0]  # (H, T, T)
+    require_number("head", head, len(heads))
+    rows = heads[head].cpu().tolist()
     return {
         **prompt_answer(prompt),
         "tokens": [token_label(tokenizer, token) for token in prompt.tokens],
-        "num_layers": num_layers,
-        "num_heads": num_heads,
+        "num_layers": model.num_layers,
+        "num_heads": len(heads),
         "weights": [[round(weight, 5) for weight in row[: i + 1]] for i, row in enumerate(rows)],
     }
 
@@ -59,3 +58,8 @@ def predict_label(loaded: LoadedModel, text: str) -> dict[str, Any]:
     loaded.require("predict")
     found = loaded.task.predict(loaded.model, text)
     return {"labels": [{"label": label, "probability": probability} for label, probability in found]}
+
+
+def require_number(name: str, value: int, count: int) -> None:
+    if not 0 <= value < count:
+        raise InputError(f"{name} is {value}; this model has {count}, numbered from 0")

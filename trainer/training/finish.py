@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
 
 from trainer.errors import CheckpointError
 from trainer.events import Evaluation, Finished, Message, Progress
@@ -20,6 +24,7 @@ def finish(setting: Setting, state: TrainState) -> Finished:
         "step": state.step,
         "num_tokens_seen": state.num_tokens_seen,
         "seconds": state.seconds,
+        "peak_memory_bytes": peak_memory_bytes(setting.machine.device),
         "best_step": state.best.step if state.best else None,
         "best_value": state.best.value if state.best else None,
     }
@@ -38,6 +43,14 @@ def finish(setting: Setting, state: TrainState) -> Finished:
             result=result, sentence="The run has no steps (schedule.num_steps is 0): its weights are random."
         )
     return Finished(result=result)
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Return the most memory that was in use: on a CUDA device there, elsewhere by this process."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
 
 
 def evaluate(

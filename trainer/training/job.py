@@ -143,6 +143,7 @@ def make_setting(
         "tokens_per_step": spec.batch.tokens_per_step,
         "num_train_tokens": train.num_tokens,
         "num_examples": task.num_examples(train),
+        "content_hash": version.manifest.content_hash,
     }
     return Setting(
         spec=spec,

@@ -61,6 +61,7 @@ def test_loss_falls_and_every_event_is_there(version: Path, tmp_path: Path) -> N
     assert [event.step for event in of_kind(events, Sample)] == [30, 60, 90, 120]
     assert {event.split for event in of_kind(events, Evaluation)} == {"validation", "test"}
     assert result["best_step"] == min(metric(events, "validation/loss").items(), key=lambda item: item[1])[0]  # type: ignore[arg-type, return-value]
+    assert 10**7 < result["peak_memory_bytes"] < 10**11
     for key in ("train/tokens_per_second", "time/seconds", "system/memory_bytes", "system/cpu_fraction"):
         assert all(value is not None and value >= 0 for value in metric(events, key).values()), key
 

@@ -222,14 +222,18 @@ class GPT(nn.Module):
         return self.cosines[first : first + count], self.sines[first : first + count]  # (T, K) each
 
     @torch.no_grad()
-    def attention_maps(self, tokens: Tensor) -> Tensor:
-        """Return what each head of each layer looks at (L, B, H, T, T)."""
-        x, rotation, maps = self.embed(tokens, 0), self.rotation(0, tokens.size(1)), []
-        for block in self.blocks:
-            assert isinstance(block, Block)
-            maps.append(block.attention.weights(block.attention_norm(x), rotation))
+    def attention_map(self, tokens: Tensor, *, layer: int) -> Tensor:
+        """Return what each head of a layer looks at (B, H, T, T). Only the blocks up to it are computed."""
+        x, rotation = self.embed(tokens, 0), self.rotation(0, tokens.size(1))
+        for block in self.blocks[:layer]:
             x = block(x, rotation)
-        return torch.stack(maps)
+        block = self.blocks[layer]
+        assert isinstance(block, Block)
+        return block.attention.weights(block.attention_norm(x), rotation)
+
+    @property
+    def num_layers(self) -> int:
+        return self.spec.num_layers
 
     @property
     def context_length(self) -> int:
