@@ -28,7 +28,7 @@ def num_cores(wanted: int = 0) -> int:
 
 def prepare_process(num_threads: int = 1) -> None:
     """Set up a worker process: threads of native code, no reaction to Ctrl-C, and an end when the parent ends."""
-    os.environ["RAYON_NUM_THREADS"] = str(num_threads)
+    os.environ["RAYON_NUM_THREADS"] = os.environ["POLARS_MAX_THREADS"] = str(num_threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "true" if num_threads > 1 else "false"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
