@@ -49,9 +49,10 @@ from typing import Any
 from economics.errors import InputError
 from economics.plan.options import Demand, Option
 from economics.plan.scan import Limits
+from economics.uncertainty import JobObservation
 from economics.units import Kind, positive
 
-TABLES = ("goal", "limits", "law", "hardware", "project", "serving", "options")
+TABLES = ("goal", "limits", "law", "hardware", "project", "serving", "options", "jobs")
 LIMIT_KEYS: dict[str, tuple[str, Kind]] = {
     "budget_usd": ("budget_usd", "usd"),
     "deadline": ("deadline_seconds", "seconds"),
@@ -112,6 +113,26 @@ def demand_from(table: Mapping[str, Any]) -> Demand:
         else:
             values[name] = table[name]
     return Demand(**values)
+
+
+def jobs_from(table: Mapping[str, Any]) -> JobObservation:
+    """One of the team's own jobs.
+
+    >>> jobs_from({"predicted": "10h", "observed": "12h"}).ratio
+    1.2
+    """
+    known_keys(table, ("accelerator", "kind", "predicted", "observed", "finished"), "jobs")
+    seconds = {}
+    for name in ("predicted", "observed"):
+        if name not in table:
+            raise InputError(f"jobs.{name}", None, "a time such as 10h")
+        seconds[name] = positive(table[name], field=f"jobs.{name}", kind="seconds")
+    return JobObservation(
+        ratio=seconds["observed"] / seconds["predicted"],
+        finished=bool(table.get("finished", True)),
+        device=str(table.get("accelerator", "")),
+        kind=str(table.get("kind", "")),
+    )
 
 
 def option_from(table: Mapping[str, Any]) -> Option:

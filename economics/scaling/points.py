@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from economics.errors import InputError
-from economics.scaling.conventions import Conventions
+from economics.scaling.conventions import Conventions, bits_per_byte
 
 Floats = NDArray[np.float64]
 REQUIRED = ("num_params", "num_tokens", "loss")
-OPTIONAL = ("weight", "flop", "num_unique_tokens", "learning_rate")
+OPTIONAL = ("weight", "flop", "num_unique_tokens", "learning_rate", "num_params_in_matmuls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,6 +50,9 @@ class Points:
     learning_rate: Floats = field(default_factory=lambda: np.empty(0))
     """Peak learning rate of each row; empty if not known."""
 
+    num_params_in_matmuls: Floats = field(default_factory=lambda: np.empty(0))
+    """N counted the other way, where known: parameters in matrix products; kept with the fit, not fitted."""
+
     conventions: Conventions = field(default_factory=Conventions)
     """What the numbers count."""
 
@@ -61,13 +64,24 @@ class Points:
             "flop": np.empty(0),
             "num_unique_tokens": np.asarray(self.num_tokens, dtype=float),
             "learning_rate": np.empty(0),
+            "num_params_in_matmuls": np.empty(0),
         }
         for name in (*REQUIRED, "run", *OPTIONAL):
             values = np.asarray(getattr(self, name), dtype=np.int64 if name == "run" else float)
             values = defaults[name] if values.size == 0 and name in defaults else values
-            if name not in ("flop", "learning_rate") or values.size:
+            if name not in ("flop", "learning_rate", "num_params_in_matmuls") or values.size:
                 self._check(name, values, size)
             object.__setattr__(self, name, values)
+        object.__setattr__(self, "conventions", self._counted())
+
+    def _counted(self) -> Conventions:
+        """The conventions with the FLOP per parameter and token that the points themselves count."""
+        if self.flop.size == 0:
+            return self.conventions
+        ratio = float(np.exp(np.mean(np.log(self.flop / (self.num_params * self.num_tokens)))))
+        if not 1 <= ratio <= 60:
+            raise InputError("flop", f"{ratio:.3g} x N x D on average", "training FLOP, about 6 x N x D")
+        return replace(self.conventions, flop_per_param_token=float(f"{ratio:.6g}"))
 
     @staticmethod
     def _check(name: str, values: NDArray[np.float64] | NDArray[np.int64], size: int) -> None:
@@ -101,6 +115,11 @@ class Points:
         """D / N of each row."""
         return np.asarray(self.num_tokens / self.num_params)
 
+    def columns(self) -> dict[str, list[float]]:
+        """The points as plain columns, to be kept with a fit."""
+        names = [*REQUIRED, "run", *(name for name in OPTIONAL if getattr(self, name).size)]
+        return {name: getattr(self, name).tolist() for name in names}
+
     def subset(self, keep: NDArray[np.bool_]) -> Points:
         """The rows where `keep` is true."""
         rows = {
@@ -113,7 +132,8 @@ class Points:
 
 def points_read(path: str | Path, *, conventions: Conventions | None = None) -> Points:
     """Read points from a CSV with a header: num_params, num_tokens, loss, and optionally run, weight, flop,
-    num_unique_tokens, learning_rate. Other columns are ignored.
+    num_unique_tokens, learning_rate, num_params_in_matmuls, and bytes_per_token, which turns losses in nats a token into
+    bits a byte. Other columns are ignored.
 
     Raises
     ------
@@ -136,7 +156,18 @@ def points_read(path: str | Path, *, conventions: Conventions | None = None) -> 
     }
     if "run" in header and all(row["run"] for row in rows):
         arrays["run"] = np.unique([row["run"] for row in rows], return_inverse=True)[1]
-    return Points(**arrays, conventions=conventions or Conventions())  # type: ignore[arg-type]
+    known = conventions or Conventions()
+    if (
+        "bytes_per_token" in header
+        and all(row["bytes_per_token"] for row in rows)
+        and known.loss_unit == "nats_per_token"
+    ):
+        per_token = [_number("bytes_per_token", row["bytes_per_token"], i) for i, row in enumerate(rows, 1)]
+        arrays["loss"] = np.array(
+            [bits_per_byte(loss, bytes_per_token=size) for loss, size in zip(columns["loss"], per_token, strict=True)]
+        )
+        known = replace(known, loss_unit="bits_per_byte")
+    return Points(**arrays, conventions=known)  # type: ignore[arg-type]
 
 
 def _number(name: str, text: str | None, row: int) -> float:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from economics.constants import LAW_FORM_NOISE
 from economics.errors import NoAnswerError
+from economics.scaling.data_constrained import DataConstrainedLaw
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.laws import LossLaw, two_digits
 from economics.scaling.rules import extrapolation_warning
@@ -55,7 +56,9 @@ def loss_draws(fitted: FittedLaw, num_params: ArrayLike, num_tokens: ArrayLike) 
     return np.asarray(e + a * n ** (-alpha) + b * d ** (-beta))
 
 
-def predict_loss(fitted: FittedLaw, num_params: float, num_tokens: float, *, seed: int = 0) -> LossPrediction:
+def predict_loss(
+    fitted: FittedLaw, num_params: float, num_tokens: float, *, num_unique_tokens: float | None = None, seed: int = 0
+) -> LossPrediction:
     """Predict the loss of one run.
 
     The median is moved to the central coefficients' loss where there are any, so that p50 is what the law says.
@@ -63,6 +66,7 @@ def predict_loss(fitted: FittedLaw, num_params: float, num_tokens: float, *, see
     Parameters
     ----------
     num_params, num_tokens : of the run, in the fit's conventions; > 0
+    num_unique_tokens : different tokens behind those seen, where they repeat
     seed : makes the noise repeatable
 
     >>> from economics.scaling.parametric import fit_parametric
@@ -75,8 +79,9 @@ def predict_loss(fitted: FittedLaw, num_params: float, num_tokens: float, *, see
     >>> float(truth.loss(2e10, 4e11)) in found.loss, found.mean_loss.width_ratio < found.loss.width_ratio
     (True, True)
     """
-    draws = loss_draws(fitted, num_params, num_tokens)
-    centre = float(fitted.law.loss(num_params, num_tokens)) if fitted.law else float(np.median(draws))
+    mix = effective_mix(fitted, num_params, num_tokens, num_unique_tokens)
+    draws = loss_draws(fitted, *mix)
+    centre = float(fitted.law.loss(*mix)) if fitted.law else float(np.median(draws))
     draws = draws * (centre / np.median(draws))
     compute = fitted.conventions.flop_per_param_token * num_params * num_tokens
     ratio = compute / fitted.largest_compute_flop
@@ -92,6 +97,34 @@ def predict_loss(fitted: FittedLaw, num_params: float, num_tokens: float, *, see
         compute_ratio=ratio,
         has_median=fitted.law is not None,
         warnings=(*fitted.warnings, *((warning,) if warning else ())),
+    )
+
+
+def effective_mix(
+    fitted: FittedLaw, num_params: float, num_tokens: float, num_unique_tokens: float | None
+) -> tuple[float, float]:
+    """Size and tokens that would be worth as much on fresh data, where tokens repeat; as they are where none do.
+
+    The worth of repeats is the fit's own where it is data-constrained, otherwise the published one.
+
+    >>> from economics.scaling.published import published_fit
+    >>> n, d = effective_mix(published_fit(), 1e9, 8e10, 2e10)          # four epochs
+    >>> round(d / 1e10, 2)
+    7.45
+    """
+    if num_unique_tokens is None or num_unique_tokens >= num_tokens or fitted.law is None:
+        return num_params, num_tokens
+    from economics.scaling.published import published_data_constrained_law
+
+    published = published_data_constrained_law()
+    law = DataConstrainedLaw(
+        base=fitted.law,
+        R_D_star=fitted.extra.get("R_D_star", published.R_D_star),
+        R_N_star=fitted.extra.get("R_N_star", published.R_N_star),
+    )
+    return (
+        float(law.effective_params(num_params, num_unique_tokens)),
+        float(law.effective_tokens(num_tokens, num_unique_tokens)),
     )
 
 

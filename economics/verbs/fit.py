@@ -46,6 +46,7 @@ def fit(
     return fitted.to_dict() | {
         "num_resamples": num_resamples,
         "seed": seed,
+        "points": points.columns(),
         "optimal": [_band_dict(fitted, band) for band in bands],
         "leave_largest_out_error": dataclasses.asdict(error) if error else None,
         "warnings": warnings,
@@ -68,7 +69,9 @@ def _band_dict(fitted: FittedLaw, band: OptimalBand) -> dict[str, Any]:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("points", help="CSV with num_params, num_tokens, loss; optional run, weight, flop")
+    parser.add_argument(
+        "points", help="CSV with num_params, num_tokens, loss; optional run, weight, flop, bytes_per_token"
+    )
     parser.add_argument("--method", default="parametric", help=", ".join(get_args(Method)))
     parser.add_argument("--bootstrap", default="1000", metavar="N", help="resamples behind the intervals (1000)")
     parser.add_argument("--seed", default="0", help="makes the intervals repeatable")
@@ -118,7 +121,7 @@ def show(result: dict[str, Any], console: Any) -> None:
     """A readable table, without the draws."""
     from economics.tables import show_plainly
 
-    hidden = ("draws", "conventions", "figures_from", "warnings")
+    hidden = ("draws", "points", "conventions", "figures_from", "warnings")
     show_plainly({key: value for key, value in result.items() if key not in hidden}, console, title="Scaling law")
     for warning in result["warnings"]:
         console.print(f"! {warning}", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from economics.catalogue.accelerators import find_accelerator
 from economics.catalogue.prices import typical_price
-from economics.errors import InputError
+from economics.errors import EconomicsError, InputError
 from economics.plan import (
     Chosen,
     Comparison,
@@ -33,18 +34,21 @@ from economics.plan.choose import Goal
 from economics.plan.hardware import PRICE_SPREAD, SPEED_SPREAD
 from economics.plan.options import INPUTS
 from economics.plan.rates import rate
-from economics.plan.toml_file import TABLES, demand_from, known_keys, limits_from, option_from, toml_read
+from economics.plan.toml_file import TABLES, demand_from, jobs_from, known_keys, limits_from, option_from, toml_read
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.laws import two_digits
 from economics.scaling.predict import predict_loss
 from economics.scaling.published import published_data_constrained_law, published_fit
 from economics.uncertainty import (
     Distribution,
+    JobObservation,
     LogNormal,
+    RatioPrior,
     as_distribution,
     distribution_from_mapping,
     draw_jointly,
     interval_of,
+    ratio_posterior,
 )
 from economics.units import positive
 from economics.verbs._options import assumption, today
@@ -53,8 +57,17 @@ from economics.verbs.predict import read_fit
 GRID = 140
 """Sizes and token counts tried at first; the neighbourhood of the best is then scanned again, finer."""
 
-DECODE_FRACTION, PREFILL_FRACTION = 0.06, 0.35
-"""Useful share of the bf16 peak in decode and prefill where no serving speeds are given: decode waits for memory."""
+DECODE_FRACTION, PREFILL_FRACTION = 0.057, 0.5
+"""Useful share of the bf16 peak in decode and prefill, where the serving estimate cannot say: decode waits for memory."""
+
+SERVED_BATCH = 32
+"""Sequences decoded together where serving speeds are estimated."""
+
+SERVED_PARAMS = 8e9
+"""Size at which serving's speed is estimated; the cost of a token is near enough linear in size around it."""
+
+RATIO_PRIOR = RatioPrior(spread=LogNormal(0.0, 0.15), noise_sigma=0.1)
+"""Observed over predicted seconds before a team has run a job: teams differ by 15 %, jobs of one team by 10 %."""
 
 SERVING_UTILISATION = 0.3
 """Share of the time that served devices are busy."""
@@ -232,10 +245,8 @@ def _hardware_rows(scan: Scan, offers: list[HardwareOffer], goal: Goal, best: Ch
 def _serving_cost(demand: Demand, offer: HardwareOffer) -> ServingCost:
     """Cost of serving a parameter over the horizon: each token costs 2 FLOP at the phase's efficiency."""
     growth = sum((1 + demand.growth_per_month) ** month for month in range(demand.months))
-    seconds = (
-        2 * demand.input_tokens_per_month / (PREFILL_FRACTION * offer.peak_flop_per_second)
-        + 2 * demand.output_tokens_per_month / (DECODE_FRACTION * offer.peak_flop_per_second)
-    ) * growth
+    decode, prefill = _serving_flop(offer, SERVED_PARAMS)
+    seconds = (2 * demand.input_tokens_per_month / prefill + 2 * demand.output_tokens_per_month / decode) * growth
     return ServingCost(usd_per_param=seconds / 3600 * offer.usd_per_accelerator_hour / SERVING_UTILISATION)
 
 
@@ -243,11 +254,12 @@ def _inputs(
     offer: HardwareOffer, best: Chosen, multiplier: Distribution, given: Mapping[str, float | Distribution]
 ) -> dict[str, float | Distribution]:
     """What the options draw on: the plan's own hardware and speeds unless the file says otherwise."""
+    decode, prefill = _serving_flop(offer, SERVED_PARAMS)
     known: dict[str, float | Distribution] = {
         "usd_per_accelerator_hour": _scaled(offer.price_spread, offer.usd_per_accelerator_hour),
         "training_flop_per_second": _scaled(offer.speed_spread, float(offer.speed(best.num_params, best.count))),
-        "decode_flop_per_second": _scaled(LogNormal(0.0, 0.3), DECODE_FRACTION * offer.peak_flop_per_second),
-        "prefill_flop_per_second": _scaled(LogNormal(0.0, 0.2), PREFILL_FRACTION * offer.peak_flop_per_second),
+        "decode_flop_per_second": _scaled(LogNormal(0.0, 0.3), decode),
+        "prefill_flop_per_second": _scaled(LogNormal(0.0, 0.2), prefill),
         "accelerators_per_replica": 1.0,
         "ablation_multiplier": multiplier,
         "volume_factor": LogNormal(0.0, 0.4),
@@ -292,7 +304,8 @@ def plan_from_file(path: str) -> dict[str, Any]:
     known_keys(table, TABLES, "plan")
     fitted, notes = _law_from(table.get("law", {}), Path(path).parent)
     limits = limits_from(table.get("limits", {}))
-    offers = [offer for row in table.get("hardware", []) for offer in [_offer_from(row, limits, notes)]]
+    jobs = [jobs_from(row) for row in table.get("jobs", [])]
+    offers = [_offer_from(row, limits, notes, jobs) for row in table.get("hardware", [])]
     if not offers:
         raise InputError("hardware", None, "one table [[hardware]] or more, each with an accelerator")
     project = dict(table.get("project", {}))
@@ -308,7 +321,43 @@ def plan_from_file(path: str) -> dict[str, Any]:
         inputs=given,
     )
     result["assumptions"] += notes
+    chosen = offers[[offer.name for offer in offers].index(result["best"]["accelerator"])]
+    if chosen.table is not None:
+        result["best"] |= _layout_of(result["best"], chosen)
     return result
+
+
+def _layout_of(best: Mapping[str, Any], offer: HardwareOffer) -> dict[str, Any]:
+    """Parallelism, memory and MFU of the chosen mix, by the full estimate of training."""
+    from economics.verbs.training import training
+
+    found = training(
+        params=best["num_params"], tokens=best["num_tokens"], accelerator=offer.name,
+        num_accelerators=best["num_accelerators"], price_usd_per_accelerator_hour=offer.usd_per_accelerator_hour,
+    )  # fmt: skip
+    kept = ("parallelism", "memory_bytes_per_accelerator", "mfu_fraction", "goodput_fraction", "fits", "energy_kwh")
+    return {name: found[name] for name in kept}
+
+
+def _serving_flop(offer: HardwareOffer, num_params: float) -> tuple[float, float]:
+    """Useful FLOP per second and device in decode and prefill of a dense model, at a usual batch."""
+    fallback = (DECODE_FRACTION * offer.peak_flop_per_second, PREFILL_FRACTION * offer.peak_flop_per_second)
+    if offer.table is None:
+        return fallback
+    from economics.verbs.serving import serving
+
+    devices = 1
+    while 2 * num_params > 0.7 * offer.memory_bytes * devices and devices < 8:
+        devices *= 2
+    try:
+        found = serving(
+            params=num_params, accelerator=offer.name, num_accelerators=devices, batch=SERVED_BATCH, input_tokens=1024,
+            output_tokens=256, price_usd_per_accelerator_hour=1.0,
+        )  # fmt: skip
+    except EconomicsError:
+        return fallback
+    decode = 2 * num_params * found["decode_tokens_per_second"]["p50"] / devices
+    return decode, 2 * num_params * SERVED_BATCH * 1024 / found["prefill_seconds"]["p50"] / devices
 
 
 def _law_from(table: Mapping[str, Any], folder: Path) -> tuple[FittedLaw, list[dict[str, Any]]]:
@@ -319,7 +368,9 @@ def _law_from(table: Mapping[str, Any], folder: Path) -> tuple[FittedLaw, list[d
     return published_fit(name), [assumption("law", name, "", "published law; fit your own ladder to replace it")]
 
 
-def _offer_from(row: Mapping[str, Any], limits: Limits, notes: list[dict[str, Any]]) -> HardwareOffer:
+def _offer_from(
+    row: Mapping[str, Any], limits: Limits, notes: list[dict[str, Any]], jobs: list[JobObservation]
+) -> HardwareOffer:
     """One [[hardware]] table with price, peak and speeds filled in from the catalogue and the training estimate."""
     allowed = ("accelerator", "counts", "price_usd_per_accelerator_hour", "term", "mfu_fraction")
     known_keys(row, allowed, "hardware")
@@ -349,10 +400,21 @@ def _offer_from(row: Mapping[str, Any], limits: Limits, notes: list[dict[str, An
         share = positive(row["mfu_fraction"], field="hardware.mfu_fraction", kind="fraction")
     else:
         share, table = 0.4, _speed_table(device, usable)
+    slowdown, speed_spread = 1.0, SPEED_SPREAD
+    if jobs:
+        learned = ratio_posterior(RATIO_PRIOR, jobs, device=device.name)
+        slowdown = learned.median
+        low, high = (float(x) / slowdown for x in learned.ppf([0.1, 0.9]))
+        speed_spread = LogNormal.from_median(1.0, p10=1 / high, p90=1 / low)
+        why = f"posterior of {learned.effective_num_jobs:.3g} own jobs, unfinished ones as lower bounds"
+        notes.append(assumption(f"observed / predicted time on {device.name}", slowdown, "ratio", why))
+        share /= slowdown
+        if table is not None:
+            table = replace(table, flop_per_second=table.flop_per_second / slowdown)
     return HardwareOffer(
         name=device.name, usd_per_accelerator_hour=price, counts=counts, peak_flop_per_second=device.peak("bf16"),
         memory_bytes=device.memory_bytes, term=str(row.get("term", "on-demand")), mfu_fraction=share, table=table,
-        price_spread=spread, speed_spread=SPEED_SPREAD,
+        price_spread=spread, speed_spread=speed_spread,
     )  # fmt: skip
 
 

@@ -13,7 +13,9 @@ from economics.scaling.predict import predict_loss
 from economics.units import positive
 
 
-def predict(fitted: FittedLaw, *, num_params: float, num_tokens: float, seed: int = 0) -> dict[str, Any]:
+def predict(
+    fitted: FittedLaw, *, num_params: float, num_tokens: float, num_unique_tokens: float | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Return the loss to expect, with the noise of a single run and of the law's form beyond its points.
 
     >>> from economics.scaling.published import published_fit
@@ -21,7 +23,7 @@ def predict(fitted: FittedLaw, *, num_params: float, num_tokens: float, seed: in
     >>> 1.9 < answer["loss"]["p10"] < answer["loss"]["p50"] < answer["loss"]["p90"] < 2.3
     True
     """
-    found = predict_loss(fitted, num_params, num_tokens, seed=seed)
+    found = predict_loss(fitted, num_params, num_tokens, num_unique_tokens=num_unique_tokens, seed=seed)
     loss: dict[str, float | None] = dict(found.loss.to_dict())
     mean: dict[str, float | None] = dict(found.mean_loss.to_dict())
     if not found.has_median:
@@ -32,6 +34,7 @@ def predict(fitted: FittedLaw, *, num_params: float, num_tokens: float, seed: in
         "mean_loss": mean,
         "num_params": num_params,
         "num_tokens": num_tokens,
+        "num_unique_tokens": num_unique_tokens,
         "training_flop": fitted.conventions.flop_per_param_token * num_params * num_tokens,
         "compute_over_largest_fitted": found.compute_ratio,
         "regret_fraction": law.regret_fraction(num_params, num_tokens) if law else None,
@@ -44,7 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("fit", help="what `fit --json` printed, or the name of a published law (besiroglu-2024)")
     parser.add_argument("--params", required=True, help="size of the run (7B)")
-    parser.add_argument("--tokens", required=True, help="its training tokens (2T)")
+    parser.add_argument("--tokens", required=True, help="its training tokens (2T), repeats counted each time")
+    parser.add_argument("--unique-tokens", help="different tokens behind them, where they repeat")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -53,6 +57,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         read_fit(arguments.fit),
         num_params=positive(arguments.params, field="params"),
         num_tokens=positive(arguments.tokens, field="tokens"),
+        num_unique_tokens=positive(arguments.unique_tokens, field="unique-tokens") if arguments.unique_tokens else None,
     )
 
 

@@ -118,3 +118,42 @@ def test_one_ray_is_no_answer(tmp_path, capsys):
     path.write_text("num_params,num_tokens,loss\n" + "\n".join(f"{n}e8,{20 * n}e8,{4 - n / 10}" for n in range(1, 10)))
     assert main(["fit", str(path)]) == 1
     assert "same tokens per parameter" in capsys.readouterr().err
+
+
+def test_counted_flop_sets_the_convention_of_compute(tmp_path, capsys):
+    rows = RUNS.read_text().splitlines()
+    doubled = ["num_params,num_tokens,loss,flop"]
+    for row in rows[1:]:
+        n, d, loss = (float(x) for x in row.split(","))
+        doubled.append(f"{n},{d},{loss},{7.5 * n * d}")
+    path = tmp_path / "flop.csv"
+    path.write_text("\n".join(doubled))
+    assert main(["fit", str(path), "--json", "--bootstrap", "20", "--compute-flop", "1.25e22"]) == 0
+    counted = json.loads(capsys.readouterr().out)
+    assert main(["fit", str(RUNS), "--json", "--bootstrap", "20", "--compute-flop", "1e22"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert counted["conventions"]["flop_per_param_token"] == pytest.approx(7.5)
+    assert counted["optimal"][0]["num_params"]["p50"] == plain["optimal"][0]["num_params"]["p50"]
+    path.write_text("num_params,num_tokens,loss,flop\n1e8,1e9,3,1e9\n2e8,1e9,3,1e9")
+    assert main(["fit", str(path)]) == 2
+    assert "about 6 x N x D" in capsys.readouterr().err
+
+
+def test_bytes_of_a_token_turn_the_loss_into_bits_a_byte(tmp_path, capsys):
+    rows = RUNS.read_text().splitlines()
+    path = tmp_path / "bytes.csv"
+    path.write_text("\n".join([rows[0] + ",bytes_per_token", *(row + ",4.4" for row in rows[1:])]))
+    assert main(["fit", str(path), "--json", "--bootstrap", "20"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["conventions"]["loss_unit"] == "bits_per_byte"
+    assert found["coefficients"]["E"] == pytest.approx(1.8172 / 4.4 / 0.693147, rel=0.01)
+    assert found["coefficients"]["alpha"] == pytest.approx(0.3473, rel=0.02)
+
+
+def test_repeats_raise_the_predicted_loss(fitted, capsys):
+    losses = []
+    for unique in ([], ["--unique-tokens", "1e11"], ["--unique-tokens", "1e10"]):
+        assert main(["predict", str(fitted), "--params", "1B", "--tokens", "4e11", "--json", *unique]) == 0
+        losses.append(json.loads(capsys.readouterr().out)["loss"]["p50"])
+    assert losses[0] < losses[1] < losses[2]
+    assert losses[1] / losses[0] < 1.01

@@ -276,3 +276,18 @@ def test_the_example_of_the_docs_runs(capsys):
     found = json.loads(capsys.readouterr().out)
     assert len(found["options"]) == 5
     assert len(found["hardware"]) == 2
+
+
+def test_slow_jobs_of_the_team_make_its_plan_dearer(tmp_path, capsys):
+    job = '[[jobs]]\naccelerator = "H100 SXM"\npredicted = "10h"\nobserved = "14h"\n'
+    found = {}
+    for name, text in (("before", PLAN), ("after", PLAN + 6 * job)):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(
+            text.replace("budget_usd = 120000", "loss = 2.3").replace("[limits]", 'goal = "cheapest"\n[limits]')
+        )
+        assert main(["plan", str(path), "--json"]) == 0
+        found[name] = json.loads(capsys.readouterr().out)
+    ratio = found["after"]["best"]["training_usd"]["p50"] / found["before"]["best"]["training_usd"]["p50"]
+    assert 1.2 < ratio < 1.4  # the prior holds it a little back, and dearer training makes a larger model pay
+    assert any("observed / predicted" in row["name"] for row in found["after"]["assumptions"])
