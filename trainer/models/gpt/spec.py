@@ -109,9 +109,9 @@ def classic(num_layers: int, model_width: int, num_heads: int, context_length: i
 
 # Small ones learn on a processor; parameters inside the blocks, without the embedding, stand beside them.
 SMALL = {
-    "nano": modern(3, 96, 3, 128),  # 0.37 M
+    "nano": modern(3, 96, 3, 128),  # 0.33 M
     "micro": modern(4, 160, 5, 256),  # 1.3 M
-    "mini": modern(6, 256, 8, 256),  # 4.9 M
+    "mini": modern(6, 256, 8, 256),  # 4.8 M
     "small": modern(8, 384, 6, 512),  # 14 M
     "base": modern(12, 768, 12, 1_024),  # 85 M
 }
