@@ -25,7 +25,7 @@ async def http(
     scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
     for prefix, handler in http_handlers:
-        if scope["path"].startswith(prefix):
+        if scope["path"].startswith(prefix) and scope["method"] in handler.methods:  # type: ignore[attr-defined]
             await handler(scope, receive, send)
             return
     await django_application(scope, receive, send)

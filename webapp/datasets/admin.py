@@ -9,6 +9,26 @@ from django.http import HttpRequest
 
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile, Upload
 
+VERSION_FIELDS = (
+    "code",
+    "dataset",
+    "number",
+    "job",
+    "recipe_hash",
+    "content_hash",
+    "stored_path",
+    "num_documents",
+    "num_tokens",
+    "num_bytes",
+    "size_bytes",
+    "vocab_size",
+    "splits",
+    "created_by",
+    "created_at",
+    "ready_at",
+    "note",
+)
+
 
 class NoHandMade(admin.ModelAdmin[Any]):
     """Rows that belong to files on disk are made and deleted by the app alone."""
@@ -69,18 +89,7 @@ class DatasetVersionAdmin(NoHandMade):
     list_filter = ("data_kind", "ready_at")
     search_fields = ("code", "dataset__name", "recipe_hash", "content_hash", "note")
     list_select_related = ("dataset", "job")
-    fields = ("code", "dataset", "number", "job", "recipe_hash", "content_hash", "stored_path", "num_documents")
-    fields += (
-        "num_tokens",
-        "num_bytes",
-        "size_bytes",
-        "vocab_size",
-        "splits",
-        "created_by",
-        "created_at",
-        "ready_at",
-        "note",
-    )
+    fields = VERSION_FIELDS
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [name for name in self.fields or () if name != "note"]
+        return [name for name in VERSION_FIELDS if name != "note"]

@@ -61,12 +61,12 @@ def _result_lines(left: DatasetVersion, right: DatasetVersion) -> list[Line]:
         _number_line(_("On disk"), left.size_bytes, right.size_bytes, size),
     ]
     for name, word in SPLIT_WORDS.items():
-        pair = [version.splits.get(name, {}).get("documents") for version in (left, right)]
-        lines.append(_number_line(_("%(split)s, documents") % {"split": word}, *pair, exact))
+        a, b = (version.splits.get(name, {}).get("documents") for version in (left, right))
+        lines.append(_number_line(_("%(split)s, documents") % {"split": word}, a, b, exact))
     for name, (word, _summary) in STEP_WORDS.items():
-        pair = [_dropped(version, name) for version in (left, right)]
-        if any(pair):
-            lines.append(_number_line(_("Dropped by: %(step)s") % {"step": word}, *pair, exact))
+        a, b = _dropped(left, name), _dropped(right, name)
+        if a or b:
+            lines.append(_number_line(_("Dropped by: %(step)s") % {"step": word}, a, b, exact))
     lines.append(Line(_("Content hash"), left.content_hash[:16], right.content_hash[:16]))
     return lines
 
@@ -81,7 +81,8 @@ def _bytes_per_token(version: DatasetVersion) -> float | None:
 
 
 def _dropped(version: DatasetVersion, name: str) -> int:
-    step = next((step for step in version.report.get("steps", []) if step["name"] == name), {})
+    steps: list[dict[str, Any]] = version.report.get("steps", [])
+    step = next((step for step in steps if step["name"] == name), {})
     return (step.get("documents_in") or step.get("documents_out") or 0) - (step.get("documents_out") or 0)
 
 

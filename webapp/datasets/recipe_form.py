@@ -166,7 +166,8 @@ class RecipeForm(forms.Form):
 
 
 def _form_fields(step: str, part: Any) -> dict[str, forms.Field]:
-    docs, hints = field_docs(type(part)), get_type_hints(type(part))
+    docs = field_docs(type(part))  # type: ignore[arg-type]
+    hints = get_type_hints(type(part))
     return {
         f"{step}-{field.name}": _form_field(
             hints[field.name],

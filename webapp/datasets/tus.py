@@ -75,12 +75,7 @@ class Received:
 
 
 async def uploads(scope: Scope, receive: Receive, send: Send) -> None:
-    """Take PATCH here and hand every other method to Django."""
-    if scope["method"] != "PATCH":
-        from webapp.asgi import django_application
-
-        await django_application(scope, receive, send)  # type: ignore[arg-type]
-        return
+    """Take in what a PATCH brings."""
     async with ThreadSensitiveContext():  # one thread, and so one database connection, for this request
         try:
             await _patch(scope, receive, send)
@@ -90,6 +85,7 @@ async def uploads(scope: Scope, receive: Receive, send: Send) -> None:
             await sync_to_async(connections.close_all)()
 
 
+uploads.methods = ("PATCH",)  # type: ignore[attr-defined]
 uploads.access_rule = Rule("team", Role.MEMBER, Upload)  # type: ignore[attr-defined]
 
 
