@@ -32,6 +32,7 @@ from trainer.spec import (
 )
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.datasets.services.datasets import dataset_create
+from webapp.datasets.services.files import file_set_options
 from webapp.datasets.services.uploads import upload_create, upload_finish, upload_progress
 from webapp.datasets.services.versions import version_create
 from webapp.jobs.models import Attempt
@@ -144,6 +145,8 @@ def _upload_sources(dataset: Dataset, owner: User) -> None:
     upload.path.write_bytes(content)
     upload_progress(code=upload.code, offset_bytes=len(content))
     upload_finish(code=upload.code, sha256=sha256)
+    # the package that a file comes from is its label: what a classifier can learn to tell
+    file_set_options(file=dataset.files.get(), options={"label_from_folder": True})
 
 
 def _train(project: Project, owner: User, version: DatasetVersion) -> None:
