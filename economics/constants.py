@@ -74,18 +74,11 @@ EAGER_TRAFFIC = Constant(
     source="fitted: the same training measured with and without a compiler",
     date="2026-11-23",
 )
-LINK_FRACTION = Constant(
-    value=0.75,
-    unit="collective bandwidth / rated link bandwidth",
-    meaning="ring collectives inside a node",
-    source="published collective benchmarks, 0.65-0.85",
-    date="2026-11-23",
-)
-NETWORK_FRACTION = Constant(
-    value=0.85,
-    unit="collective bandwidth / rated network bandwidth",
-    meaning="ring collectives between nodes",
-    source="published collective benchmarks, 0.75-0.95",
+COLLECTIVE_FRACTION = Constant(
+    value=0.8,
+    unit="bandwidth of a ring collective / rated bandwidth of its slowest link",
+    meaning="what collectives of large messages reach, inside nodes and between them",
+    source="published collective benchmarks: 0.65-0.85 inside nodes, 0.75-0.95 between",
     date="2026-11-23",
 )
 OVERLAP_COST = Constant(
@@ -139,7 +132,7 @@ FAILURES_PER_ACCELERATOR_DAY = Constant(
     spread=0.7,
 )
 RUN_FRACTION = Constant(
-    value=0.90,
+    value=0.92,
     unit="throughput over a whole run / steady state, failures apart",
     meaning="evaluation, data stalls, slow phases, planned stops and runs that are not tuned like benchmarks",
     source="fitted: whole runs against steady state",
@@ -200,5 +193,12 @@ LAW_FORM_NOISE = Constant(
     unit="sd of ln loss per factor of ten of compute / sd of ln loss among the runs",
     meaning="how far a scaling law errs beyond the runs it was fitted to, over how far it errs among them",
     source="fitted: least interval score on 37 splits of 17 published ladders by compute; 78 % inside p10-p90",
+    date="2026-11-23",
+)
+CHOICE_FRACTION = Constant(
+    value=0.95,
+    unit="throughput in practice / of the fastest layout",
+    meaning="people run near the best layout, not at it: margins of memory, rounder numbers, what a framework offers",
+    source="fitted: steady-state rows predicted with and without their layout",
     date="2026-11-23",
 )

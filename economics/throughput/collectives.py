@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from economics.assumptions import LINK_LATENCY_SECONDS, NETWORK_LATENCY_SECONDS
-from economics.constants import LINK_FRACTION, NETWORK_FRACTION
+from economics.constants import COLLECTIVE_FRACTION
 from economics.hardware import Accelerator
 
 
@@ -36,13 +36,13 @@ def ring_of(accelerator: Accelerator, *, size: int, stride: int = 1) -> Ring:
     True
     """
     per_node = max(1, accelerator.num_per_node)
-    link = (accelerator.link_bytes_per_second or _PCIE) * LINK_FRACTION.value
+    link = (accelerator.link_bytes_per_second or _PCIE) * COLLECTIVE_FRACTION.value
     if size <= 1:
         return Ring(size=1, bytes_per_second=link, latency_seconds=0.0)
     if size * stride <= per_node:
         return Ring(size=size, bytes_per_second=link, latency_seconds=LINK_LATENCY_SECONDS.value)
     members = max(1, per_node // stride)
-    network = (accelerator.network_bytes_per_second or _DEFAULT_NETWORK) * NETWORK_FRACTION.value
+    network = (accelerator.network_bytes_per_second or _DEFAULT_NETWORK) * COLLECTIVE_FRACTION.value
     bandwidth = min(link, network * members) if members > 1 else network
     # latency is paid on hops between nodes; those within are hidden behind them
     hops = max(1.0, size / members) / size

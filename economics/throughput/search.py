@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from economics.constants import CHOICE_FRACTION
 from economics.errors import NoAnswerError
 from economics.flop.decoder import Recompute
 from economics.layout import Layout
@@ -22,6 +23,21 @@ class Choice:
     time: StepTime
     memory: TrainingMemory
     fits: bool
+
+
+def with_practice(choice: Choice) -> Choice:
+    """Return a choice of the search with the time that practice adds to the best layout, as a part of its own.
+
+    >>> from economics.architecture import decoder_of_size
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> work = Workload(decoder=decoder_of_size(1e9), accelerator=find_accelerator("h100"), sequence_length=2048,
+    ...                 num_sequences=64)
+    >>> best = best_layout(work, 8)
+    >>> with_practice(best).time.seconds > best.time.seconds
+    True
+    """
+    added = choice.time.seconds * (1.0 / CHOICE_FRACTION.value - 1.0)
+    return replace(choice, time=replace(choice.time, by_part={**choice.time.by_part, "not_the_best_layout": added}))
 
 
 def _divisors(n: int, limit: int) -> list[int]:

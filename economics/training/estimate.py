@@ -19,7 +19,7 @@ from economics.energy import two_digits
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.layout import Layout, check_layout
 from economics.memory.training import TrainingMemory
-from economics.throughput.search import Choice, best_layout
+from economics.throughput.search import Choice, best_layout, with_practice
 from economics.throughput.step import StepTime, Workload
 from economics.training.goodput import Goodput, run_goodput
 from economics.uncertainty import Interval, interval_of
@@ -120,8 +120,10 @@ def training_estimate(plan: RunPlan) -> Estimate:
         work, plan.num_accelerators, layout=plan.layout, micro_batch=plan.micro_batch, recompute=plan.recompute,
         any_virtual=plan.any_virtual,
     )  # fmt: skip
-    rate = choice.time.tokens_per_second_per_accelerator
     known = plan.layout is not None and plan.micro_batch is not None and plan.recompute is not None
+    if not known:
+        choice = with_practice(choice)
+    rate = choice.time.tokens_per_second_per_accelerator
     sd = STEP_SPREAD.value if known else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
     rates = rate * np.exp(sd * normal_draws("step"))
     goodput, useful = _goodput_draws(plan)

@@ -10,7 +10,7 @@ import numpy as np
 from economics.constants import CHOICE_SPREAD, STEP_SPREAD
 from economics.errors import NoAnswerError
 from economics.flop.decoder import training_flop_per_token
-from economics.throughput.search import Choice, best_layout, memory_of
+from economics.throughput.search import Choice, best_layout, memory_of, with_practice
 from economics.throughput.step import Workload, step_time
 from economics.training.defaults import usual_batch_tokens, usual_num_accelerators
 from economics.training.estimate import RunPlan, training_estimate
@@ -62,10 +62,11 @@ def steady_choice(row: RunRow, *, given: bool) -> Choice:
     if given and row.layout and row.micro_batch and row.recompute:
         work = replace(work, layout=row.layout, micro_batch=row.micro_batch, recompute=row.recompute)
         return Choice(workload=work, time=step_time(work), memory=memory_of(work), fits=True)
-    return best_layout(
+    found = best_layout(
         work, row.num_accelerators, layout=row.layout if given else None,
         micro_batch=row.micro_batch if given else None, recompute=row.recompute if given else None, any_virtual=given,
     )  # fmt: skip
+    return found if given else with_practice(found)
 
 
 def around(value: float, sd: float) -> Interval:

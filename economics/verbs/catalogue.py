@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import tomllib
+from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
@@ -13,11 +14,12 @@ from rich.console import Console
 from economics.architecture.lookup import preset, presets
 from economics.catalogue.accelerators import accelerators, find_accelerator
 from economics.catalogue.prices import FRESH_DAYS, Offer, offers, yearly_price_decline
+from economics.catalogue.purchases import purchases
 from economics.errors import InputError
 from economics.tables import show_rows
 from economics.verbs._options import today
 
-KINDS = ("accelerators", "prices", "apis", "models", "laws")
+KINDS = ("accelerators", "prices", "purchases", "apis", "models", "laws", "rates")
 
 
 def catalogue(kind: str, *, name: str | None = None, on_day: dt.date | None = None) -> dict[str, Any]:
@@ -36,7 +38,12 @@ def catalogue(kind: str, *, name: str | None = None, on_day: dt.date | None = No
         return {"kind": kind, **_prices(name, day)}
     if kind == "models":
         return {"kind": kind, "rows": _models(name)}
-    if kind in ("apis", "laws"):
+    if kind == "purchases":
+        wanted = find_accelerator(name).name if name else None
+        bought = sorted(purchases(), key=lambda p: (p.accelerator, p.date))
+        rows = [{**asdict(p), "date": p.date.isoformat()} for p in bought if wanted in (None, p.accelerator)]
+        return {"kind": kind, "rows": rows}
+    if kind in ("apis", "laws", "rates"):
         return {"kind": kind, "rows": _file(f"{kind}.toml", name)}
     raise InputError("kind", kind, "one of " + ", ".join(KINDS))
 

@@ -120,9 +120,8 @@ def test_a_mixture_of_a_size_has_about_those_sizes(total: float, active: float) 
 
 def test_the_trainers_bag_of_words_is_counted_to_the_unit() -> None:
     pytest.importorskip("torch")
-    from trainer.models.bow.task import BagOfWords as Theirs
-
     from economics.architecture.bag import BagOfWords
+    from trainer.models.bow.task import BagOfWords as Theirs
 
     real = sum(p.numel() for p in Theirs(vocab_size=500, width=24, num_labels=7, dropout=0.0).parameters())
     assert BagOfWords(vocabulary_size=500, width=24, num_labels=7).parameters().total == real
