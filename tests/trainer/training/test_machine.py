@@ -9,7 +9,10 @@ import torch
 
 import trainer.training.machine as machine_module
 from trainer.errors import SpecError
-from trainer.spec import MachineSpec
+from trainer.events import Message
+from trainer.folder import AttemptSpec
+from trainer.spec import MachineSpec, spec_from_dict
+from trainer.training.job import machine_on_resume
 from trainer.training.machine import (
     choose_dtype,
     decide_compile,
@@ -93,3 +96,23 @@ def test_what_the_user_said_of_compiling_is_not_tried() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(12.4, "12 s"), (150, "2 min"), (9_000, "2.5 h")])
 def test_durations_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_run_that_goes_on_elsewhere_decides_anew_and_says_so() -> None:
+    """A run that began on a CUDA device in float16 is told to go on on a processor."""
+
+    class Context:
+        attempt_spec = AttemptSpec(fence=2, device="cpu")
+
+        def __init__(self) -> None:
+            self.events: list[Message] = []
+            self.emit = self.events.append
+
+    raw = {"kind": "train", "family": "gpt", "model": {}, "data": {"path": "x"}, "machine": {"num_threads": 3}}
+    _, spec = spec_from_dict(raw)
+    context, before = Context(), MachineSpec(device="cuda:0", dtype="float16", num_threads=8)
+    found = machine_on_resume(before, spec, context)  # type: ignore[arg-type]
+    assert (found.device, found.dtype, found.num_threads) == ("auto", "auto", 3)
+    assert "began on cuda and goes on on cpu" in context.events[0].text
+    same = machine_on_resume(MachineSpec(device="cpu", num_threads=8), spec, Context())  # type: ignore[arg-type]
+    assert same.num_threads == 8
