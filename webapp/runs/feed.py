@@ -17,6 +17,7 @@ from channels.layers import get_channel_layer
 
 from webapp.jobs.doorbell import job_group
 from webapp.jobs.models import JobEvent
+from webapp.runs.axes import CLOCK_SECONDS, TRAINING_SECONDS
 from webapp.runs.metric_queries import metric_tail
 from webapp.runs.models import Run
 from webapp.runs.status import run_status
@@ -69,34 +70,21 @@ def read_news(run_id: int, job_code: str, after: int) -> Message | None:
 
 
 def new_points(run: Run, payloads: Iterable[Message]) -> dict[str, tuple[list[int], list[float | None]]] | None:
-    """Return the points that `metrics` events told of; None if they are too many to send."""
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    for payload in payloads:
-        for key in payload.get("keys", ()):
-            first[key] = min(first.get(key, payload["from_step"]), payload["from_step"])
-            last[key] = max(last.get(key, payload["up_to_step"]), payload["up_to_step"])
-    if not first:
+    """Return the points that `metrics` events told of; None if they are too many to send.
+
+    A metric that is measured now and then may come with points that were sent before: a page draws each step once.
+    """
+    told = [payload for payload in payloads if payload.get("keys")]
+    if not told:
         return {}
-    ranges: dict[tuple[int, int], list[str]] = {}
-    for key, step in first.items():
-        ranges.setdefault((step, last[key]), []).append(key)
-    found: dict[str, tuple[list[int], list[float | None]]] = {}
-    for (first_step, last_step), keys in ranges.items():
-        part = metric_tail(run, keys, first_step=first_step, last_step=last_step, limit=MAX_POINTS)
-        if part is None:
-            return None
-        found |= part
-    if "time/seconds" in first:
-        axes = metric_tail(
-            run,
-            ["axis/training_seconds", "axis/clock_seconds"],
-            first_step=min(first.values()),
-            last_step=max(last.values()),
-            limit=MAX_POINTS,
-        )
-        found |= axes or {}
-    return found
+    keys = {key for payload in told for key in payload["keys"]}
+    return metric_tail(
+        run,
+        keys | {TRAINING_SECONDS, CLOCK_SECONDS},
+        first_step=min(payload["from_step"] for payload in told),
+        last_step=max(payload["up_to_step"] for payload in told),
+        limit=MAX_POINTS,
+    )
 
 
 read_news_async = database_sync_to_async(read_news, thread_sensitive=False)

@@ -88,8 +88,9 @@ class TrainKind(JobKind):
             return None
         values: dict[str, Any] = dict(event.values)
         if STEP_SECONDS in values:
-            values[TRAINING_SECONDS] = training_seconds(run, steps=event.steps, seconds=values[STEP_SECONDS])
-            metrics_append(run=run, steps=event.steps[-1:], values={CLOCK_SECONDS: [event.at]})
+            so_far = training_seconds(run, steps=event.steps, seconds=values[STEP_SECONDS])
+            values[TRAINING_SECONDS] = so_far
+            values[CLOCK_SECONDS] = [event.at - (so_far[-1] - then) for then in so_far]
         metrics_append(run=run, steps=event.steps, values=values)
         return {
             "type": "metrics",

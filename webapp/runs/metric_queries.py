@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import Count
 
 from webapp.runs import metric_blocks as blocks
 from webapp.runs import metric_levels as levels
@@ -106,18 +107,24 @@ def _size_of_range(series: MetricSeries, level: int, first_step: int | None, las
 
 
 def metric_tail(
-    run: Run, keys: Sequence[str], *, first_step: int, last_step: int, limit: int
+    run: Run, keys: Iterable[str], *, first_step: int, last_step: int, limit: int
 ) -> dict[str, tuple[list[int], list[float | None]]] | None:
-    """Return the exact points of a few steps, for a chart that has all before; None when there are more than `limit`."""
-    found = {}
-    for series in MetricSeries.objects.filter(run=run, key__in=keys, last_step__gte=first_step):
-        if _size_of_range(series, 0, first_step, last_step) > limit:
-            return None
-        points = blocks.load_level(series.pk, 0, first_step=first_step, last_step=last_step)
-        if len(points) > limit:
-            return None
-        found[series.key] = (points.steps.tolist(), _round(points.last))
-    return found
+    """Return the exact points of a few steps, for a chart that has all before; None when a metric has more than `limit`."""
+    touched = MetricBlock.objects.filter(
+        series__run=run, series__key__in=list(keys), level=0, last_step__gte=first_step, first_step__lte=last_step
+    )
+    most = max(touched.values_list("series").annotate(n=Count("id")).values_list("n", flat=True), default=0)
+    if max(0, most - 2) * levels.POINTS_PER_BLOCK > limit:  # the outer two may hold one point each
+        return None
+    parts: dict[str, list[Buckets]] = {}
+    for row in touched.select_related("series").order_by("first_step"):
+        part = blocks.cut(blocks.decode_row(row), 0, first_step=first_step, last_step=last_step)
+        if len(part):
+            parts.setdefault(row.series.key, []).append(part)
+    found = {key: levels.join(some) for key, some in parts.items()}
+    if any(len(points) > limit for points in found.values()):
+        return None
+    return {key: (points.steps.tolist(), _round(points.last)) for key, points in found.items()}
 
 
 def metric_csv(run: Run) -> Iterator[str]:

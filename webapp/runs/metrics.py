@@ -27,7 +27,7 @@ _SERIES_FIELDS = [
 ]  # fmt: skip
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def metrics_append(
     *, run: Run, steps: Sequence[int], values: Mapping[str, Sequence[float | None]]
 ) -> list[MetricSeries]:
@@ -55,7 +55,7 @@ def metrics_append(
     return rows
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def metrics_truncate(*, run: Run, after_step: int) -> None:
     """Remove every point behind `after_step`: a resumed run draws those steps again."""
     rows = list(MetricSeries.objects.select_for_update().filter(run=run, last_step__gt=after_step).order_by("key"))
