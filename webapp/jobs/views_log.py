@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_GET
 
 from webapp.jobs.logs import log_page, log_search
 from webapp.jobs.models import Job
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
+from webapp.ui.downloads import file_response
 
 
 @team_object(Job, Role.VIEWER)
@@ -36,8 +37,7 @@ def download(request: HttpRequest, job: Job) -> HttpResponseBase:
     if not path.is_file():
         raise Http404
     name = f"{job.kind}-{job.code}-{path.parent.name}.log"
-    answer = FileResponse(open(path, "rb"), as_attachment=True, filename=name)  # noqa: SIM115  Django closes it
-    answer["Content-Type"] = "text/plain; charset=utf-8"
+    answer = file_response(request, path, name=name, content_type="text/plain; charset=utf-8")
     answer["X-Content-Type-Options"] = "nosniff"
     return answer
 

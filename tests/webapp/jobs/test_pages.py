@@ -194,8 +194,10 @@ def test_log_is_read_in_parts_searched_and_downloaded(cast: Cast, settings: Any,
     assert client.get(address, {"before": end["offset"]}).json()["next_offset"] == end["offset"]
     found = client.get(address, {"search": "step 54321 "}).json()["matches"]
     assert [match["line"] for match in found] == [54_322]
-    answer = client.get(f"{address}download/")
-    assert b"".join(answer.streaming_content if not answer.is_async else []) == log.read_bytes()  # type: ignore[attr-defined]
+    answer: Any = client.get(f"{address}download/")
+    assert b"".join(answer) == log.read_bytes()
+    part: Any = client.get(f"{address}download/", headers={"range": "bytes=5-14"})
+    assert (part.status_code, b"".join(part)) == (206, log.read_bytes()[5:15])
     assert "attachment" in answer["Content-Disposition"]
     assert cast.client(cast.charlie).get(f"{address}download/").status_code == 404
 
