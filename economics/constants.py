@@ -189,10 +189,10 @@ SERVING_SPREAD = Constant(
     date="2026-11-23",
 )
 LAW_FORM_NOISE = Constant(
-    value=1.5,
+    value=2.0,
     unit="sd of ln loss per factor of ten of compute / sd of ln loss among the runs",
     meaning="how far a scaling law errs beyond the runs it was fitted to, over how far it errs among them",
-    source="fitted: least interval score on 37 splits of 17 published ladders by compute; 78 % inside p10-p90",
+    source="fitted: 45 splits of published ladders by compute; interval score least at 1.5-2, 77 % inside p10-p90 at 2",
     date="2026-11-23",
 )
 CHOICE_FRACTION = Constant(

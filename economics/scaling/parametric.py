@@ -37,6 +37,8 @@ PRIOR_MEAN, PRIOR_SIGMA = 0.35, 0.05
 GRID = np.linspace(0.06, 1.0, 48)
 """Exponents tried for a start."""
 
+NUM_COEFFICIENTS = 5
+
 NUM_STARTS = 4
 """Local minima of the grid that are polished; the best is kept."""
 
@@ -134,7 +136,8 @@ def noise_of(points: Points, coefficients: Floats) -> float:
     plain = float(np.sqrt((weight * residual**2).sum() / points.num_points * points.num_clusters / freedom))
     if points.num_clusters < FEWEST_FOR_BOOTSTRAP:
         return max(plain, 1e-6)
-    robust = float(1.4826 * np.median(np.abs(residual)) * np.sqrt(points.num_clusters / freedom))
+    # a nearly absolute fit passes through about five points exactly: they say nothing of the noise
+    robust = float(1.4826 * np.median(np.sort(np.abs(residual))[NUM_COEFFICIENTS:]))
     return max(robust, plain / 2, 1e-6)
 
 

@@ -132,12 +132,12 @@ def form_sigma(compute_ratio: float, noise_sigma: float) -> float:
     """Model-form noise of ln loss at so many times the largest compute fitted; none within the runs.
 
     What a law misses beyond its runs grows with what it misses among them: ladders with untuned rates or sizes far
-    off the best scatter widely about any such law, and bend away from it. Per factor of ten of compute it is 1.5 times
+    off the best scatter widely about any such law, and bend away from it. Per factor of ten of compute it is twice
     the scatter, and never below 0.4 % of loss. Both were chosen on ladders cut at half of their compute, for the least
     interval score (docs/numbers/scaling-laws.md has the table).
 
     >>> form_sigma(0.5, 0.01), round(form_sigma(100.0, 0.01), 4), round(form_sigma(10.0, 1e-4), 4)
-    (0.0, 0.03, 0.004)
+    (0.0, 0.04, 0.004)
     """
     per_decade = max(LAW_FORM_NOISE.value * noise_sigma, LEAST_FORM_SIGMA)
     return per_decade * max(0.0, float(np.log10(compute_ratio)))
