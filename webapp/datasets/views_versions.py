@@ -80,7 +80,8 @@ def version_compare(request: HttpRequest, version: DatasetVersion) -> HttpRespon
     other = DatasetVersion.objects.select_related(*RELATED).get(code=code) if code else None
     context = {**_context(request, version), "other": other, "ready": ready}
     if other is not None and version.ready_at is not None:
-        context["groups"] = compare(version, other)
+        older, newer = sorted((version, other), key=lambda found: found.number)
+        context |= {"older": older, "newer": newer, "groups": compare(older, newer)}
     return render(request, "datasets/version_compare.html", context)
 
 
