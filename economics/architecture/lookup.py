@@ -124,6 +124,21 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "", name.lower().rsplit("/", maxsplit=1)[-1])
 
 
+_ENDINGS = re.compile(r"[-_ ](hf|base|instruct|chat|it|pt|fp8|bf16|v\d+(\.\d+)?|4k|8k|128k)$")
+
+
+def _spellings(text: str) -> list[str]:
+    """The plain forms under which a name may be listed: without publisher, and without what marks a later stage."""
+    lowered = text.lower().strip()
+    found = [re.sub(r"[^a-z0-9.]+", "", lowered), _plain(lowered)]
+    name = lowered.rsplit("/", maxsplit=1)[-1]
+    while _ENDINGS.search(name):
+        name = _ENDINGS.sub("", name)
+        found.append(_plain(name))
+    found += [spelling.removeprefix("meta") for spelling in found if spelling.startswith("meta")]
+    return found
+
+
 def find_architecture(model: str) -> tuple[Architecture, str]:
     """Return what a person means by a model, and the name of what was taken.
 
@@ -148,7 +163,7 @@ def find_architecture(model: str) -> tuple[Architecture, str]:
     if key in presets():
         return preset(key), key
     plain = {_plain(name): name for name in presets()}
-    for candidate in (_plain(key), _plain(re.sub(r"-(hf|base|instruct|chat|v0\.\d+|it|pt|4k-instruct)$", "", key))):
+    for candidate in _spellings(text):
         if candidate in plain:
             return preset(plain[candidate]), plain[candidate]
     if re.fullmatch(r"[\d.,_eE+]+\s*[kKmMbBtTG]?", text):

@@ -53,7 +53,7 @@ def typical_purchase(accelerator: str, *, today: dt.date) -> TypicalPurchase | N
     """Return the median of the latest year of purchase prices, and the note says of when; None where none is known.
 
     >>> typical_purchase("H100 SXM", today=dt.date(2026, 11, 23)).usd
-    33819.37
+    34918.56
     """
     found = [p for p in purchases() if p.accelerator == accelerator and p.date <= today]
     if not found:

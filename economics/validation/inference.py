@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from math import exp, log
 
 from economics.architecture.decoder import Decoder
 from economics.architecture.lookup import find_decoder
@@ -13,7 +14,7 @@ from economics.errors import EconomicsError
 from economics.hardware import Accelerator, variant
 from economics.layout import Layout
 from economics.serving.engine import ServingPlan, serving_estimate
-from economics.serving.formats import KVFormat, WeightFormat
+from economics.serving.formats import KVFormat, WeightFormat, computing_number, weight_bits
 from economics.uncertainty import Interval
 
 
@@ -136,3 +137,43 @@ def predict_inference(row: InferenceRow) -> Interval:
     if row.group == "decode":
         return fitting[0].tokens_per_second_per_user
     return max((e.end_to_end_output_tokens_per_second for e in fitting), key=lambda interval: interval.p50)
+
+
+def rate_at_limit(row: InferenceRow) -> float:
+    """Return the rate that the plainest bound allows: weights over bandwidth for decode, arithmetic over peak else."""
+    plan, device = row.plan, row.plan.accelerator
+    counted = plan.decoder.parameters()
+    if row.group == "decode":
+        read = counted.active_matmul * weight_bits(plan.weights) / 8.0
+        return device.memory_bytes_per_second * row.num_accelerators / read
+    flop = 2.0 * counted.active_matmul * (1.0 + plan.input_tokens / plan.output_tokens)
+    number = computing_number(plan.weights, device)
+    return device.peak(number) * row.num_accelerators / flop
+
+
+def one_share(row: InferenceRow, rows: list[InferenceRow]) -> float | None:
+    """Return the baseline of one number: the mean share of the bound that other sources reach, times the bound."""
+    shares: dict[str, list[float]] = {}
+    for other in rows:
+        if other.group == row.group and other.cluster != row.cluster:
+            shares.setdefault(other.cluster, []).append(log(other.measured_tokens_per_second / rate_at_limit(other)))
+    if not shares:
+        return None
+    mean = sum(sum(values) / len(values) for values in shares.values()) / len(shares)
+    return exp(mean) * rate_at_limit(row)
+
+
+def nearest_share(row: InferenceRow, rows: list[InferenceRow]) -> float | None:
+    """Return the baseline of the nearest row: the share that the most similar row of another source reaches."""
+
+    def distance(other: InferenceRow) -> float:
+        sizes = log(other.plan.decoder.parameters().active / row.plan.decoder.parameters().active)
+        devices = log(other.num_accelerators / row.num_accelerators)
+        lengths = log((other.plan.input_tokens + 1) / (row.plan.input_tokens + 1))
+        return sizes**2 + devices**2 + lengths**2 + (other.plan.weights != row.plan.weights)
+
+    others = [r for r in rows if r.group == row.group and r.cluster != row.cluster]
+    if not others:
+        return None
+    near = min(others, key=distance)
+    return near.measured_tokens_per_second / rate_at_limit(near) * rate_at_limit(row)

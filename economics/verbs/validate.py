@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,13 @@ from rich.console import Console
 from economics.constants import SERVING_SPREAD
 from economics.errors import EconomicsError, InputError
 from economics.tables import show_rows
-from economics.uncertainty import Interval
-from economics.validation.inference import predict_inference, read_inference
+from economics.validation.inference import (
+    InferenceRow,
+    nearest_share,
+    one_share,
+    predict_inference,
+    read_inference,
+)
 from economics.validation.predictions import (
     Prediction,
     memory_predictions,
@@ -82,38 +86,28 @@ def _row(p: Prediction) -> dict[str, Any]:
 
 
 def _inference(table: list[dict[str, str]]) -> tuple[list[Prediction], int]:
-    out: list[Prediction] = []
-    for row in table:
+    rows: list[InferenceRow] = []
+    for line in table:
         try:
-            found = read_inference(row)
+            row = read_inference(line)
         except EconomicsError:
-            found = None
-        if found is None:
-            continue
-        predicted: Interval = predict_inference(found)
-        out.append(
-            Prediction(
-                model=found.model,
-                cluster=found.cluster,
-                group=found.group,
-                measured=found.measured_tokens_per_second,
-                predicted=predicted,
-                unit="tokens / s",
-            )
+            row = None
+        if row is not None:
+            rows.append(row)
+    out = [
+        Prediction(
+            model=row.model,
+            cluster=row.cluster,
+            group=row.group,
+            measured=row.measured_tokens_per_second,
+            predicted=predict_inference(row),
+            unit="tokens / s",
+            one_number=one_share(row, rows),
+            nearest_row=nearest_share(row, rows),
         )
-    return _with_inference_baselines(out, table), len(table) - len(out)
-
-
-def _with_inference_baselines(predictions: list[Prediction], table: list[dict[str, str]]) -> list[Prediction]:
-    """The one number of serving: a share of the bandwidth for decode, of the arithmetic for the rest, is left to the
-    group's mean error of other clusters; without other clusters there is none."""
-    del table
-    out: list[Prediction] = []
-    for p in predictions:
-        others = [q for q in predictions if q.group == p.group and q.cluster != p.cluster]
-        mean = sum(q.measured for q in others) / len(others) if others else None
-        out.append(replace(p, one_number=mean))
-    return out
+        for row in rows
+    ]
+    return out, len(table) - len(out)
 
 
 def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: bool) -> tuple[list[Prediction], int]:

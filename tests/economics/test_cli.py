@@ -197,3 +197,29 @@ def test_a_validation_of_a_small_file(tmp_path: Path, capsys: pytest.CaptureFixt
     result = answer(capsys, "validate", str(file))
     assert result["groups"]["decode"]["num_rows"] == 2
     assert result["groups"]["decode"]["median_abs_ln_error"] < 0.1
+
+
+def test_a_validation_of_training_rows_leaves_each_source_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = (
+        "model,year,params_total,params_active,tokens,hardware,n_chips,gpu_hours,wall_time_h,mfu,hfu,tflops_per_gpu,"
+        "tokens_per_s_per_gpu,seq_len,global_batch_tokens,parallelism,mem_gib_per_gpu,row_type,source,source_level,"
+        "notes,qc_flag\n"
+    )
+    rows = [
+        "MPT-7b,2023,6658859008,,,a100_80gb,8,,,0.64,,,4641,2048,196608,FSDP MBS6 AC=False,,benchmark,a/b@1,primary,bf16,",
+        "MPT-1b,2023,1315950592,,,a100_80gb,8,,,0.60,,,20513,2048,917504,FSDP MBS14 AC=False,,benchmark,a/b@1,primary,bf16,",
+        "Llama-3.1-8B x,2024,8030000000,,,H100 SXM,8,,,,,,7200,8192,131072,FSDP8+compile,80.0,benchmark,c/d@2,primary,SAC LBS2,",
+        "LLaMA-13B,2023,13000000000,,1e12,A100-80GB SXM,,135168,,,,,,2048,4000000,,,full_run,e/f@3,primary,,",
+        "Odd,2023,13000000000,,1e12,A100-80GB SXM,,9,,,,,,2048,4000000,,,full_run,e/f@3,primary,,IMPOSSIBLE",
+    ]
+    file = tmp_path / "runs.csv"
+    file.write_text(columns + "\n".join(rows) + "\n")
+    result = answer(capsys, "validate", str(file), "--leave-one-out", "source")
+    assert result["groups"]["steady, layout given"]["num_rows"] == 3
+    assert result["groups"]["steady, layout given"]["num_clusters"] == 2
+    assert result["groups"]["whole runs"]["num_rows"] == 1
+    assert result["groups"]["memory"]["num_rows"] == 1
+    assert result["groups"]["steady, layout given"]["median_abs_ln_error"] < 0.2
+    assert result["num_rows_left_out"] == 1
