@@ -300,9 +300,19 @@ def _compared(found: Comparison) -> dict[str, Any]:
 
 def plan_from_file(path: str) -> dict[str, Any]:
     """Read a plan's TOML file (see `economics.plan.toml_file`) and work it out."""
-    table = toml_read(path)
+    return plan_from_table(toml_read(path), folder=Path(path).parent)
+
+
+def plan_from_table(table: Mapping[str, Any], *, folder: Path | None = None) -> dict[str, Any]:
+    """Work out a plan from the tables of its file, as a program may hold them.
+
+    >>> found = plan_from_table({"limits": {"budget_usd": 1e4}, "hardware": [
+    ...     {"accelerator": "h100", "price_usd_per_accelerator_hour": 2.5, "counts": [8], "mfu_fraction": 0.4}]})
+    >>> found["best"]["num_accelerators"]
+    8
+    """
     known_keys(table, TABLES, "plan")
-    fitted, notes = _law_from(table.get("law", {}), Path(path).parent)
+    fitted, notes = _law_from(table.get("law", {}), folder or Path())
     limits = limits_from(table.get("limits", {}))
     jobs = [jobs_from(row) for row in table.get("jobs", [])]
     offers = [_offer_from(row, limits, notes, jobs) for row in table.get("hardware", [])]
@@ -459,4 +469,4 @@ def explain(result: dict[str, Any]) -> list[str]:
     return [scanned, chosen]
 
 
-__all__ = ["configure", "explain", "plan", "plan_from_file", "run"]
+__all__ = ["configure", "explain", "plan", "plan_from_file", "plan_from_table", "run"]

@@ -240,14 +240,22 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Read the file and simulate."""
     from economics.units import whole
 
-    table = toml_read(arguments.file)
-    extras = {name: table[name] for name in EXTRA_TABLES if name in table}
-    return venture(
-        venture_from(table),
+    return venture_from_table(
+        toml_read(arguments.file),
         num_paths=whole(arguments.paths, field="paths", lowest=10),
         seed=whole(arguments.seed, field="seed", lowest=0),
-        extras=extras,
     )
+
+
+def venture_from_table(table: Mapping[str, Any], *, num_paths: int = 10_000, seed: int = 0) -> dict[str, Any]:
+    """Work out a venture from the tables of its file, as a program may hold them.
+
+    >>> found = venture_from_table({"months": 12, "segments": [{"name": "a", "new_customers_per_month": 10}]}, num_paths=20)
+    >>> found["months"]
+    12
+    """
+    extras = {name: table[name] for name in EXTRA_TABLES if name in table}
+    return venture(venture_from(table), num_paths=num_paths, seed=seed, extras=extras)
 
 
 def show(result: dict[str, Any], console: Any) -> None:
