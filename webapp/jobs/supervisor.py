@@ -62,7 +62,7 @@ class Supervisor:
         self._told = ""  # the last word said to the trainer
         self._told_at = 0.0
         self._was_hung = False
-        self._committed_at = self._heard_at = time.monotonic()
+        self._stored_at = self._heard_at = time.monotonic()
         self._retry_at = 0.0
 
     def run(self) -> None:
@@ -128,7 +128,7 @@ class Supervisor:
     def _store_new(self, tail: JournalTail) -> None:
         """Store what is new if it is time to. A lost connection only puts it off."""
         now = time.monotonic()
-        if now < self._retry_at or now - self._committed_at < FLUSH_SECONDS:
+        if now < self._retry_at or now - self._stored_at < FLUSH_SECONDS:
             return
         events = tail.read()
         if not events:
@@ -142,9 +142,9 @@ class Supervisor:
             self._retry_at = now + RETRY_SECONDS
 
     def _store(self, tail: JournalTail, events: list[AnyEvent]) -> None:
+        self._stored_at = time.monotonic()  # of the beginning: a slow commit must not make the next one wait longer
         journal_store(self.claim, events)
         tail.advance()
-        self._committed_at = time.monotonic()
         if isinstance(events[-1], LAST_EVENTS):
             self._last_event = events[-1]
 
