@@ -303,7 +303,7 @@ def _serve(venture: Venture, draw: Draw, books: _Books) -> None:
     falling = np.ones_like(rate)
     for month in range(months):
         total = books.tokens_paid[month] + books.tokens_free[month]
-        open_ = (total > 0) & (month >= venture.launch_month)
+        open_ = total > 0
         replicas = np.maximum(np.ceil(total / capacity - 1e-9), serving.least_replicas) * open_
         own = replicas * per_replica_usd * falling
         api = total / 1e6 * serving.api_usd_per_million_tokens * (1 - serving.api_decline_per_year) ** (month / 12)
