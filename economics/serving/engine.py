@@ -72,8 +72,9 @@ def replica_seconds_per_request(plan: ServingPlan, batch: int) -> tuple[float, D
     """Return the prefill of the batch (or of one prompt in a refilled batch), the step, and the replica's seconds
     that one request takes in a full batch: its prefill and its share of as many steps as it has output tokens."""
     middle = plan.input_tokens + plan.output_tokens / 2.0
+    stages = plan.layout.pipeline
     step = decode_seconds(
-        plan.decoder, plan.accelerator, layout=plan.layout, batch=batch, tokens_per_sequence=middle,
+        plan.decoder, plan.accelerator, layout=plan.layout, batch=max(1.0, batch / stages), tokens_per_sequence=middle,
         weights=plan.weights, kv=plan.kv,
     )  # fmt: skip
     together = 1 if plan.batch is None else batch
@@ -85,11 +86,13 @@ def replica_seconds_per_request(plan: ServingPlan, batch: int) -> tuple[float, D
         weights=plan.weights, cached_fraction=plan.cached_fraction,
     )  # fmt: skip
     steps = plan.output_tokens / batch
+    # stages work on different prompts at once, as far as there are several
+    prefill_each = prefill / together / min(stages, batch)
     if plan.batch is not None:
-        return prefill, step, prefill / together + steps * step.total
+        return prefill_each * batch, step, prefill_each + steps * step.total
     # prompts and steps share their passes over the weights: arithmetic adds up, reading hides behind it in part
     x = OVERLAP_EXPONENT.value
-    arithmetic = prefill / together + steps * step.computing
+    arithmetic = prefill_each + steps * step.computing
     reading = steps * (step.reading + step.layers)
     shared = float((arithmetic**x + reading**x) ** (1.0 / x))
     return prefill, step, shared + steps * (step.unpacking + step.cache + step.communication)
@@ -100,7 +103,7 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
 
     With a given batch: all prompts are read together, then all sequences decode together. With `batch=None` the
     engine keeps the largest batch that fits (at most 2,048 per data rank) full by prefilling new prompts as sequences
-    end. A replica with pipeline stages works on as many batches at once as it has stages.
+    end. Pipeline stages divide the batch among them: each works on another part of it.
 
     The cost of an input token is its share of prefill, that of an output token its share of a step, at the price of
     the whole replica, divided by the utilisation. A cached input token costs the reading of its cache.
@@ -129,21 +132,18 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
         weights=plan.weights, kv=plan.kv, prefill_tokens=min(8192.0, float(plan.input_tokens)),
         unified_memory=plan.accelerator.kind != "accelerator",
     )  # fmt: skip
-    steps_per_second = stages * factor / step.total
-    costs = _costs(plan, batch, prefill, step.total / stages, factor)
+    costs = _costs(plan, batch, prefill / (stages if plan.batch is None else 1), step.total, factor)
     return ServingEstimate(
         batch=batch,
         max_batch=limit,
-        fits=memory.total <= plan.accelerator.memory_bytes,
+        fits=not plan.accelerator.memory_bytes or memory.total <= plan.accelerator.memory_bytes,
         memory=memory,
         decode=step,
         prefill_seconds=interval_of(prefill / factor),
         decode_seconds_per_token=interval_of(step.total / factor),
-        decode_tokens_per_second=interval_of(batch * steps_per_second),
+        decode_tokens_per_second=interval_of(batch * factor / step.total),
         tokens_per_second_per_user=interval_of(factor / step.total),
-        end_to_end_output_tokens_per_second=interval_of(
-            plan.output_tokens * factor / (busy if stages == 1 else busy / stages)
-        ),
+        end_to_end_output_tokens_per_second=interval_of(plan.output_tokens * factor / busy),
         cost_usd_per_million_input_tokens=costs[0],
         cost_usd_per_million_cached_tokens=costs[1],
         cost_usd_per_million_output_tokens=costs[2],

@@ -139,6 +139,8 @@ def largest_batch(
         ).total  # fmt: skip
 
     fixed, each = total(0), total(1) - total(0)
+    if not accelerator.memory_bytes:  # memory of a machine that takes as much as is put in: unknown
+        return limit
     room = accelerator.memory_bytes - fixed
     if room < each:
         return 0
