@@ -60,7 +60,8 @@ def test_zip_of_ten_thousand_files_is_listed(cast: Cast, dataset: Dataset) -> No
         for i in range(10_000):
             archive.writestr(f"docs/{i:05}.txt", f"document {i} with some words in it")
     file = file_look(file=add_file(dataset, "many.zip", packed.getvalue()))
-    assert (file.preview["num_files"], file.problem) == (10_000, "")
+    assert (file.preview["num_files"], len(file.preview["files"]), file.problem) == (200, 200, "")
+    assert "Only the first 200 files" in file.preview["warnings"][0]
     page = cast.client(cast.vera).get(f"/files/{file.code}/")
     assert page.status_code == 200
     assert len(page.content) < 400_000
