@@ -7,6 +7,7 @@ import { axisTitle } from "./series.js";
 import { csvRow, saveText } from "./files.js";
 
 const REDRAW_MS = 250;
+const MAX_MARKERS = 80;  // more points than this run into each other
 const VIEWPORT = 1000;  // smoothing is per thousandth of what is on the screen, so that it looks alike at any length
 
 export class Settings extends EventTarget {
@@ -192,12 +193,12 @@ export class ChartCard {
       traces.push({ ...common, y: found.low, mode: "lines", line: { width: 0, color }, fill: "tonexty", fillcolor: withAlpha(color, 0.14) });
     }
     if (amount) traces.push({ ...common, y: ys, mode: "lines", line: { color: withAlpha(color, many ? 0.22 : 0.3), width: 1 } });
-    const numbers = xs.map(Number);
+    const numbers = xs.map(Number), hasMarkers = xs.length === 1 || (line.points && xs.length <= MAX_MARKERS);
     traces.push({
-      ...common, y: smooth(numbers, ys, amount), mode: line.points ? "lines+markers" : xs.length === 1 ? "markers" : "lines",
+      ...common, y: smooth(numbers, ys, amount), mode: hasMarkers ? "lines+markers" : "lines",
       name: line.name, hoverinfo: undefined, hovertemplate: `%{y:.5~g}${this.unit ? ` ${this.unit}` : ""}`,
-      marker: this.#markers(line, found, color), line: { color, width: line.points ? 1 : 1.8, dash: line.points ? "dot" : "solid" },
-    });
+      marker: { color, size: 6 }, line: { color, width: line.points ? 1 : 1.8, dash: line.points && hasMarkers ? "dot" : "solid" },
+    }, ...this.#best(line, found, xs, ys, common));
     const nan = this.#nanPlaces(found, xs, ys);
     if (nan.x.length) {
       traces.push({ ...common, ...nan, mode: "markers", name: gettext("not a number"), hoverinfo: undefined,
@@ -207,10 +208,11 @@ export class ChartCard {
   }
 
   // The point of the best checkpoint is a star.
-  #markers(line, found, color) {
+  #best(line, found, xs, ys, common) {
     const best = this.marks && line.points && this.runs.length === 1 ? line.run.marks.best_step : null;
-    if (best === null) return { color, size: 6 };
-    return { color, opacity: 1, line: { width: 0 }, size: found.steps.map((step) => (step === best ? 13 : 6)), symbol: found.steps.map((step) => (step === best ? "star" : "circle")) };
+    const place = best === null ? -1 : found.steps.indexOf(best);
+    if (place < 0) return [];
+    return [{ ...common, x: [xs[place]], y: [ys[place]], mode: "markers", marker: { symbol: "star", size: 13, color: line.color } }];
   }
 
   // A NaN has no height: it is marked at the height of the last number before it.
