@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from economics.assumptions import (
+    ABLATION_MULTIPLIER,
     GRID_KG_PER_KWH,
     POWER_USAGE_EFFECTIVENESS,
     RESTART_SECONDS,
@@ -21,6 +22,7 @@ from economics.layout import Layout, check_layout
 from economics.memory.training import TrainingMemory
 from economics.throughput.search import Choice, best_layout, with_practice
 from economics.throughput.step import StepTime, Workload
+from economics.training.billing import Term, run_bill
 from economics.training.goodput import Goodput, run_goodput
 from economics.uncertainty import Interval, interval_of
 
@@ -41,6 +43,12 @@ class RunPlan:
     any_virtual: bool = False
     steady_state: bool = False
     """No failures, no checkpoints, nothing but steps."""
+    term: Term = "on-demand"
+    """How the devices are paid for; spot is not charged while it is taken away."""
+    preemptions_per_node_day: float = 0.0
+    """How often spot capacity is taken away, per node and day."""
+    hot_spares: bool = False
+    """Spare nodes stand ready: restarts are half as long."""
     usd_per_accelerator_hour: float | None = None
     usd_spread: float = 0.0
     """Standard deviation of the price's logarithm."""
@@ -64,6 +72,11 @@ class Estimate:
     energy_kwh: Interval | None
     co2e_kg: Interval | None
     cost_usd: Interval | None
+    """Compute of this one run."""
+    project_cost_usd: Interval | None
+    """The same with the usual ablations and failed runs."""
+    checkpoint_storage_usd: float | None
+    """Keeping three checkpoints for the run's time: apart from the compute."""
     assumptions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -149,6 +162,10 @@ def training_estimate(plan: RunPlan) -> Estimate:
         energy_kwh=None if kwh is None else interval_of(kwh),
         co2e_kg=None if kwh is None else _rounded(interval_of(kwh * spread_draws("grid", GRID_KG_PER_KWH))),
         cost_usd=None if cost is None else interval_of(cost),
+        project_cost_usd=None
+        if cost is None
+        else interval_of(cost * np.clip(spread_draws("ablations", ABLATION_MULTIPLIER), 1.0, None)),
+        checkpoint_storage_usd=None if cost is None else _storage_usd(plan, float(np.median(seconds))),
         assumptions=run_assumptions(plan),
     )
 
@@ -165,7 +182,8 @@ def _goodput_draws(plan: RunPlan) -> tuple[Goodput, Any]:
     def at(rate: float, restart: float) -> Goodput:
         return run_goodput(
             num_accelerators=plan.num_accelerators, num_per_node=work.accelerator.num_per_node, checkpoint_bytes=size,
-            failures_per_accelerator_day=rate, restart_seconds=restart,
+            failures_per_accelerator_day=rate, restart_seconds=restart, hot_spares=plan.hot_spares,
+            preemptions_per_node_day=plan.preemptions_per_node_day if plan.term == "spot" else 0.0,
         )  # fmt: skip
 
     if plan.steady_state:
@@ -190,7 +208,35 @@ def _energy_draws(plan: RunPlan, hours: Any) -> Any:
 def _cost_draws(plan: RunPlan, hours: Any) -> Any:
     if plan.usd_per_accelerator_hour is None:
         return None
-    return hours * plan.usd_per_accelerator_hour * np.exp(plan.usd_spread * normal_draws("price"))
+    charged = 1.0 - taken_away_fraction(plan)
+    return hours * charged * plan.usd_per_accelerator_hour * np.exp(plan.usd_spread * normal_draws("price"))
+
+
+def taken_away_fraction(plan: RunPlan) -> float:
+    """Return the share of a spot run's time without its capacity, which is not charged: from a preemption until the
+    nodes are back, taken as the restart without its warm-up (two thirds).
+
+    >>> from economics.architecture import decoder_of_size
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> work = Workload(decoder=decoder_of_size(1e9), accelerator=find_accelerator("h100"), sequence_length=2048,
+    ...                 num_sequences=64)
+    >>> plan = RunPlan(workload=work, tokens=1e9, num_accelerators=64, term="spot", preemptions_per_node_day=1.0)
+    >>> 0.03 < taken_away_fraction(plan) < 0.08
+    True
+    """
+    if plan.term != "spot":
+        return 0.0
+    nodes = max(1.0, plan.num_accelerators / max(1, min(8, plan.workload.accelerator.num_per_node)))
+    per_second = nodes * plan.preemptions_per_node_day / 86_400.0
+    away = per_second * RESTART_SECONDS.value * 2.0 / 3.0
+    return away / (1.0 + away)
+
+
+def _storage_usd(plan: RunPlan, seconds: float) -> float:
+    return run_bill(
+        charged_accelerator_hours=0.0, usd_per_accelerator_hour=0.0,
+        stored_bytes=3 * 14.0 * plan.workload.decoder.parameters().total, stored_hours=seconds / 3600.0,
+    ).storage_usd  # fmt: skip
 
 
 def run_assumptions(plan: RunPlan) -> list[dict[str, Any]]:
@@ -206,6 +252,7 @@ def run_assumptions(plan: RunPlan) -> list[dict[str, Any]]:
         ("server_load_fraction", SERVER_LOAD_FRACTION),
         ("power_usage_effectiveness", POWER_USAGE_EFFECTIVENESS),
         ("grid_kg_per_kwh", GRID_KG_PER_KWH),
+        ("ablation_multiplier", ABLATION_MULTIPLIER),
     ]
     return [
         {"name": name, "value": constant.value, "unit": constant.unit, "source": f"{constant.source} ({constant.date})"}

@@ -7,13 +7,16 @@ import datetime as dt
 from typing import Any, get_args
 
 from economics.catalogue.prices import typical_price
+from economics.catalogue.purchases import typical_purchase
 from economics.errors import InputError
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.hardware import Accelerator
 from economics.layout import Layout, parse_layout
 from economics.memory.fitting import ways_to_fit
 from economics.memory.states import Optimizer, Precision, state_bytes_per_parameter
+from economics.ownership import owned_hour
 from economics.throughput.step import Workload
+from economics.training.billing import Term
 from economics.training.defaults import usual_batch_tokens, usual_num_accelerators, usual_sequence_length
 from economics.training.estimate import Estimate, RunPlan, training_estimate
 from economics.units import parse_quantity, positive, whole
@@ -51,6 +54,9 @@ def training(
     optimizer: Optimizer = "adamw",
     price_usd_per_accelerator_hour: float | str | None = None,
     steady_state: bool = False,
+    term: str = "on-demand",
+    preemptions_per_node_day: float | str = 0.0,
+    hot_spares: bool = False,
     on_day: dt.date | None = None,
 ) -> dict[str, Any]:
     """Return what a training run is expected to take; see `economics.training.estimate` for how.
@@ -87,7 +93,9 @@ def training(
         layout = parse_layout(parallelism, devices)
     micro = None if micro_batch is None else whole(micro_batch, field="micro_batch")
     sequences = _sequences(batch_tokens, counted.active, sequence, devices, layout, micro, notes)
-    price, spread = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes)
+    if term not in get_args(Term):
+        raise InputError("term", term, "one of " + ", ".join(get_args(Term)))
+    price, spread = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes, term)
     work = Workload(
         decoder=decoder, accelerator=device, sequence_length=sequence, num_sequences=sequences, precision=precision,
         fused=compile, optimizer=optimizer,
@@ -95,7 +103,9 @@ def training(
     plan = RunPlan(
         workload=work, tokens=num_tokens, num_accelerators=devices, layout=layout, micro_batch=micro,
         recompute=None if recompute == "auto" else recompute,  # type: ignore[arg-type]
-        steady_state=steady_state, usd_per_accelerator_hour=price, usd_spread=spread,
+        steady_state=steady_state, usd_per_accelerator_hour=price, usd_spread=spread, term=term,  # type: ignore[arg-type]
+        preemptions_per_node_day=parse_quantity(preemptions_per_node_day, field="preemptions_per_node_day"),
+        hot_spares=hot_spares,
     )  # fmt: skip
     estimate = training_estimate(plan)
     return _as_dict(estimate, plan, taken, notes)
@@ -125,15 +135,30 @@ def _sequences(
 
 
 def price_of(
-    given: float | str | None, device: Accelerator, day: dt.date, notes: list[dict[str, Any]]
+    given: float | str | None,
+    device: Accelerator,
+    day: dt.date,
+    notes: list[dict[str, Any]],
+    term: str = "on-demand",
 ) -> tuple[float | None, float]:
-    """Return the given price, or the catalogue's with its spread; None where none is known."""
+    """Return the given price, or the catalogue's for the term with its spread; None where none is known.
+
+    An owned device costs its purchase price as an annuity, and its electricity, per useful hour.
+    """
     if given is not None:
         value = parse_quantity(given, field="price_usd_per_accelerator_hour", kind="usd")
         if value < 0:
             raise InputError("price_usd_per_accelerator_hour", given, "at least 0")
         return value, 0.0
-    typical = typical_price(device.name, today=day)
+    if term == "owned":
+        bought = typical_purchase(device.name, today=day)
+        if bought is None:
+            return None, 0.0
+        hour = owned_hour(purchase_usd=bought.usd, watts=0.8 * device.watts_of_server, pue=1.2, utilisation=0.7)
+        note = f"{bought.note}; 4 years, 10 % residual, 10 % cost of capital, 70 % used, 0.15 USD/kWh"
+        notes.append(assumption("price_usd_per_accelerator_hour", hour.total_usd_per_hour, "USD / h", note))
+        return hour.total_usd_per_hour, 0.2
+    typical = typical_price(device.name, today=day, term=term)
     if typical is None:
         return None, 0.0
     notes.append(
@@ -184,6 +209,9 @@ def _as_dict(estimate: Estimate, plan: RunPlan, taken: str, notes: list[dict[str
         "energy_kwh": estimate.energy_kwh.to_dict() if estimate.energy_kwh else None,
         "co2e_kg": estimate.co2e_kg.to_dict() if estimate.co2e_kg else None,
         "cost_usd": estimate.cost_usd.to_dict() if estimate.cost_usd else None,
+        "project_cost_usd": estimate.project_cost_usd.to_dict() if estimate.project_cost_usd else None,
+        "checkpoint_storage_usd": estimate.checkpoint_storage_usd,
+        "term": plan.term,
         "memory_bytes_per_accelerator": {
             **memory.by_part(),
             "allocated_peak": memory.allocated_peak,
@@ -212,6 +240,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recompute", default="auto", help="auto, none, selective or full")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="fused kernels")
     parser.add_argument("--optimizer", default="adamw", choices=get_args(Optimizer), help="which state is kept")
+    parser.add_argument("--term", default="on-demand", help="on-demand, spot, reserved-1y, reserved-3y or owned")
+    parser.add_argument("--preemptions-per-node-day", default="0", help="how often spot capacity is taken away")
+    parser.add_argument("--hot-spares", action="store_true", help="spare nodes stand ready")
     parser.add_argument("--steady-state", action="store_true", help="no failures, no checkpoints")
 
 
@@ -225,6 +256,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         batch_tokens=a.batch_tokens, precision=a.precision, parallelism=a.parallelism, micro_batch=a.micro_batch,
         recompute=a.recompute, compile=a.compile, optimizer=a.optimizer,
         price_usd_per_accelerator_hour=a.price_usd_per_accelerator_hour, steady_state=a.steady_state,
+        term=a.term, preemptions_per_node_day=a.preemptions_per_node_day, hot_spares=a.hot_spares,
     )  # fmt: skip
 
 

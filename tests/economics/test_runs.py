@@ -118,3 +118,27 @@ def test_a_quote_follows_the_teams_own_jobs() -> None:
     slow = quote({**facts, "past": [{"ratio": 1.3}] * 12})["seconds"]
     assert slow["p50"] == pytest.approx(1.3 * before["p50"], rel=0.06)
     assert slow["p90"] / slow["p10"] < before["p90"] / before["p10"]
+
+
+def test_terms_change_price_and_losses() -> None:
+    options = {"params": "3B", "tokens": "300B", "accelerator": "h100", "num_accelerators": 256, "on_day": DAY}
+    demand = training(**options)  # type: ignore[arg-type]
+    spot = training(term="spot", preemptions_per_node_day=0.5, **options)  # type: ignore[arg-type]
+    owned = training(term="owned", **options)  # type: ignore[arg-type]
+    assert spot["goodput_fraction"]["p50"] < demand["goodput_fraction"]["p50"]
+    assert spot["accelerator_hours"]["p50"] > demand["accelerator_hours"]["p50"]
+    assert owned["cost_usd"]["p50"] < demand["cost_usd"]["p50"]
+    assert 1.5 < demand["project_cost_usd"]["p50"] / demand["cost_usd"]["p50"] < 5
+    ready = training(term="spot", preemptions_per_node_day=0.5, hot_spares=True, **options)  # type: ignore[arg-type]
+    assert ready["goodput_fraction"]["p50"] > spot["goodput_fraction"]["p50"]
+
+
+def test_what_is_taken_away_is_not_charged() -> None:
+    options = {
+        "params": "3B", "tokens": "300B", "accelerator": "h100", "num_accelerators": 256, "on_day": DAY,
+        "price_usd_per_accelerator_hour": 1.0,
+    }  # fmt: skip
+    spot = training(term="spot", preemptions_per_node_day=0.5, **options)  # type: ignore[arg-type]
+    assert spot["cost_usd"]["p50"] < spot["accelerator_hours"]["p50"]
+    reserved = training(term="reserved-1y", **options)  # type: ignore[arg-type]
+    assert reserved["cost_usd"]["p50"] == pytest.approx(reserved["accelerator_hours"]["p50"])
