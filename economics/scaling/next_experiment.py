@@ -54,6 +54,40 @@ class ExperimentValue:
     """-ln of that, per dollar: what candidates are ranked by."""
 
 
+def candidates_within(
+    fitted: FittedLaw, num_params: Floats, num_tokens: Floats, *, usd_per_flop: float, reach: float = 3.0
+) -> list[Candidate]:
+    """Runs that a team could make next: a grid from its median compute to `reach` times its largest.
+
+    Smaller runs are cheaper still, and by the formula the best buys; but there a law of this shape no longer holds to
+    the per mille that the formula trusts it to.
+
+    Parameters
+    ----------
+    num_params, num_tokens : of the runs made so far
+    usd_per_flop : price of training's model FLOP; any positive number ranks alike
+
+    >>> from economics.scaling.published import published_fit
+    >>> found = candidates_within(published_fit(), np.array([1e8, 1e9]), np.array([1e9, 3e10]), usd_per_flop=2e-18)
+    >>> max(c.num_params * c.num_tokens for c in found) * 6 <= 3.0 * published_fit().largest_compute_flop
+    True
+    """
+    if not usd_per_flop > 0:
+        raise InputError("usd_per_flop", usd_per_flop, "positive")
+    per_mix = fitted.conventions.flop_per_param_token
+    least, most = float(np.median(per_mix * num_params * num_tokens)), reach * fitted.largest_compute_flop
+    sizes = np.geomspace(num_params.min(), num_params.max() * reach, 12)
+    ratios = np.geomspace((num_tokens / num_params).min(), (num_tokens / num_params).max(), 8)
+    return [
+        Candidate(
+            num_params=float(n), num_tokens=float(n * ratio), cost_usd=float(per_mix * n * n * ratio * usd_per_flop)
+        )
+        for n in sizes
+        for ratio in ratios
+        if least <= per_mix * n * n * ratio <= most
+    ]
+
+
 def experiments_ranked(
     fitted: FittedLaw, candidates: Sequence[Candidate], wanted: Floats, *, num_chosen: int = 1
 ) -> list[ExperimentValue]:

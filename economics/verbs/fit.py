@@ -13,9 +13,13 @@ from economics.scaling.extrapolation import leave_largest_out
 from economics.scaling.fit import Method, law_fit
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.laws import two_digits
+from economics.scaling.next_experiment import candidates_within, experiments_ranked
 from economics.scaling.points import Points, points_read
-from economics.scaling.predict import OptimalBand, optimal_band
+from economics.scaling.predict import OptimalBand, loss_draws, optimal_band
 from economics.units import positive, whole
+
+USD_PER_FLOP = 1.7e-18
+"""Price of training's model FLOP where none is given: 2.50 USD an hour at 400 TFLOP/s. It scales all costs alike."""
 
 
 def fit(
@@ -25,6 +29,8 @@ def fit(
     num_resamples: int = 1000,
     seed: int = 0,
     compute_flop: tuple[float, ...] = (),
+    target: tuple[float, float] | None = None,
+    usd_per_flop: float = USD_PER_FLOP,
 ) -> dict[str, Any]:
     """Return coefficients, intervals, best mixes and the error on the largest runs.
 
@@ -43,14 +49,37 @@ def fit(
         warnings.append("No best mix is given: the points are too few for a central law.")
     if why_none:
         warnings.append(f"No error on the largest runs: {why_none}")
-    return fitted.to_dict() | {
-        "num_resamples": num_resamples,
-        "seed": seed,
-        "points": points.columns(),
-        "optimal": [_band_dict(fitted, band) for band in bands],
-        "leave_largest_out_error": dataclasses.asdict(error) if error else None,
-        "warnings": warnings,
-    }
+    following = {} if target is None else {"next_experiments": next_experiments(fitted, points, target, usd_per_flop)}
+    return (
+        fitted.to_dict()
+        | following
+        | {
+            "num_resamples": num_resamples,
+            "seed": seed,
+            "points": points.columns(),
+            "optimal": [_band_dict(fitted, band) for band in bands],
+            "leave_largest_out_error": dataclasses.asdict(error) if error else None,
+            "warnings": warnings,
+        }
+    )
+
+
+def next_experiments(
+    fitted: FittedLaw, points: Points, target: tuple[float, float], usd_per_flop: float
+) -> list[dict[str, Any]]:
+    """The five runs that, one after another, shrink the interval of the target's loss most per dollar."""
+    candidates = candidates_within(fitted, points.num_params, points.num_tokens, usd_per_flop=usd_per_flop)
+    wanted = loss_draws(fitted, *target)
+    chosen = experiments_ranked(fitted, candidates, wanted, num_chosen=5)
+    return [
+        {
+            "num_params": two_digits(value.candidate.num_params),
+            "num_tokens": two_digits(value.candidate.num_tokens),
+            "cost_usd": value.candidate.cost_usd,
+            "remaining_width_fraction": value.remaining_sigma_fraction,
+        }
+        for value in chosen
+    ]
 
 
 def _band_dict(fitted: FittedLaw, band: OptimalBand) -> dict[str, Any]:
@@ -78,6 +107,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compute-flop", nargs="+", default=[], metavar="FLOP", help="budgets to find the best mix for (1e21 3e22)"
     )
+    parser.add_argument("--target-params", help="size of the run to be predicted: asks which runs to make next")
+    parser.add_argument("--target-tokens", help="its tokens")
+    parser.add_argument("--usd-per-flop", help="price of training's model FLOP, for what the next runs cost (1.7e-18)")
     parser.add_argument("--counted-params", default="total", help=", ".join(get_args(CountedParams)))
     parser.add_argument("--loss-unit", default="nats_per_token", help=", ".join(get_args(LossUnit)))
     parser.add_argument("--tokenizer", default="", help="name of the tokenizer, kept with the fit")
@@ -96,12 +128,23 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     if not Path(arguments.points).is_file():
         raise InputError("points", arguments.points, "a CSV file that exists")
+    if bool(arguments.target_params) != bool(arguments.target_tokens):
+        raise InputError("target-tokens", arguments.target_tokens, "given together with target-params")
+    target = None
+    if arguments.target_params:
+        target = (
+            positive(arguments.target_params, field="target-params"),
+            positive(arguments.target_tokens, field="target-tokens"),
+        )
+    price = positive(arguments.usd_per_flop, field="usd-per-flop") if arguments.usd_per_flop else USD_PER_FLOP
     return fit(
         points_read(arguments.points, conventions=conventions),
         method=arguments.method,
         num_resamples=whole(arguments.bootstrap, field="bootstrap", lowest=10),
         seed=whole(arguments.seed, field="seed", lowest=0),
         compute_flop=tuple(positive(value, field="compute-flop") for value in arguments.compute_flop),
+        target=target,
+        usd_per_flop=price,
     )
 
 

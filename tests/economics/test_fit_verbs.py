@@ -157,3 +157,13 @@ def test_repeats_raise_the_predicted_loss(fitted, capsys):
         losses.append(json.loads(capsys.readouterr().out)["loss"]["p50"])
     assert losses[0] < losses[1] < losses[2]
     assert losses[1] / losses[0] < 1.01
+
+
+def test_a_target_asks_which_runs_to_make_next(capsys):
+    wanted = ["--target-params", "70B", "--target-tokens", "1.4T"]
+    assert main(["fit", str(RUNS), "--json", "--bootstrap", "200", *wanted]) == 0
+    found = json.loads(capsys.readouterr().out)["next_experiments"]
+    assert len(found) == 5
+    assert all(0 < row["remaining_width_fraction"] <= 1 for row in found)
+    assert main(["fit", str(RUNS), "--target-params", "70B"]) == 2
+    assert "target-tokens" in capsys.readouterr().err
