@@ -29,6 +29,8 @@ POLL_SECONDS = 10.0
 REJOIN_SECONDS = 3600.0
 """A group forgets its members after a day; jobs run longer."""
 RETRY_SECONDS = 1.0
+SUBSCRIBED_SECONDS = (0.2, 1.0, 3.0)
+"""Valkey is not waited for when a group is joined: what was rung meanwhile is found by looking again so much later."""
 MAX_WAITING = 64
 """News that wait for a slow watcher; more, and it reads from the database."""
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stream")
@@ -167,6 +169,8 @@ class Reader:
         group = job_group(self.job_id)
         await layer.group_add(group, channel)
         self._bell.set()  # what was rung before we listened
+        for seconds_later in SUBSCRIBED_SECONDS:
+            asyncio.get_running_loop().call_later(seconds_later, self._bell.set)
         try:
             async with asyncio.timeout(seconds):
                 while True:

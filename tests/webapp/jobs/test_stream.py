@@ -112,7 +112,7 @@ async def test_many_watch_and_one_reads(shared_cast: Cast, monkeypatch: pytest.M
     await in_thread(say)(taken, 1)
     for browser in browsers:
         assert (await collect(browser, 1))[1] == ["1"]
-    assert len(reads) <= 3, "twelve watchers must not be twelve readers"
+    assert len(reads) <= 6, "twelve watchers must not be twelve readers"  # it also looks again after joining
     for browser in browsers:
         await browser.disconnect()
 
