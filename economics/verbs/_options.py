@@ -73,6 +73,8 @@ def device_of(
 ) -> Accelerator:
     """Return the accelerator with its overrides."""
     device = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
+    if not device.bf16_flop_per_second or not device.memory_bytes_per_second:
+        raise InputError("accelerator", device.name, "one whose bf16 rate and bandwidth the catalogue knows")
 
     def number(value: float | str | None, field: str) -> float | None:
         if value is None:
