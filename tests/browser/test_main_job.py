@@ -112,7 +112,7 @@ def num_points(page: Page) -> int:
     """Return how many points the loss chart has drawn."""
     script = """() => {
       const chart = document.querySelector(".js-plotly-plot");
-      return chart ? Math.max(...chart.data.map((trace) => trace.x.length)) : 0;
+      return chart ? Math.max(0, ...chart.data.map((trace) => trace.x.length)) : 0;
     }"""
     return int(page.evaluate(script))
 
@@ -169,7 +169,8 @@ def test_generate_in_the_playground(page: Page, found: Found) -> None:
     page.fill("#prompt", "今天天气很好")
     page.fill("#num_tokens", "24")
     page.click("#generate")
-    expect(page.locator(".side .measure")).to_contain_text("24 tokens", timeout=30_000)
+    # a model this young may think that its text has ended before the 24 tokens are written
+    expect(page.locator(".side .measure")).to_contain_text(re.compile(r"\d+ tokens · .*(length|end_of_text)"))
     assert len(page.locator(".side .output").inner_text()) > len("今天天气很好")
     assert "�" not in page.locator(".side .output").inner_text()
     page.click("#inspect")

@@ -101,8 +101,10 @@ class EmbeddedPostgres:
             lines = (self.data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return False
+        if len(lines) < 8:
+            return False  # still being written
         mine = self.process is None or lines[0].strip() == str(self.process.pid)
-        return mine and len(lines) >= 8 and lines[7].strip() == "ready"
+        return mine and lines[7].strip() == "ready"
 
     def wait_ready(self) -> None:
         """Wait until the server takes connections; a crashed database may need minutes to replay its log."""

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from tests.trainer.data.corpus import Corpus, make_corpus
-from trainer.data.compare import compare_reports
 from trainer.data.manifest import hash_file
 from trainer.data.prepare import StoppedError, prepare
 from trainer.data.recipe import (
@@ -79,21 +78,12 @@ def test_a_duplicate_never_crosses_the_split_even_when_duplicates_stay(
 def test_hashes_do_not_depend_on_threads(corpus: Corpus, kept_all: PreparedVersion, tmp_path: Path) -> None:
     again = prepare(spec_of(corpus, KEEP_ALL, num_threads=2), tmp_path / "version")
     assert again.manifest == kept_all.manifest
-    assert compare_reports(kept_all.report(), again.report())["same_content"]
 
 
-def test_another_recipe_gives_other_hashes_and_the_comparison_names_what_differs(
-    corpus: Corpus, kept_all: PreparedVersion, tmp_path: Path
-) -> None:
+def test_another_recipe_gives_other_hashes(corpus: Corpus, kept_all: PreparedVersion, tmp_path: Path) -> None:
     other = prepare(spec_of(corpus, replace(KEEP_ALL, exact=ExactStep()), num_threads=1), tmp_path / "version")
     assert other.manifest.recipe_hash != kept_all.manifest.recipe_hash
     assert other.manifest.content_hash != kept_all.manifest.content_hash
-    compared = compare_reports(kept_all.report(), other.report())
-    assert compared["recipe"] == [{"field": "exact.enabled", "a": False, "b": True}]
-    assert compared["same_sources"]
-    assert not compared["same_content"]
-    assert compared["duplicates"]["exact"] == {"a": 0, "b": len(corpus.planted["exact"])}
-    assert compared["totals"]["documents"]["change_fraction"] < 0
 
 
 def test_labels_stand_with_their_documents(corpus: Corpus, kept_all: PreparedVersion) -> None:
