@@ -135,5 +135,6 @@ def memory_of(worker: Worker | None) -> float | None:
     """Return the memory that a run may fill: the device's, or the host's where it has no own."""
     if worker is None:
         return float(psutil.virtual_memory().total)  # the installation's own machine
-    known = worker.hardware.get("device_memory_bytes") or worker.hardware.get("memory_bytes")
+    own = {each.get("device"): each.get("memory_bytes") for each in worker.hardware.get("devices") or []}
+    known = own.get(worker.device) if worker.device in own else worker.hardware.get("memory_bytes")
     return float(known) if known else None
