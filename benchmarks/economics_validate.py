@@ -134,8 +134,9 @@ REASONS = """
   4 of 13 B on 8) are 10-30 % slower than predicted: an allocator that frees and asks again costs time, which the
   step does not model.
 - **Attention in a ring over four and more devices** is predicted within 20 %: kernels and merging differ by library.
-- **Recomputing chosen by the search.** The search takes the fastest layout that fits; people often keep a margin and
-  recompute more. Without the layout the estimates are therefore high by 3-15 %, and the intervals wider.
+- **Recomputing chosen by the search.** The search takes the fastest layout that fits; people keep a margin and recompute
+  more. 5 % are taken off for it, and the intervals are wider; an old run that recomputed everything is still predicted
+  46 % too fast when that is not said.
 - **int8 on a device without a fused path** and **4-bit weights on a laptop** are the worst rows of decoding (30 %): the
   vector operations per weight were fitted to one family of kernels.
 """

@@ -29,6 +29,8 @@ class InferenceRow:
     plan: ServingPlan
     num_accelerators: int
     layout_given: bool
+    decode_only: bool
+    """What was measured leaves prefill out."""
     measured_tokens_per_second: float
     """Decode tokens per second of one sequence (decode), or of all (batch, engine)."""
 
@@ -66,9 +68,11 @@ def _device(text: str) -> Accelerator:
 
 def _formats(text: str, device: Accelerator) -> tuple[WeightFormat, KVFormat]:
     lowered = text.lower()
-    if "int4" in lowered or "4-bit" in lowered:
+    if any(word in lowered for word in ("int4", "4-bit", "awq", "gptq", "q4")):
         return "int4", "bf16"
-    if lowered.startswith("int8"):
+    if "fp4" in lowered and device.fp4_flop_per_second:
+        return "fp4", "fp8"
+    if "int8" in lowered or "w8a16" in lowered:
         return "int8", "bf16"
     if "fp8" in lowered and device.fp8_flop_per_second:
         return "fp8", "fp8"
@@ -121,6 +125,7 @@ def read_inference(row: dict[str, str]) -> InferenceRow | None:
         plan=plan,
         num_accelerators=num,
         layout_given=bool(degree) or single,
+        decode_only="decode" in scenario and "prefill" not in scenario,
         measured_tokens_per_second=measured,
     )
 
@@ -136,6 +141,8 @@ def predict_inference(row: InferenceRow) -> Interval:
     fitting = [estimate for estimate in estimates if estimate.max_batch > 0] or estimates
     if row.group == "decode":
         return fitting[0].tokens_per_second_per_user
+    if row.decode_only:
+        return max((e.decode_tokens_per_second for e in fitting), key=lambda interval: interval.p50)
     return max((e.end_to_end_output_tokens_per_second for e in fitting), key=lambda interval: interval.p50)
 
 
