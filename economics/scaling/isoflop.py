@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 GROUP_WIDTH = 0.25
 """Width in ln C of one budget: runs of one budget differ by rounding, budgets by a factor."""
 
+FARTHEST_SIZE_FACTOR = 4.0
+"""Sizes farther from the best of their budget than this factor do not enter its parabola."""
+
 FEWEST_IN_GROUP = 4
 """Sizes a budget needs for a parabola with something left over."""
 
@@ -71,6 +74,7 @@ def fit_isoflop(points: Points, *, num_resamples: int = 1000, seed: int = 0) -> 
     """
     refuse_if_unidentified(points)
     groups = [group for group in compute_groups(points.compute_flop) if group.size >= FEWEST_IN_GROUP]
+    groups = [_near_best(points, group) for group in groups]
     if len(groups) < 3:
         raise NoAnswerError(
             f"IsoFLOP needs three budgets of compute with {FEWEST_IN_GROUP} sizes each; these points have {len(groups)}."
@@ -87,6 +91,14 @@ def fit_isoflop(points: Points, *, num_resamples: int = 1000, seed: int = 0) -> 
         method="isoflop",
         source="parabola at each budget, then a line and a power law",
     )
+
+
+def _near_best(points: Points, group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of a budget within a factor of the best size: farther off the loss is no parabola, and tilts it."""
+    log_n = np.log(points.num_params[group])
+    distance = np.abs(log_n - log_n[points.loss[group].argmin()])
+    widest = max(np.log(FARTHEST_SIZE_FACTOR), np.sort(distance)[FEWEST_IN_GROUP - 1] + 1e-9)
+    return np.asarray(group[distance <= widest])
 
 
 def law_from_optima(
