@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from economics.architecture.base import Parameters
-from economics.architecture.decoder import Decoder, classic_decoder
+from economics.architecture.decoder import Decoder
+from economics.architecture.forms import classic_decoder
 from economics.errors import InputError
 
 

@@ -24,7 +24,7 @@ from economics.verbs._options import (
     model_of,
     today,
 )
-from economics.verbs.training import price_of
+from economics.verbs._prices import price_of
 
 
 def serving(

@@ -6,15 +6,12 @@ import argparse
 import datetime as dt
 from typing import Any, get_args
 
-from economics.catalogue.prices import typical_price
-from economics.catalogue.purchases import typical_purchase
 from economics.errors import InputError
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.hardware import Accelerator
 from economics.layout import Layout, parse_layout
 from economics.memory.fitting import ways_to_fit
 from economics.memory.states import Optimizer, Precision, state_bytes_per_parameter
-from economics.ownership import owned_hour
 from economics.throughput.step import Workload
 from economics.training.billing import Term
 from economics.training.defaults import usual_batch_tokens, usual_num_accelerators, usual_sequence_length
@@ -29,6 +26,7 @@ from economics.verbs._options import (
     model_of,
     today,
 )
+from economics.verbs._prices import price_of
 
 _LEVELS = ("auto", *get_args(Recompute))
 
@@ -132,39 +130,6 @@ def _sequences(
         why += f" that divide by {ranks} data ranks x micro-batch {micro or 1}" if unit > 1 else ""
         notes.append(assumption("batch_tokens", rounded * sequence, "token", why))
     return rounded
-
-
-def price_of(
-    given: float | str | None,
-    device: Accelerator,
-    day: dt.date,
-    notes: list[dict[str, Any]],
-    term: str = "on-demand",
-) -> tuple[float | None, float]:
-    """Return the given price, or the catalogue's for the term with its spread; None where none is known.
-
-    An owned device costs its purchase price as an annuity, and its electricity, per useful hour.
-    """
-    if given is not None:
-        value = parse_quantity(given, field="price_usd_per_accelerator_hour", kind="usd")
-        if value < 0:
-            raise InputError("price_usd_per_accelerator_hour", given, "at least 0")
-        return value, 0.0
-    if term == "owned":
-        bought = typical_purchase(device.name, today=day)
-        if bought is None:
-            return None, 0.0
-        hour = owned_hour(purchase_usd=bought.usd, watts=0.8 * device.watts_of_server, pue=1.2, utilisation=0.7)
-        note = f"{bought.note}; 4 years, 10 % residual, 10 % cost of capital, 70 % used, 0.15 USD/kWh"
-        notes.append(assumption("price_usd_per_accelerator_hour", hour.total_usd_per_hour, "USD / h", note))
-        return hour.total_usd_per_hour, 0.2
-    typical = typical_price(device.name, today=day, term=term)
-    if typical is None:
-        return None, 0.0
-    notes.append(
-        assumption("price_usd_per_accelerator_hour", typical.usd_per_accelerator_hour, "USD / h", typical.note)
-    )
-    return typical.usd_per_accelerator_hour, typical.spread
 
 
 def _as_dict(estimate: Estimate, plan: RunPlan, taken: str, notes: list[dict[str, Any]]) -> dict[str, Any]:
