@@ -9,10 +9,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from economics.energy import run_energy
+from trainer.calibrate.spec import CalibrateSpec
+from trainer.spec import spec_to_dict
 from webapp.costs.models import LedgerEntry, Machine
 from webapp.costs.prices import machine_hour_price
 from webapp.jobs.kinds import kind_of
-from webapp.jobs.models import Attempt, Worker
+from webapp.jobs.models import Attempt, Job, Worker
+from webapp.jobs.services import job_create
+from webapp.projects.models import Project
+from webapp.teams.models import User
 
 LOAD_FRACTION = 1.0  # `power_watts` of a machine is its power under load
 IDLE_CORE_WATTS, CORE_WATTS, GPU_SERVER_WATTS = 20.0, 12.0, 900.0
@@ -42,6 +47,18 @@ def _defaults(worker: Worker) -> dict[str, Any]:
         return {"purchase_usd": Decimal(35_000), "power_watts": GPU_SERVER_WATTS}
     num_cores = int((worker.hardware or {}).get("num_cores") or 4)
     return {"purchase_usd": Decimal(500 + 125 * num_cores), "power_watts": IDLE_CORE_WATTS + CORE_WATTS * num_cores}
+
+
+def calibration_start(*, project: Project, created_by: User | None, idempotency_key: str | None = None) -> Job:
+    """Put a job into the queue that measures the machine which takes it; about ten seconds."""
+    return job_create(
+        project=project,
+        kind="calibrate",
+        spec=spec_to_dict("calibrate", CalibrateSpec()),
+        created_by=created_by,
+        title=_("Measure this machine"),
+        idempotency_key=idempotency_key,
+    )
 
 
 def ledger_write(attempt: Attempt) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from webapp.costs import queries
+from webapp.costs import queries, services
 from webapp.costs.charts import by_day_chart, share_chart
 from webapp.costs.csv import ledger_csv
 from webapp.costs.forms import MachineForm
 from webapp.costs.models import LedgerEntry, Machine
 from webapp.costs.prices import machine_hour_price
+from webapp.jobs.errors import JobRefused
 from webapp.projects.models import Project
 from webapp.teams.access import staff, team_object
-from webapp.teams.models import Role, Team
+from webapp.teams.models import Role, Team, User
 
 PERIODS = {"7": 7, "30": 30, "365": 365, "all": None}
 
@@ -61,6 +62,7 @@ def project_costs(request: HttpRequest, project: Project) -> HttpResponse:
         "section": "costs",
         "period": period,
         "machines": queries.machines_with_prices(team=project.team),
+        "may_measure": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
     }
     return render(request, "costs/costs.html", context)
 
@@ -100,3 +102,14 @@ def machine_detail(request: HttpRequest, machine_id: int) -> HttpResponse:
     machine.refresh_from_db()  # a refused form must not change the price shown beside it
     context = {"machine": machine, "form": form, "price": machine_hour_price(machine)}
     return render(request, "costs/machine.html", context, status=422 if form.errors else 200)
+
+
+@team_object(Project, Role.MEMBER, related=("team",))
+@require_POST
+def calibration_start(request: HttpRequest, project: Project) -> HttpResponse:
+    try:
+        job = services.calibration_start(project=project, created_by=cast(User, request.user))
+    except JobRefused as error:
+        messages.error(request, str(error))
+        return redirect("project-costs", project.code)
+    return redirect("job-detail", job.code)

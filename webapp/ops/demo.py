@@ -15,7 +15,6 @@ from pathlib import Path
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from trainer.calibrate.spec import CalibrateSpec
 from trainer.data.recipe import Recipe
 from trainer.data.stdlib import write_archive
 from trainer.families import get_family
@@ -28,15 +27,14 @@ from trainer.spec import (
     OptimizerSpec,
     ScheduleSpec,
     TrainSpec,
-    spec_to_dict,
 )
+from webapp.costs.services import calibration_start
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.datasets.services.datasets import dataset_create
 from webapp.datasets.services.files import file_set_options
 from webapp.datasets.services.uploads import upload_create, upload_finish, upload_progress
 from webapp.datasets.services.versions import version_create
 from webapp.jobs.models import Attempt
-from webapp.jobs.services import job_create
 from webapp.ops.models import Demo
 from webapp.projects.models import Project
 from webapp.projects.services import project_create
@@ -99,14 +97,7 @@ def _continue_quietly() -> None:
 
 
 def _next_step(project: Project, owner: User) -> None:
-    calibration = job_create(
-        project=project,
-        kind="calibrate",
-        spec=spec_to_dict("calibrate", CalibrateSpec()),
-        created_by=owner,
-        title=_("Measure this machine"),
-        idempotency_key="demo-calibrate",
-    )
+    calibration = calibration_start(project=project, created_by=owner, idempotency_key="demo-calibrate")
     if not calibration.is_final:
         return
     version = _version(project, owner)

@@ -121,9 +121,8 @@ def _panel(form: SpecForm, project: Project) -> str:
     if not hasattr(form, "spec"):
         return render_to_string("runs/_estimate.html", {"invalid": True})
     found = estimate(form.spec, form.cleaned_data["version"])
-    return render_to_string(
-        "runs/_estimate.html", {"estimate": found, "version": form.cleaned_data["version"], "spec": form.spec}
-    )
+    context = {"estimate": found, "version": form.cleaned_data["version"], "spec": form.spec, "project": project}
+    return render_to_string("runs/_estimate.html", context)
 
 
 def _origin(request: HttpRequest, project: Project) -> tuple[Run | None, Checkpoint | None]:

@@ -196,3 +196,12 @@ def test_machine_price_is_the_operators_alone(cast: Cast) -> None:
     refused = browser.post(f"/machines/{machine.pk}/", form | {"use_fraction": "0", "pue": "0.5"})
     assert refused.status_code == 422
     assert b"at least 1" in refused.content
+
+
+def test_member_has_the_machine_measured(cast: Cast) -> None:
+    path = f"/projects/{cast.project.code}/calibrate/"
+    assert cast.client(cast.vera).post(path).status_code == 403
+    answer = cast.client(cast.bob).post(path)
+    job = Job.objects.get(kind="calibrate")
+    assert answer["Location"] == f"/jobs/{job.code}/"
+    assert job.spec["kind"] == "calibrate"
