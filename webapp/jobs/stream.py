@@ -10,7 +10,6 @@ taken yet is not piled up: one that falls behind reads from the database again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,19 +17,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels.db import DatabaseSyncToAsync
-from channels.layers import get_channel_layer
 
-from webapp.jobs.doorbell import job_group
+from webapp.jobs.ear import JobEar
 from webapp.jobs.messages import News, job_news
 from webapp.jobs.steady import LOST
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 10.0
-REJOIN_SECONDS = 3600.0
-"""A group forgets its members after a day; jobs run longer."""
 RETRY_SECONDS = 1.0
-SUBSCRIBED_SECONDS = (0.2, 1.0, 3.0)
-"""Valkey is not waited for when a group is joined: what was rung meanwhile is found by looking again so much later."""
 MAX_WAITING = 64
 """News that wait for a slow watcher; more, and it reads from the database."""
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stream")
@@ -108,7 +102,6 @@ class Reader:
         self.job_id = job_id
         self._readers = readers
         self._watchers: set[Watcher] = set()
-        self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def watch(self) -> Watcher:
@@ -126,61 +119,30 @@ class Reader:
                 self._task.cancel()
 
     async def _run(self) -> None:
-        listening = asyncio.create_task(self._listen(), name=f"doorbell-{self.job_id}")
+        ear = JobEar(self.job_id)
         try:
             while True:
                 try:
-                    await self._read_on()
+                    await self._read_on(ear)
                 except Exception:
                     log.exception("the reader of job %s failed; it begins again", self.job_id)
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
-            listening.cancel()
+            ear.close()
 
-    async def _read_on(self) -> None:
+    async def _read_on(self, ear: JobEar) -> None:
         """Read what comes, from now on: what is there already each watcher reads for itself."""
         seen = int((await read_news(self.job_id, 2**62)).job["last_seq"])
         told: dict[str, Any] = {}
         while True:
-            self._bell.clear()
+            ear.forget()
             news = await read_news(self.job_id, seen)
             if news.events or news.job != told:
                 seen, told = news.last_seq, news.job
                 for watcher in list(self._watchers):
                     watcher.give(news)
             if news.is_complete:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._bell.wait(), POLL_SECONDS)
-
-    async def _listen(self) -> None:
-        """Set the bell whenever the doorbell rings. While Valkey is away, look every second instead."""
-        while True:
-            try:
-                await self._listen_for(REJOIN_SECONDS)
-            except Exception as error:
-                log.info("no doorbell for job %s: %s", self.job_id, error)
-                self._bell.set()
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _listen_for(self, seconds: float) -> None:
-        layer = get_channel_layer()
-        assert layer is not None
-        channel = await layer.new_channel()
-        group = job_group(self.job_id)
-        await layer.group_add(group, channel)
-        self._bell.set()  # what was rung before we listened
-        for seconds_later in SUBSCRIBED_SECONDS:
-            asyncio.get_running_loop().call_later(seconds_later, self._bell.set)
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    await layer.receive(channel)
-                    self._bell.set()
-        except TimeoutError:
-            return
-        finally:
-            with contextlib.suppress(Exception):
-                await layer.group_discard(group, channel)
+                await ear.wait(POLL_SECONDS)
 
 
 class _Readers:

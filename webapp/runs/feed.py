@@ -7,15 +7,13 @@ seconds, for the reader looks by itself now and then. When the run is resumed th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.layers import get_channel_layer
 
-from webapp.jobs.doorbell import job_group
+from webapp.jobs.ear import JobEar
 from webapp.jobs.models import JobEvent
 from webapp.runs.axes import CLOCK_SECONDS, TRAINING_SECONDS
 from webapp.runs.metric_queries import metric_tail
@@ -102,32 +100,22 @@ class RunFeed:
         self.task = asyncio.create_task(self._follow(), name=f"run-feed-{self.run_id}")
 
     async def _follow(self) -> None:
-        layer = get_channel_layer()
-        channel = await layer.new_channel()
-        joined: str | None = None
-        while True:
-            try:
-                if joined != job_group(self.job_id):
-                    if joined:
-                        await layer.group_discard(joined, channel)
-                    joined = job_group(self.job_id)
-                    await layer.group_add(joined, channel)
-                while await self._read():
-                    pass
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(layer.receive(channel), LOOK_SECONDS)
-            except asyncio.CancelledError:
-                with contextlib.suppress(Exception):
-                    if joined:
-                        await layer.group_discard(joined, channel)
-                raise
-            except Exception:
-                log.exception("the feed of run %s stumbled; it goes on", self.run_id)
-                joined = None
-                await asyncio.sleep(ERROR_SECONDS)
-                layer = get_channel_layer()
-                with contextlib.suppress(Exception):
-                    channel = await layer.new_channel()
+        ear = JobEar(self.job_id)
+        try:
+            while True:
+                if ear.job_id != self.job_id:  # resumed: the run has gone over to another job
+                    ear.close()
+                    ear = JobEar(self.job_id)
+                try:
+                    ear.forget()
+                    while await self._read():
+                        pass
+                    await ear.wait(LOOK_SECONDS)
+                except Exception:
+                    log.exception("the feed of run %s stumbled; it goes on", self.run_id)
+                    await asyncio.sleep(ERROR_SECONDS)
+        finally:
+            ear.close()
 
     async def _read(self) -> bool:
         """Hand out what is new; say whether there may be more at once."""

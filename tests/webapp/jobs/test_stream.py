@@ -14,7 +14,7 @@ from tests.factories import Cast
 from tests.webapp.jobs.rows import claim, make_job, make_worker
 from tests.webapp.jobs.socket_client import Socket, open_as
 from trainer.events import Message
-from webapp.jobs import sockets, stream
+from webapp.jobs import ear, sockets, stream
 from webapp.jobs.claim import Claim
 from webapp.jobs.ends import End
 from webapp.jobs.finish import attempt_finish
@@ -147,7 +147,7 @@ async def test_lost_doorbell_costs_a_moment_and_no_event(shared_cast: Cast, monk
 
 
 async def test_membership_of_a_group_that_lapsed_is_renewed(shared_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "REJOIN_SECONDS", 0.1)
+    monkeypatch.setattr(ear, "REJOIN_SECONDS", 0.1)
     job, taken = await in_thread(start)(shared_cast)
     browser = await in_thread(socket)(shared_cast, shared_cast.bob, job)
     await browser.connect()
