@@ -50,9 +50,12 @@ def _forbidden_skips(reporter: Any) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In CI a forbidden skip fails the session."""
+    """In CI a forbidden skip fails the session, and so does one that was to drive the browser and did not."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI") and reporter and _forbidden_skips(reporter) and exitstatus == pytest.ExitCode.OK:
+    if not os.environ.get("CI") or not reporter or exitstatus != pytest.ExitCode.OK:
+        return
+    asked_for_browser = "or browser" in (session.config.option.markexpr or "")
+    if _forbidden_skips(reporter) or (asked_for_browser and not _counted(reporter, "browser")):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
