@@ -78,6 +78,7 @@ class JobEventAdmin(ReadOnlyAdmin):
 @admin.register(Lease)
 class LeaseAdmin(ReadOnlyAdmin):
     list_display = ("job", "fence", "worker", "until", "renewed_at", "progressed_at")
+    list_filter = ("worker",)
     search_fields = ("job__code", "worker__name")
     list_select_related = ("job", "worker")
 
@@ -99,5 +100,6 @@ class QueueControlAdmin(admin.ModelAdmin[QueueControl]):
 @admin.register(TeamLimit)
 class TeamLimitAdmin(admin.ModelAdmin[TeamLimit]):
     list_display = ("team", "max_running", "max_queued")
+    list_filter = ("team",)
     search_fields = ("team__name",)
     list_select_related = ("team",)

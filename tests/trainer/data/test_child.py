@@ -112,7 +112,7 @@ def test_the_child_sees_no_secrets_of_its_parent(rows: SourceSpec, monkeypatch: 
 
 
 def test_the_front_door_imports_without_torch() -> None:
-    modules = ["prepare", "child", "stdlib", "compare", "tokenizer", "shards", "recipe"]
+    modules = ["prepare", "child", "stdlib", "tokenizer", "shards", "recipe"]
     code = "".join(f"import trainer.data.{name}\n" for name in modules) + "import sys; print('torch' in sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
