@@ -184,6 +184,7 @@ STORAGES = {
 }
 if env.bool("ISOCOST_TESTING", default=False):
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    SERVESTATIC_USE_FINDERS = SERVESTATIC_AUTOREFRESH = True  # tests collect nothing
 
 # --- people -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "teams.User"
