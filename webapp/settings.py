@@ -104,14 +104,23 @@ FORM_RENDERER = "webapp.ui.forms.FieldRenderer"
 # --- PostgreSQL and Valkey ----------------------------------------------------------------------------------------
 # The pool is for the web process, which opens many short connections; workers hold few long ones.
 _database = env.db_url_config(home.database_url)
-_options: dict[str, object] = (
-    {"pool": {"min_size": 1, "max_size": 10}} if env.bool("ISOCOST_DATABASE_POOL", default=False) else {}
-)
-DATABASES = {
-    "default": {**_database, "ENGINE": "django.db.backends.postgresql", "OPTIONS": _options, "CONN_HEALTH_CHECKS": True}
+_pooled = env.bool("ISOCOST_DATABASE_POOL", default=False)
+_lease_seconds = env.float("ISOCOST_LEASE_SECONDS", default=60.0)
+_options = {
+    **_database.get("OPTIONS", {}),
+    # A process that freezes inside a transaction would hold its locks, and the reaper could not take its job away.
+    "options": f"-c idle_in_transaction_session_timeout={int(max(8.0, _lease_seconds) * 1000)}",
+    **({"pool": {"min_size": 1, "max_size": 10}} if _pooled else {}),
 }
-if not _options:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("ISOCOST_DATABASE_MAX_AGE_SECONDS", default=60)
+DATABASES = {
+    "default": {
+        **_database,
+        "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": _options,
+        "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 0 if _pooled else env.int("ISOCOST_DATABASE_MAX_AGE_SECONDS", default=60),
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = home.redis_url
@@ -147,7 +156,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "light"
 CELERY_TIMEZONE = "UTC"
 
-ISOCOST_LEASE_SECONDS = env.float("ISOCOST_LEASE_SECONDS", default=60.0)
+ISOCOST_LEASE_SECONDS = _lease_seconds
 ISOCOST_RENEW_SECONDS = env.float("ISOCOST_RENEW_SECONDS", default=ISOCOST_LEASE_SECONDS / 6)
 ISOCOST_SWEEP_SECONDS = env.float("ISOCOST_SWEEP_SECONDS", default=15.0)
 ISOCOST_REAP_SECONDS = env.float("ISOCOST_REAP_SECONDS", default=15.0)
