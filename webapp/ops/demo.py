@@ -193,8 +193,8 @@ def _sized(preset: str, version: DatasetVersion) -> TrainSpec:
 
 def _num_steps(spec: TrainSpec, version: DatasetVersion) -> int:
     """Return how many steps fit into the time; a modest guess where the machine could not be measured."""
-    speed = flop_per_second(None) or 10e9
     per_token = spec_flop_per_token(spec, version.vocab_size)
     if not per_token:
         return 100
+    speed = flop_per_second(None, flop_per_token=per_token) or 10e9
     return max(20, round(TRAIN_SECONDS * speed / (per_token * spec.batch.tokens_per_step)))

@@ -81,7 +81,7 @@ def estimate(spec: TrainSpec, version: DatasetVersion | None) -> Estimate:
         return Estimate(**common)
     per_token = training_flop_per_token(decoder, spec.batch.sequence_length).total
     flop = per_token * num_tokens
-    speed = flop_per_second(worker)
+    speed = flop_per_second(worker, flop_per_token=per_token)
     seconds = flop / speed if speed else None
     price = worker_usd_per_hour(worker) if worker else None
     memory = memory_parts(spec, decoder, on_processor=worker is None or worker.device == "cpu")
