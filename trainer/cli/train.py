@@ -15,13 +15,16 @@ from trainer.cli.jobs import add_job_options, make_job, run_job
 from trainer.cli.settings import add_set_option, apply_settings
 from trainer.errors import SpecError
 from trainer.families import default_family, families, get_family
+from trainer.folder import JobFolder
 
 LONGEST_DEFAULT_SEQUENCE = 256
 
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model", formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of a prepared version (see prepare)")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder that prepare wrote, or a prepared version in it"
+    )
     parser.add_argument("--family", help=f"kind of model: {', '.join(families())}; default: {default_family().name}")
     parser.add_argument("--preset", help="size by name; default: the family's smallest")
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
@@ -50,9 +53,18 @@ def train_dict(*, data: Path, family: str, preset: str | None, steps: int) -> di
         "kind": "train",
         "family": family,
         "model": msgspec.to_builtins(model),
-        "data": {"path": str(data.resolve())},
+        "data": {"path": str(prepared_folder(data).resolve())},
         "batch": {"sequence_length": min(longest, LONGEST_DEFAULT_SEQUENCE)},
         "schedule": {"num_steps": steps, "warmup_steps": min(100, max(steps // 10, 0))},
         "evaluation": {"every_steps": max(steps // 10, 1)},
         "checkpoint": {"every_steps": max(steps // 10, 1)},
     }
+
+
+def prepared_folder(path: Path) -> Path:
+    """Return the folder of a prepared version: `path` itself, or what the job of `prepare` in it made last."""
+    if (path / "manifest.json").exists():
+        return path
+    job = JobFolder(path)
+    made = [job.attempt(fence).artifacts / "version" for fence in job.fences()]
+    return next((folder for folder in reversed(made) if (folder / "manifest.json").exists()), path)
