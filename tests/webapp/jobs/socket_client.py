@@ -33,14 +33,14 @@ class Socket(ApplicationCommunicator):
         answer = await self.receive_output(5)
         return bool(answer["type"] == "websocket.accept")
 
-    async def receive(self, *, timeout: float = 5) -> dict[str, Any]:
+    async def receive(self, *, timeout: float = 15) -> dict[str, Any]:
         """Return the next message, decoded."""
         message = await self.receive_output(timeout)
         assert message["type"] == "websocket.send", message
         found: dict[str, Any] = msgspec.json.decode(message["text"])
         return found
 
-    async def close_code(self, *, timeout: float = 5) -> int:
+    async def close_code(self, *, timeout: float = 15) -> int:
         """Return the code with which the server closes, whatever it sends before."""
         while True:
             message = await self.receive_output(timeout)
