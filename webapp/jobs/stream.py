@@ -88,7 +88,9 @@ class Watcher:
         """Yield news as they come. Ends when some are missing: then the database has them."""
         while True:
             news = await self._line.get()
-            if self._is_behind or (news.events and news.events[0]["seq"] > seen + 1):
+            # News without events say how far the reader was when it began: what lies before, it will never hand out.
+            first_seq = news.events[0]["seq"] if news.events else news.last_seq + 1
+            if self._is_behind or first_seq > seen + 1:
                 return
             fresh = news.after(seen)
             seen = max(seen, fresh.last_seq)

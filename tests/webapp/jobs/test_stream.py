@@ -95,6 +95,13 @@ async def test_resumed_socket_gets_each_event_once_and_in_order(shared_cast: Cas
     assert seen == list(range(1, total + 3))
 
 
+async def test_watcher_reads_again_what_was_said_before_its_reader_began() -> None:
+    """A watcher that has seen 3 hears that the reader began behind 5: 4 and 5 are in the database alone."""
+    watcher = stream.Watcher()
+    watcher.give(News(job={}, events=[], last_seq=5, is_complete=True))
+    assert [news async for news in watcher.live(3)] == []
+
+
 async def test_many_watch_and_one_reads(shared_cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     job, taken = await in_thread(start)(shared_cast)
     browsers = [await in_thread(socket)(shared_cast, shared_cast.vera, job) for _ in range(12)]
