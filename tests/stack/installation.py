@@ -32,7 +32,11 @@ STOP_SECONDS = 60.0
 
 
 def eventually(
-    condition: Callable[[], Any], *, timeout_seconds: float = 30.0, what: str = "", poll_seconds: float = 0.1
+    condition: Callable[[], Any],
+    *,
+    timeout_seconds: float = 30.0,
+    what: str | Callable[[], str] = "",
+    poll_seconds: float = 0.1,
 ) -> Any:
     """Wait for `condition()` and return what it gives; fail with `what` when the time is over."""
     deadline = time.monotonic() + timeout_seconds
@@ -40,7 +44,8 @@ def eventually(
         if found := condition():
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_seconds:g} s: {what or condition}")
+            said = what() if callable(what) else what or condition
+            raise AssertionError(f"not within {timeout_seconds:g} s: {said}")
         time.sleep(poll_seconds)
 
 

@@ -104,6 +104,13 @@ class JobUnderTest:
     def describe(self) -> str:
         return f"{self.row('state', 'reason_code', 'reason', 'fence', 'progress_done')} {self.attempts()}"
 
+    def locks(self) -> list[tuple[Any, ...]]:
+        """Who is in a transaction, since when, doing what: what holds up a job that should have moved."""
+        return self.stack.query(
+            "SELECT pid, state, wait_event, clock_timestamp() - xact_start, clock_timestamp() - state_change,"
+            " pg_blocking_pids(pid), left(query, 200) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+        )
+
 
 def start_run(stack: Installation, **options: Any) -> JobUnderTest:
     """Put a run in the queue and return its job."""

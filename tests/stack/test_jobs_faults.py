@@ -162,14 +162,18 @@ def test_frozen_worker_is_fenced_when_it_thaws(stack: Installation) -> None:
     os.kill(frozen, signal.SIGSTOP)
     try:
         with second_worker(stack):
-            taken_over = lambda: job.row("fence") == 2 and len(job.events("started")) == 2  # noqa: E731
-            eventually(taken_over, what=f"another worker takes over: {job.describe()}", timeout_seconds=120)
+            eventually(
+                lambda: job.row("fence") >= 2 and len(job.events("started")) >= 2,
+                what=lambda: f"another worker takes over: {job.describe()} {job.locks()}",
+                timeout_seconds=120,
+            )
             os.kill(frozen, signal.SIGCONT)
             eventually(lambda: not first_trainer.is_running(), what="the zombie's trainer ends", timeout_seconds=5)
             inside(stack, f"ask({job.code!r}, 'stop')")
             assert job.wait_for_end() == "stopped"
             assert_history_is_whole(job)
-            assert [attempt[1] for attempt in job.attempts()] == ["died", "stopped"]
+            outcomes = [attempt[1] for attempt in job.attempts()]
+            assert set(outcomes[:-1]) == {"died"} and outcomes[-1] == "stopped"
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(frozen, signal.SIGCONT)
