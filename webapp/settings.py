@@ -57,9 +57,14 @@ INSTALLED_APPS = [
     "webapp.teams",
     "webapp.projects",
     "webapp.jobs",
+    "webapp.catalogue",
     "webapp.costs",
+    "webapp.quotes",
+    "webapp.budgets",
     "webapp.datasets",
     "webapp.runs",
+    "webapp.ladders",
+    "webapp.registry",
     "webapp.serving",
     "webapp.planning",
     "webapp.ops",
@@ -95,7 +100,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "webapp.projects.context.navigation",
             ],
-            "builtins": ["webapp.ui.templatetags.figures"],
+            "builtins": ["webapp.ui.templatetags.figures", "webapp.ui.templatetags.places"],
         },
     }
 ]

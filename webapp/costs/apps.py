@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CostsConfig(AppConfig):
@@ -11,7 +12,9 @@ class CostsConfig(AppConfig):
         from webapp.costs.models import Machine
         from webapp.costs.services import ledger_write
         from webapp.jobs.kinds import register_end_hook, register_kind
+        from webapp.ui.sections import Section, register_section
 
         register_kind(CalibrateKind())
         register_end_hook(ledger_write)
         auditlog.register(Machine)
+        register_section(Section(name="costs", title=_("Costs"), url_name="project-costs", order=80))

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DatasetsConfig(AppConfig):
@@ -7,5 +8,7 @@ class DatasetsConfig(AppConfig):
     def ready(self) -> None:
         from webapp.datasets.kinds import PrepareKind
         from webapp.jobs.kinds import register_kind
+        from webapp.ui.sections import Section, register_section
 
         register_kind(PrepareKind())
+        register_section(Section(name="data", title=_("Data"), url_name="dataset-list", order=20))

@@ -2,6 +2,7 @@
 
 register_kind(TrainKind())          in runs.apps
 register_gate(budget_gate)          in costs.apps: may refuse a job before it is made
+register_made_hook(quote_store)     in quotes.apps: called once for each job that was made, in the same transaction
 register_end_hook(ledger_write)     in costs.apps: called once for each attempt that ended, in the same transaction
 """
 
@@ -75,6 +76,7 @@ class JobKind:
 
 _kinds: dict[str, JobKind] = {}
 _gates: list[Callable[[Job], None]] = []
+_made_hooks: list[Callable[[Job], None]] = []
 _end_hooks: list[Callable[[Attempt], None]] = []
 
 
@@ -85,6 +87,11 @@ def register_kind(kind: JobKind) -> None:
 def register_gate(gate: Callable[[Job], None]) -> None:
     """Register a check made before a job's row is inserted; it raises `JobRefused` with a sentence to refuse."""
     _gates.append(gate)
+
+
+def register_made_hook(hook: Callable[[Job], None]) -> None:
+    """Register what is done for every job whose row was inserted; it may still raise `JobRefused`."""
+    _made_hooks.append(hook)
 
 
 def register_end_hook(hook: Callable[[Attempt], None]) -> None:
@@ -102,6 +109,10 @@ def kinds() -> dict[str, JobKind]:
 
 def gates() -> list[Callable[[Job], None]]:
     return list(_gates)
+
+
+def made_hooks() -> list[Callable[[Job], None]]:
+    return list(_made_hooks)
 
 
 def end_hooks() -> list[Callable[[Attempt], None]]:

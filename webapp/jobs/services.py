@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from webapp.jobs.doorbell import notify_supervisor, ring_job_on_commit
 from webapp.jobs.errors import JobError, JobRefused
-from webapp.jobs.kinds import gates, kind_of
+from webapp.jobs.kinds import gates, kind_of, made_hooks
 from webapp.jobs.models import (
     HELD_STATES,
     Job,
@@ -90,6 +90,8 @@ def _insert(job: Job) -> None:
     who = str(job.created_by) if job.created_by else ""
     job_move(job.pk, old=[State.QUEUED], new=State.QUEUED, say="queued", payload={"by": who})
     job.last_seq = 1
+    for hook in made_hooks():
+        hook(job)
     queue_wake_on_commit(job.queue)
 
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RunsConfig(AppConfig):
@@ -7,5 +8,7 @@ class RunsConfig(AppConfig):
     def ready(self) -> None:
         from webapp.jobs.kinds import register_kind
         from webapp.runs.kinds import TrainKind
+        from webapp.ui.sections import Section, register_section
 
         register_kind(TrainKind())
+        register_section(Section(name="runs", title=_("Runs"), url_name="run-list", order=30))
