@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ class JobContext:
         attempt_spec: AttemptSpec,
         journal: Journal,
         on_event: Callable[[AnyEvent], None] = lambda _: None,
+        is_supervised: bool = False,
     ) -> None:
         self.folder = folder
         self.attempt = attempt
@@ -41,16 +43,29 @@ class JobContext:
         self._on_event = on_event
         self._lock = threading.Lock()
         self._stop: StopReason | None = None
+        self._stored_line = 0 if is_supervised else sys.maxsize
 
-    def emit(self, event: AnyEvent) -> None:
-        """Write the event to the journal. Nothing is written after a last event."""
+    def emit(self, event: AnyEvent) -> int:
+        """Write the event to the journal and return its line. Nothing is written after a last event: that gives 0."""
         with self._lock:
             if self.last_event is not None:
-                return
+                return 0
             event = self._journal.write(event)
             if isinstance(event, LAST_EVENTS):
                 self.last_event = event
             self._on_event(event)
+            return event.line
+
+    def is_stored(self, line: int) -> bool:
+        """Say whether whoever reads the journal has taken in this line; without a supervisor the journal is all there is.
+
+        What others may still build on must not be removed before they know of what came in its place.
+        """
+        return line <= self._stored_line
+
+    def stored(self, line: int) -> None:
+        """The supervisor has stored the journal up to this line."""
+        self._stored_line = max(self._stored_line, line)
 
     def should_stop(self) -> StopReason | None:
         """Return `stop` (save, then end), `cancel` (end now) or None (go on). Cheap: ask between any two pieces of work."""

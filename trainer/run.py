@@ -4,8 +4,9 @@
 
 Reads `spec.json` and `attempts/<fence>/attempt.json`, writes only inside its attempt, and ends its journal with
 `finished` (exit 0), `stopped` (exit 3) or `failed` (exit 1). SIGTERM and SIGINT mean: save, then end. With
-`--supervised` standard input carries the lines `stop` and `cancel`, and the process ends at once when it closes, for
-then its supervisor is gone and another attempt may already be running elsewhere.
+`--supervised` standard input carries the lines `stop`, `cancel` and `stored <line>` (the journal is safe up to there),
+and the process ends at once when it closes, for then its supervisor is gone and another attempt may already be running
+elsewhere.
 """
 
 from __future__ import annotations
@@ -71,7 +72,14 @@ def start_attempt(
             f"attempt {fence} of {folder} already has a journal; give the next attempt a new number"
         ) from error
     attempt_spec = attempt.read_spec() if attempt.spec.exists() else AttemptSpec(fence=fence)
-    context = JobContext(folder=job, attempt=attempt, attempt_spec=attempt_spec, journal=journal, on_event=on_event)
+    context = JobContext(
+        folder=job,
+        attempt=attempt,
+        attempt_spec=attempt_spec,
+        journal=journal,
+        on_event=on_event,
+        is_supervised=supervised,
+    )
     stop_on_signals(context)
     if supervised:
         threading.Thread(target=follow_supervisor, args=(context, sys.stdin), name="supervisor", daemon=True).start()
@@ -127,6 +135,8 @@ def follow_supervisor(context: JobContext, lines: TextIO) -> None:
             context.request_stop("stop")
         elif word == "cancel":
             context.request_stop("cancel")
+        elif word.startswith("stored ") and word[7:].isdigit():
+            context.stored(int(word[7:]))
         elif word:
             context.log.warning("the supervisor said %r, which means nothing here", word)
     end_now()

@@ -173,7 +173,8 @@ def test_frozen_worker_is_fenced_when_it_thaws(stack: Installation) -> None:
             assert job.wait_for_end() == "stopped"
             assert_history_is_whole(job)
             outcomes = [attempt[1] for attempt in job.attempts()]
-            assert set(outcomes[:-1]) == {"died"} and outcomes[-1] == "stopped"
+            assert outcomes[-1] == "stopped"
+            assert set(outcomes[:-1]) == {"died"}
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(frozen, signal.SIGCONT)

@@ -107,10 +107,11 @@ def stop_when_told(context: JobContext, step: int) -> None:
     """Make the context ask for a stop once the journal tells of that step."""
     emit = context.emit
 
-    def emit_and_look(event: AnyEvent) -> None:
-        emit(event)
+    def emit_and_look(event: AnyEvent) -> int:
+        line = emit(event)
         if max(getattr(event, "steps", [0])) >= step:
             context.request_stop("stop")
+        return line
 
     context.emit = emit_and_look  # type: ignore[method-assign]
 

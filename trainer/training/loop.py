@@ -81,6 +81,7 @@ class Loop:
         try:
             for micro_batches in batches:
                 self.take_step(micro_batches)
+                self.saver.remove_old()
                 if self.state.step % self.spec.evaluation.every_steps == 0 or self.state.step == self.num_steps:
                     self.validate_and_save()
                 elif self.state.step % self.spec.checkpoint.every_steps == 0:

@@ -1,4 +1,9 @@
-"""Saves a run as it goes: writes a checkpoint, tells of it, and removes those that need not stay."""
+"""Saves a run as it goes: writes a checkpoint, tells of it, and removes those that need not stay.
+
+An old checkpoint goes only once the supervisor has stored the news of the one in its place. A supervisor that freezes is
+replaced, and the run then resumes elsewhere from the last checkpoint that was told of: it must still be there, although
+this process may train on, unheard.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +25,12 @@ class Saver:
         self.set = setting
         self.last_step = last_step
         self.kept = Kept(setting.spec.checkpoint.keep_last)
+        self.told_line = 0
+        self.best_path: Path | None = None
+        self.may_remove = False
 
     def save(self, state: TrainState, *, metrics: dict[str, float | None]) -> None:
-        """Write a checkpoint of this moment, verify it, and only then remove old ones."""
+        """Write a checkpoint of this moment, verify it and tell of it; old ones go when that was heard."""
         folder = self.set.context.attempt.checkpoints
         here = folder.resolve() / str(state.step)
         is_best = state.best is not None and state.best.step == state.step
@@ -41,7 +49,7 @@ class Saver:
         self.last_step = state.step
         self.kept.add(stored.path)
         relative = self.set.context.path_in_job
-        self.set.context.emit(
+        self.told_line = self.set.context.emit(
             Checkpoint(
                 step=state.step,
                 path=relative(stored.path),
@@ -51,8 +59,18 @@ class Saver:
                 is_best=is_best,
             )
         )
-        for removed in self.kept.remove_old(Path(state.best.path) if state.best else None):
-            self.set.context.emit(CheckpointRemoved(step=int(removed.name), path=relative(removed)))
+        self.best_path = Path(state.best.path) if state.best else None
+        self.may_remove = True
+        self.remove_old()
+
+    def remove_old(self) -> None:
+        """Remove what need not stay, if the newest checkpoint is known to others. Cheap: asked after every step."""
+        if not self.may_remove or not self.set.context.is_stored(self.told_line):
+            return
+        self.may_remove = False
+        for removed in self.kept.remove_old(self.best_path):
+            path = self.set.context.path_in_job(removed)
+            self.set.context.emit(CheckpointRemoved(step=int(removed.name), path=path))
 
     def as_stored(self, state: TrainState, here: Path) -> TrainState:
         """Return the state with what is only known now: random numbers, scaler, the way from here to the best."""

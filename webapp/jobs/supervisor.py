@@ -20,7 +20,7 @@ import msgspec
 from django.conf import settings
 from django.db import connection
 
-from trainer.events import LAST_EVENTS, AnyEvent
+from trainer.events import LAST_EVENTS, AnyEvent, Checkpoint
 from trainer.folder import AttemptFolder, AttemptSpec
 from webapp.jobs import machine
 from webapp.jobs.claim import Claim
@@ -58,6 +58,7 @@ class Supervisor:
         self.claim = claim
         self._leaving = leaving
         self._keeper: LeaseKeeper | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._last_event: AnyEvent | None = None
         self._told = ""  # the last word said to the trainer
         self._told_at = 0.0
@@ -82,7 +83,9 @@ class Supervisor:
             job, spec = self._steadily(self._look_up)
             folder = prepare_folder(job, spec)
             num_kills = machine.num_out_of_memory_kills()
-            process = machine.process_start(trainer_command(job, spec), folder=settings.BASE_DIR, log=folder.log)
+            self._process = process = machine.process_start(
+                trainer_command(job, spec), folder=settings.BASE_DIR, log=folder.log
+            )
             try:
                 meter = EnergyMeter(process.pid, spec.device)
                 self._keeper.on_renewal = meter.read
@@ -145,6 +148,8 @@ class Supervisor:
         self._stored_at = time.monotonic()  # of the beginning: a slow commit must not make the next one wait longer
         journal_store(self.claim, events)
         tail.advance()
+        if any(isinstance(event, Checkpoint) for event in events):
+            self._say(f"stored {events[-1].line}")
         if isinstance(events[-1], LAST_EVENTS):
             self._last_event = events[-1]
 
@@ -160,12 +165,16 @@ class Supervisor:
             self._was_hung, word = True, "cancel"
         if word and word != self._told:
             self._told, self._told_at = word, time.monotonic()
-            with contextlib.suppress(OSError):
-                assert process.stdin is not None
-                process.stdin.write(f"{word}\n".encode())
-                process.stdin.flush()
+            self._say(word)
         if self._told:
             self._escalate(process, time.monotonic() - self._told_at)
+
+    def _say(self, line: str) -> None:
+        """Write a line to the trainer, which may be gone or have closed its ears."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.write(f"{line}\n".encode())
+                self._process.stdin.flush()
 
     def _escalate(self, process: subprocess.Popen[bytes], waited: float) -> None:
         if self._told == "cancel" and waited > CANCEL_KILL_SECONDS:

@@ -43,6 +43,7 @@ def test_a_panel_that_fails_is_left_out_and_said_in_the_log(place: str, caplog: 
 
 def test_the_navigation_follows_the_loop() -> None:
     names = [section.name for section in sections()]
-    assert names[0] == "overview" and names[-1] == "queue"
+    assert names[0] == "overview"
+    assert names[-1] == "queue"
     assert names.index("data") < names.index("runs") < names.index("playground") < names.index("costs")
     assert all(section.url("abc123") for section in sections())
