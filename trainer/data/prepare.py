@@ -63,7 +63,7 @@ class Context(Protocol):
 
     attempt: AttemptFolder
 
-    def emit(self, event: AnyEvent) -> int: ...
+    def emit(self, event: AnyEvent) -> object: ...
     def should_stop(self) -> str | None: ...
     def path_in_job(self, path: Path) -> str: ...
 
@@ -98,7 +98,7 @@ def prepare(
     spec: PrepareSpec,
     folder: Path,
     *,
-    emit: Callable[[AnyEvent], None] = lambda event: None,
+    emit: Callable[[AnyEvent], object] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> PreparedVersion:
     """Prepare into `folder`, which must not exist yet; it appears complete or not at all."""
@@ -121,7 +121,7 @@ class _Preparation:
 
     spec: PrepareSpec
     folder: Path
-    emit: Callable[[AnyEvent], None]
+    emit: Callable[[AnyEvent], object]
     should_stop: Callable[[], bool]
     seconds: dict[str, float] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def measure_split(
     batch_size: int,
     max_batches: int = 0,
     should_stop: Callable[[], object] = lambda: None,
-    on_batch: Callable[[int], None] = lambda _: None,
+    on_batch: Callable[[int], object] = lambda _: None,
 ) -> dict[str, float]:
     """Return the metrics of a pass over the split; empty where the split holds nothing to measure."""
     was_training = model.training

@@ -33,7 +33,7 @@ class Meter:
 
     def __init__(
         self,
-        emit: Callable[[AnyEvent], None],
+        emit: Callable[[AnyEvent], object],
         *,
         first_step: int,
         num_steps: int,
