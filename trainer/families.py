@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -47,8 +47,14 @@ class Family:
 
     lower_is_better: bool = True
 
+    abilities: frozenset[str] = frozenset()
+    """What its models can be asked for, as pages need to know it: `generate`, `inspect`, `attention`, `predict`."""
+
     is_default: bool = False
     """The family that is meant where none is named. One has it."""
+
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings of other parts that suit it where nothing else is said: {"optimizer": {"learning_rate": 5e-4}}."""
 
     calibration_presets: tuple[str, ...] = ()
     """Presets whose training steps are timed to know a machine; small ones."""

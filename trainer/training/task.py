@@ -91,8 +91,8 @@ class Task(ABC):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """What the model can be asked for: `generate`, `inspect`, `attention`, `predict`."""
-        return frozenset()
+        """What the model can be asked for, as its family says."""
+        return get_family(self.spec.family).abilities
 
 
 def make_task(spec: TrainSpec, assets: Assets) -> Task:

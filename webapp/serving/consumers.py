@@ -15,7 +15,7 @@ from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving import client
 from webapp.serving.requests import Ask, parse_ask
-from webapp.serving.services import generation_create
+from webapp.serving.services import generation_create, prediction
 from webapp.teams.access import Rule
 from webapp.teams.models import Role
 
@@ -77,7 +77,11 @@ class PlaygroundConsumer(TeamConsumer):
                 fields: dict[str, Any] = {"text": ask.prompt}
                 if ask.op == "attention":
                     fields |= {"layer": ask.layer, "head": ask.head}
+                started = time.monotonic()
                 answer = await client.ask(ask.op, **_model(checkpoint) | fields)
+                if ask.op == "predict":
+                    labels = answer["result"]["labels"]
+                    await self._keep(checkpoint, prediction(ask.prompt, labels, seconds=time.monotonic() - started))
                 await self._say({**answer, "id": ask.id})
         except client.InferenceError as error:
             await self._say({"id": ask.id, "event": "error", "code": error.code, "sentence": str(error)})

@@ -25,7 +25,8 @@ class Generation(models.Model):
     output = models.TextField(blank=True)
     num_tokens = models.IntegerField(default=0)
     seconds = models.FloatField(null=True)
-    ended_because = models.CharField(max_length=40, blank=True)  # length, stop, end_of_text, cancelled, error
+    ended_because = models.CharField(max_length=40, blank=True)
+    """length, stop, end_of_text, cancelled or error; label: the output is labels and not text written."""
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

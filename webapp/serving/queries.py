@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from trainer.families import families
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving.models import Generation
@@ -14,7 +15,11 @@ def playable_checkpoints(*, project: Project, limit: int = 200) -> list[Checkpoi
     kept = Checkpoint.objects.filter(
         run__project=project, run__deleted_at=None, removed_at=None, run__archived_at=None
     ).select_related("run")
-    return list(kept.order_by("-run__created_at", "-is_best", "-step")[:limit])
+    found = list(kept.order_by("-run__created_at", "-is_best", "-step")[:limit])
+    for checkpoint in found:
+        family = families().get(checkpoint.run.family)
+        checkpoint.abilities = sorted(family.abilities) if family else []  # type: ignore[attr-defined]
+    return found
 
 
 def history(*, project: Project) -> QuerySet[Generation]:

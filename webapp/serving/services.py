@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webapp.runs.models import Checkpoint
 from webapp.serving.models import Generation
 from webapp.teams.models import User
 
+NUM_LABELS_KEPT = 5
+
 
 def model_label(checkpoint: Checkpoint) -> str:
     """Return how people name the checkpoint: its run and step."""
     return f"{checkpoint.run.name} · {checkpoint.step:,}"
+
+
+def prediction(prompt: str, labels: Sequence[Mapping[str, Any]], *, seconds: float) -> dict[str, Any]:
+    """Return what is kept of a model's guess at a text's label: the likeliest ones with their probabilities."""
+    lines = [f"{found['label']} {found['probability']:.1%}" for found in labels[:NUM_LABELS_KEPT]]
+    return {
+        "prompt": prompt, "settings": {}, "output": "\n".join(lines), "num_tokens": 0, "num_prompt_tokens_cut": 0,
+        "seconds": seconds, "ended_because": "label",
+    }  # fmt: skip
 
 
 def generation_create(

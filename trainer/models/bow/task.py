@@ -122,7 +122,3 @@ class BowTask(Task):
         logits = model(torch.tensor(tokens, device=device), torch.tensor([0], device=device))[0]
         found = zip(self.assets.label_names, logits.float().softmax(dim=0).tolist(), strict=True)
         return sorted(found, key=lambda pair: -pair[1])
-
-    @property
-    def abilities(self) -> frozenset[str]:
-        return frozenset({"predict"})

@@ -143,6 +143,7 @@ FAMILY = Family(
     presets={**SMALL, **GPT2, **GPT3},
     data_kind="text",
     task="trainer.models.gpt.task:GPTTask",
+    abilities=frozenset({"generate", "inspect", "attention"}),
     is_default=True,
     calibration_presets=("nano", "micro", "mini"),
 )

@@ -141,10 +141,6 @@ class GPTTask(Task):
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return from_hf(weights, self.model_spec)
 
-    @property
-    def abilities(self) -> frozenset[str]:
-        return frozenset({"generate", "inspect", "attention"})
-
     @cached_property
     def bytes_of_token(self) -> Tensor:
         """Bytes that each token stands for (V,); special tokens stand for none."""
