@@ -49,7 +49,7 @@ def train_dict(*, data: Path, family: str, preset: str | None, steps: int) -> di
         raise SpecError(f"preset {name!r} is unknown; the presets of {family} are {', '.join(found.presets)}")
     model = found.presets[name]
     longest = getattr(model, "context_length", LONGEST_DEFAULT_SEQUENCE)
-    return {
+    made: dict[str, Any] = {
         "kind": "train",
         "family": family,
         "model": msgspec.to_builtins(model),
@@ -59,6 +59,9 @@ def train_dict(*, data: Path, family: str, preset: str | None, steps: int) -> di
         "evaluation": {"every_steps": max(steps // 10, 1)},
         "checkpoint": {"every_steps": max(steps // 10, 1)},
     }
+    for part, settings in found.defaults.items():
+        made[part] = {**settings, **made.get(part, {})}
+    return made
 
 
 def prepared_folder(path: Path) -> Path:

@@ -1,16 +1,19 @@
 """Where families of models meet economics: which architecture a family's settings describe, and the way back.
 
-A family without an entry trains all the same; what economics would say of it is unknown until the trainer has counted.
+Each family has a module in `webapp/runs/links/`, named after it, with its `LINK`. A family without one trains all the
+same; what economics would say of it is unknown until the trainer has counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from economics.architecture import Decoder, classic_decoder, modern_decoder
-from trainer.models.gpt.spec import GPTSpec
+from economics.architecture import Decoder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,46 +21,35 @@ class Link:
     """How a family's settings become an architecture, and an architecture that was made to fit becomes settings."""
 
     to_decoder: Callable[[Any, int], Decoder]
-    """(settings, size of the vocabulary) -> architecture."""
+    """(settings, size of the vocabulary) -> the layers whose time and memory economics tells."""
 
-    to_settings: Callable[[Decoder, Any], Any]
-    """(architecture, settings that were asked for) -> settings of that size."""
+    to_settings: Callable[[Decoder, Any], Any] | None = None
+    """(architecture, settings that were asked for) -> settings of that size; None: sizes are not searched."""
 
-
-def gpt_decoder(model: GPTSpec, vocab_size: int) -> Decoder:
-    sizes: dict[str, Any] = {
-        "num_layers": model.num_layers,
-        "model_width": model.model_width,
-        "num_heads": model.num_heads,
-        "vocabulary_size": vocab_size,
-        "context_length": model.context_length,
-        "feed_forward_width": model.width_of_feed_forward,
-        "tied_embeddings": model.tied_embeddings,
-    }
-    if model.form == "classic":
-        return replace(classic_decoder(**sizes), head_width=model.head_width)
-    return modern_decoder(**sizes, num_kv_heads=model.num_kv_heads, head_width=model.head_width, qk_norm=model.qk_norm)
+    count: Callable[[Any, int], int] | None = None
+    """(settings, size of the vocabulary) -> exact number of parameters, where it is not that of the decoder."""
 
 
-def gpt_settings(decoder: Decoder, wanted: GPTSpec) -> GPTSpec:
-    return replace(
-        wanted,
-        form="modern",
-        num_layers=decoder.num_layers,
-        model_width=decoder.model_width,
-        num_heads=decoder.num_heads,
-        num_kv_heads=0 if decoder.kv_heads == decoder.num_heads else decoder.kv_heads,
-        head_width=0 if decoder.head * decoder.num_heads == decoder.model_width else decoder.head,
-        feed_forward_width=decoder.feed_forward_width,
-        tied_embeddings=decoder.tied_embeddings,
-        context_length=decoder.context_length,
-    )
+@cache
+def link_of(family: str) -> Link | None:
+    """Return the link of a family; None where it has none."""
+    import webapp.runs.links as links
 
-
-LINKS: Mapping[str, Link] = {"gpt": Link(to_decoder=gpt_decoder, to_settings=gpt_settings)}
+    if family not in {module.name for module in pkgutil.iter_modules(links.__path__)}:
+        return None
+    found: Link = importlib.import_module(f"{links.__name__}.{family}").LINK
+    return found
 
 
 def decoder_of(family: str, model: Any, vocab_size: int | None) -> Decoder | None:
     """Return the architecture that the settings describe; None where economics does not know the family."""
-    link = LINKS.get(family)
+    link = link_of(family)
     return link.to_decoder(model, vocab_size) if link and vocab_size else None
+
+
+def num_parameters_of(family: str, model: Any, vocab_size: int | None) -> int | None:
+    """Return how many parameters a model of these settings has; None where economics does not know the family."""
+    link = link_of(family)
+    if link is None or not vocab_size:
+        return None
+    return link.count(model, vocab_size) if link.count else link.to_decoder(model, vocab_size).parameters().total

@@ -19,7 +19,7 @@ from trainer.spec import TrainSpec
 from webapp.costs.queries import worker_usd_per_hour
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Queue, Worker
-from webapp.runs.architectures import decoder_of
+from webapp.runs.architectures import decoder_of, num_parameters_of
 from webapp.runs.machines import flop_per_second
 
 MEMORY_PARTS = (
@@ -87,7 +87,7 @@ def estimate(spec: TrainSpec, version: DatasetVersion | None) -> Estimate:
     memory = memory_parts(spec, decoder, on_processor=worker is None or worker.device == "cpu")
     return Estimate(
         **common,
-        num_parameters=decoder.parameters().total,
+        num_parameters=num_parameters_of(spec.family, spec.model, version.vocab_size if version else None),
         flop_per_token=per_token,
         flop=flop,
         memory_by_part=memory,

@@ -12,7 +12,7 @@ from economics.errors import EconomicsError
 from trainer.errors import SpecError
 from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
-from webapp.runs.architectures import LINKS
+from webapp.runs.architectures import link_of
 from webapp.runs.estimates import likely_worker
 from webapp.runs.machines import flop_per_second
 from webapp.ui.templatetags.figures import count, seconds, size
@@ -33,8 +33,8 @@ class Fitted:
 
 def fit(spec: TrainSpec, version: DatasetVersion, *, kind: str, amount: float) -> Fitted:
     """Return the size that answers to `amount`: millions of parameters, GB of memory, or minutes on this machine."""
-    link = LINKS.get(spec.family)
-    if link is None or not version.vocab_size:
+    link = link_of(spec.family)
+    if link is None or link.to_settings is None or not version.vocab_size:
         raise FitRefused(_("This family of models has no sizes to search; set them by hand."))
     if not amount > 0:
         raise FitRefused(_("The number must be above 0."))

@@ -17,7 +17,7 @@ from webapp.jobs.errors import JobError
 from webapp.jobs.models import State
 from webapp.jobs.services import job_cancel, job_create, job_stop
 from webapp.projects.models import Project
-from webapp.runs.architectures import decoder_of
+from webapp.runs.architectures import num_parameters_of
 from webapp.runs.checkpoints import kept
 from webapp.runs.estimates import queue_of, spec_flop_per_token
 from webapp.runs.models import Run, TrainJob
@@ -58,7 +58,7 @@ def run_create(
     )  # fmt: skip
     if (made := Run.objects.filter(train_jobs__job=job).first()) is not None:
         return made
-    decoder = decoder_of(spec.family, spec.model, version.vocab_size)
+    num_parameters = num_parameters_of(spec.family, spec.model, version.vocab_size)
     run = Run(
         project=project,
         name=name,
@@ -67,7 +67,7 @@ def run_create(
         family=spec.family,
         dataset_version=version,
         spec=plain,
-        facts={"num_parameters": decoder.parameters().total} if decoder else {},
+        facts={"num_parameters": num_parameters} if num_parameters else {},
         flop_per_token=flop,
         tokens_per_step=spec.batch.tokens_per_step,
         num_steps=spec.schedule.num_steps,

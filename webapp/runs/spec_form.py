@@ -113,6 +113,9 @@ class SpecForm(forms.Form):
         self.fields |= section_fields("model", family.spec_type, default)
         for prefix, (_title, cls) in SECTIONS.items():
             self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
+        if start is None:
+            for name, value in family_defaults(family).items():
+                self.fields[name].initial = value
         if start is None and (context := getattr(default, "context_length", None)):
             self.fields["batch.sequence_length"].initial = context
         self.fields |= {"seed": forms.IntegerField(label=_("Seed"), initial=start.seed if start else 1, min_value=0)}
@@ -179,6 +182,11 @@ def cross_checks(spec: TrainSpec) -> list[str]:
             f"batch.sequence_length ({length}) is longer than model.context_length ({context}), the most the model sees"
         ]
     return []
+
+
+def family_defaults(family: Family) -> dict[str, Any]:
+    """Return the settings that suit a family, as the form's fields have them."""
+    return {f"{part}.{name}": value for part, found in family.defaults.items() for name, value in found.items()}
 
 
 def section_fields(prefix: str, cls: type, start: Any) -> dict[str, forms.Field]:

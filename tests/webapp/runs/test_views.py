@@ -167,7 +167,7 @@ def test_sequences_longer_than_the_model_sees_are_refused(cast: Cast, run: Run) 
 
 def test_the_estimate_is_economics_own(cast: Cast, run: Run) -> None:
     from economics.flop import training_flop_per_token
-    from webapp.runs.architectures import gpt_decoder
+    from webapp.runs.links.gpt import gpt_decoder
     from webapp.ui.templatetags.figures import si
 
     spec = spec_from_dict(run.spec)[1]
