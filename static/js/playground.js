@@ -1,4 +1,6 @@
-// The playground: asks over one websocket, writes tokens as they come, draws next-token bars and attention maps.
+// The playground: asks over one websocket, writes tokens as they come, draws next-token bars, labels and attention maps.
+
+import { barRow, labelTable, markedText } from "./labels.js";
 
 const root = document.getElementById("playground");
 const $ = (id) => document.getElementById(id);
@@ -68,6 +70,18 @@ function chosen(side = sides()[0]) {
   return side.querySelector(".checkpoint").value;
 }
 
+function can(side, ability) {
+  const option = side.querySelector(".checkpoint").selectedOptions[0];
+  return (option?.dataset.abilities ?? "").split(" ").includes(ability);
+}
+
+function showAbilities() {
+  // What no chosen model can be asked for is not offered.
+  for (const part of document.querySelectorAll("[data-ability]")) {
+    part.hidden = !sides().some((side) => can(side, part.dataset.ability));
+  }
+}
+
 const running = new Set();
 
 function setRunning(id, is) {
@@ -87,7 +101,7 @@ function showError(side, message) {
 
 function generate(line) {
   const prompt = $("prompt").value;
-  for (const side of sides()) {
+  for (const side of sides().filter((one) => can(one, "generate"))) {
     const output = side.querySelector(".output");
     const cut = side.querySelector(".cut");
     const measure = side.querySelector(".measure");
@@ -127,6 +141,20 @@ function generate(line) {
   }
 }
 
+function predict(line) {
+  const prompt = $("prompt").value;
+  for (const side of sides().filter((one) => can(one, "predict"))) {
+    const output = side.querySelector(".output");
+    output.replaceChildren();
+    line.ask({ op: "predict", checkpoint: chosen(side), prompt }, (message) => {
+      if (message.event === "error") return showError(side, message);
+      const { labels, spans } = message.result;
+      output.replaceChildren(...(spans ? [markedText(prompt, spans)] : []), ...(labels.length ? [labelTable(labels)] : []));
+      window.htmx?.trigger("#history", "refresh");
+    });
+  }
+}
+
 function stop(line) {
   for (const id of [...running]) {
     line.cancel(id);
@@ -141,22 +169,7 @@ function visible(text) {
 }
 
 function showCandidates(position) {
-  const rows = position.candidates.map((candidate) => {
-    const row = document.createElement("tr");
-    const token = document.createElement("td");
-    token.className = "mono";
-    token.textContent = visible(candidate.text);
-    const number = document.createElement("td");
-    number.className = "num";
-    number.textContent = `${(candidate.probability * 100).toFixed(candidate.probability < 0.01 ? 2 : 1)} %`;
-    const cell = document.createElement("td");
-    const bar = document.createElement("meter");
-    bar.max = 1;
-    bar.value = candidate.probability;
-    cell.append(bar);
-    row.append(token, number, cell);
-    return row;
-  });
+  const rows = position.candidates.map((candidate) => barRow(visible(candidate.text), candidate.probability));
   document.querySelector("#next tbody").replaceChildren(...rows);
 }
 
@@ -258,6 +271,7 @@ function compare(on) {
     second.remove();
   }
   $("sides").classList.toggle("two", on);
+  showAbilities();
 }
 
 if (root) {
@@ -266,6 +280,7 @@ if (root) {
     $("connection").hidden = isOpen;
   });
   $("generate").addEventListener("click", () => generate(line));
+  $("predict").addEventListener("click", () => predict(line));
   $("stop").addEventListener("click", () => stop(line));
   $("inspect").addEventListener("click", () => inspect(line));
   $("attention").addEventListener("click", () => attention(line));
@@ -273,9 +288,13 @@ if (root) {
   $("next-close").addEventListener("click", () => ($("next").hidden = true));
   $("maps-close").addEventListener("click", () => ($("maps").hidden = true));
   $("compare").addEventListener("change", (event) => compare(event.target.checked));
+  $("sides").addEventListener("change", showAbilities);
+  showAbilities();
   $("sampling").addEventListener("submit", (event) => event.preventDefault());
   $("prompt").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !$("generate").disabled) generate(line);
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    predict(line);
+    if (!$("generate").disabled) generate(line);
   });
   document.addEventListener("click", (event) => {
     const reuse = event.target.closest("[data-reuse]");

@@ -80,8 +80,8 @@ class PlaygroundConsumer(TeamConsumer):
                 started = time.monotonic()
                 answer = await client.ask(ask.op, **_model(checkpoint) | fields)
                 if ask.op == "predict":
-                    labels = answer["result"]["labels"]
-                    await self._keep(checkpoint, prediction(ask.prompt, labels, seconds=time.monotonic() - started))
+                    seconds = time.monotonic() - started
+                    await self._keep(checkpoint, prediction(ask.prompt, answer["result"], seconds=seconds))
                 await self._say({**answer, "id": ask.id})
         except client.InferenceError as error:
             await self._say({"id": ask.id, "event": "error", "code": error.code, "sentence": str(error)})

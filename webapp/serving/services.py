@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from webapp.runs.models import Checkpoint
@@ -17,9 +17,10 @@ def model_label(checkpoint: Checkpoint) -> str:
     return f"{checkpoint.run.name} · {checkpoint.step:,}"
 
 
-def prediction(prompt: str, labels: Sequence[Mapping[str, Any]], *, seconds: float) -> dict[str, Any]:
-    """Return what is kept of a model's guess at a text's label: the likeliest ones with their probabilities."""
-    lines = [f"{found['label']} {found['probability']:.1%}" for found in labels[:NUM_LABELS_KEPT]]
+def prediction(prompt: str, result: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
+    """Return what is kept of what a model tells of a text: its likeliest labels, and the parts that it marked."""
+    lines = [f"{found['label']} {found['probability']:.1%}" for found in result["labels"][:NUM_LABELS_KEPT]]
+    lines += [f"{prompt[span['start'] : span['end']]}: {span['label']}" for span in result.get("spans") or ()]
     return {
         "prompt": prompt, "settings": {}, "output": "\n".join(lines), "num_tokens": 0, "num_prompt_tokens_cut": 0,
         "seconds": seconds, "ended_because": "label",

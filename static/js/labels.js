@@ -1,0 +1,45 @@
+// What a model tells of a text: labels with their probabilities, and the text with the parts that it marks.
+
+export function barRow(text, probability) {
+  const row = document.createElement("tr");
+  const name = document.createElement("td");
+  name.className = "mono";
+  name.textContent = text;
+  const number = document.createElement("td");
+  number.className = "num";
+  number.textContent = `${(probability * 100).toFixed(probability < 0.01 ? 2 : 1)} %`;
+  const cell = document.createElement("td");
+  const bar = document.createElement("meter");
+  bar.max = 1;
+  bar.value = probability;
+  bar.setAttribute("aria-label", text);
+  cell.append(bar);
+  row.append(name, number, cell);
+  return row;
+}
+
+export function labelTable(labels, most = 20) {
+  const table = document.createElement("table");
+  table.className = "candidates";
+  const body = table.createTBody();
+  body.append(...labels.slice(0, most).map(({ label, probability }) => barRow(label, probability)));
+  return table;
+}
+
+export function markedText(text, spans) {
+  // The text with each span marked and its label behind it; spans are in order and do not overlap.
+  const letters = [...text]; // positions count characters, not UTF-16 units
+  const paragraph = document.createElement("p");
+  let at = 0;
+  for (const span of spans) {
+    const mark = document.createElement("mark");
+    const label = document.createElement("sub");
+    label.textContent = ` ${span.label}`;
+    mark.append(letters.slice(span.start, span.end).join(""), label);
+    mark.title = `${(span.probability * 100).toFixed(1)} %`;
+    paragraph.append(letters.slice(at, span.start).join(""), mark);
+    at = span.end;
+  }
+  paragraph.append(letters.slice(at).join(""));
+  return paragraph;
+}
