@@ -39,9 +39,11 @@ from trainer.data.minhash import level, sketches
 from trainer.data.normalise import normalise
 from trainer.data.prepare import prepare
 from trainer.data.readers import read_documents
-from trainer.data.recipe import PrepareSpec, ReadLimits, Recipe, SourceSpec
+from trainer.data.recipe import Recipe
 from trainer.data.redact import redact
 from trainer.data.skipped import SkipCounter
+from trainer.data.sources import ReadLimits, SourceSpec
+from trainer.data.spec import PrepareSpec
 from trainer.data.tokenizer import Tokenizer
 
 

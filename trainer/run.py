@@ -46,7 +46,7 @@ class Handler:
 
 HANDLERS = {
     "train": Handler(function="trainer.training.job:run", emits_started=True),
-    "prepare": Handler(function="trainer.data.prepare:run"),
+    "prepare": Handler(function="trainer.data.kinds:run"),
     "evaluate": Handler(function="trainer.inference.evaluate:run", emits_started=True),
     "calibrate": Handler(function="trainer.calibrate.job:run"),
 }

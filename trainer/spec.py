@@ -244,7 +244,7 @@ class TrainSpec:
 # kind of job -> where its spec lies; the rest of the job is found by trainer.run
 SPEC_TYPES = {
     "train": "trainer.spec:TrainSpec",
-    "prepare": "trainer.data.recipe:PrepareSpec",
+    "prepare": "trainer.data.spec:PrepareSpec",
     "evaluate": "trainer.inference.spec:EvaluateSpec",
     "calibrate": "trainer.calibrate.spec:CalibrateSpec",
 }
@@ -292,10 +292,18 @@ def spec_from_dict(raw: Mapping[str, Any]) -> tuple[str, Any]:
             family = get_family(str(values.get("family", "")))
             _refuse_unknown(values["model"], family.spec_type, "model")
             values["model"] = msgspec.convert(values["model"], family.spec_type)
+        if kind == "prepare" and isinstance(values.get("recipe", {}), Mapping):
+            values["recipe"] = _recipe(str(values.get("data_kind", "text")), dict(values.get("recipe", {})))
         return str(kind), msgspec.convert(values, wanted)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         raise cause if isinstance(cause, SpecError) else SpecError(f"{kind} spec: {error}") from error
+
+
+def _recipe(data_kind: str, raw: dict[str, Any]) -> Any:
+    from trainer.data.kinds import get_data_kind  # most specs have no recipe
+
+    return get_data_kind(data_kind).recipe_type.from_dict(raw)
 
 
 def _refuse_unknown(values: Mapping[str, Any], wanted: type, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a prepared version says about itself: `manifest.json`, and where each of its files lies.
+"""What a prepared version says about itself: `manifest.json`, and where each of its files lies. For text:
 
 version/
   manifest.json                counts, hashes, split sizes
@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -43,12 +43,14 @@ class FileInfo:
 class SplitInfo:
     """One of train, validation and test."""
 
-    num_tokens: int
-    """Tokens, the end-of-text of each document included."""
+    num_tokens: int = 0
+    """Tokens, the end-of-text of each document included. 0 for data without tokens."""
 
     num_documents: int
+    """Documents, images, users: what the kind of data counts."""
+
     num_bytes: int
-    """Bytes of UTF-8 text that the tokens stand for; bits per byte are counted on these."""
+    """Bytes of the content; of text the UTF-8 that the tokens stand for, on which bits per byte are counted."""
 
     shards: list[FileInfo]
     indexes: list[FileInfo] = field(default_factory=list)
@@ -60,12 +62,12 @@ class VersionManifest:
     """A prepared version. Immutable once written."""
 
     format_version: int = FORMAT_VERSION
-    data_kind: Literal["text"] = "text"
-    vocab_size: int
-    """Number of ids; a model needs at least so many rows of embedding."""
+    data_kind: str = "text"
+    vocab_size: int = 0
+    """Number of ids; a model needs at least so many rows of embedding. 0 where there is no tokenizer."""
 
-    end_of_text_id: int
-    token_dtype: Literal["uint16", "uint32"]
+    end_of_text_id: int = -1
+    token_dtype: Literal["uint16", "uint32"] = "uint16"
     content_hash: str
     """Of the shards, the indexes and the tokenizer, in order. Equal for the same input and recipe on any machine."""
 
@@ -74,6 +76,9 @@ class VersionManifest:
 
     label_names: list[str] = field(default_factory=list)
     """Label id -> name."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else models need to know of data of this kind: size of images, number of items."""
 
     splits: dict[str, SplitInfo]
     files: list[FileInfo] = field(default_factory=list)
@@ -97,6 +102,8 @@ def content_hash(manifest: VersionManifest) -> str:
     digest = hashlib.sha256()
     digest.update(f"{manifest.vocab_size} {manifest.end_of_text_id} {manifest.token_dtype}\n".encode())
     digest.update(msgspec.json.encode(manifest.label_names))
+    if manifest.facts:
+        digest.update(msgspec.json.encode(manifest.facts, order="sorted"))
     for info in manifest.all_files():
         digest.update(f"{info.path} {info.sha256}\n".encode())
     return digest.hexdigest()

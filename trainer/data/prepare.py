@@ -34,13 +34,13 @@ from trainer.data.minhash import band_shape
 from trainer.data.near import Clusters, find_clusters
 from trainer.data.pack import PackStats, pack
 from trainer.data.readers import check_source, read_documents
-from trainer.data.recipe import PrepareSpec, recipe_hash
 from trainer.data.report import Facts, build_report
 from trainer.data.sample import learn_tokenizer, write_sample
 from trainer.data.shard_writer import VersionWriter
 from trainer.data.shards import PreparedVersion, open_version
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import Document, SourceSpec
+from trainer.data.spec import PrepareSpec, recipe_hash
 from trainer.data.split import TRAIN, assign_splits
 from trainer.data.spool import Spool
 from trainer.data.tokenizer import Tokenizer

@@ -1,26 +1,16 @@
-"""The recipe: what is done to the documents, step by step, and the job that does it.
+"""The recipe for text: what is done to the documents, step by step.
 
-Each step is a frozen dataclass whose field docstrings are the help text of the form. The canonical JSON of a recipe, the
-hashes of its sources and the version of the code give the `recipe_hash`: the same hash means the same result, so that a
-version already prepared is used again.
+Each step is a frozen dataclass whose field docstrings are the help text of the form.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
-
-from trainer.data.sources import Document, ReadLimits, SourceSpec
+from trainer.data.sources import ReadLimits
+from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
-
-__all__ = ["Document", "PrepareSpec", "ReadLimits", "Recipe", "SourceSpec", "recipe_hash"]
-
-CODE_VERSION = 1
-"""Raised by every change that makes other tokens out of the same input and recipe."""
 
 Language = Literal["zh", "en", "code", "other"]
 
@@ -184,7 +174,7 @@ class TokenizerStep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
+class Recipe(StepsRecipe):
     """What is done to the documents, in this order."""
 
     read: ReadLimits = field(default_factory=ReadLimits)
@@ -195,69 +185,6 @@ class Recipe:
     near: NearStep = field(default_factory=NearStep)
     split: SplitStep = field(default_factory=SplitStep)
     tokenizer: TokenizerStep = field(default_factory=TokenizerStep)
-
-    def to_dict(self) -> dict[str, Any]:
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
-
-    @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> Recipe:
-        """Read the plain form; raise `SpecError` that names the field. Unknown fields are refused."""
-        _refuse_unknown("recipe", raw, cls)
-        for name, part in raw.items():
-            if isinstance(part, dict):
-                _refuse_unknown(name, part, cls.__dataclass_fields__[name].default_factory)
-        try:
-            return msgspec.convert(raw, cls)
-        except msgspec.ValidationError as error:
-            cause = error.__cause__
-            raise cause if isinstance(cause, SpecError) else SpecError(f"recipe: {error}") from error
-
-    def canonical_json(self) -> bytes:
-        """Return the one way to write this recipe: every field, keys in order, no spaces."""
-        return msgspec.json.encode(self.to_dict(), order="sorted")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PrepareSpec:
-    """One preparation: sources and recipe in, a dataset version out."""
-
-    sources: list[SourceSpec]
-    recipe: Recipe = field(default_factory=Recipe)
-    tokenizer_path: str = ""
-    """Folder of an existing tokenizer to use. Empty: one is learnt from the training split."""
-
-    num_threads: int = 0
-    """Processor cores to use; 0: all. The result does not depend on it."""
-
-    def __post_init__(self) -> None:
-        if not self.sources:
-            raise SpecError("sources is empty; a preparation needs at least one file")
-        if self.num_threads < 0:
-            raise SpecError(f"num_threads is {self.num_threads}; it must be at least 0")
-
-
-def recipe_hash(sources: Sequence[SourceSpec], recipe: Recipe, *, tokenizer_sha256: str = "") -> str:
-    """Return the hash that finds a version already prepared: of contents and choices, not of paths or times.
-
-    Every source must have its sha256, for without it nothing says that its content is the same.
-    """
-    if missing := [source.display_name for source in sources if not source.sha256]:
-        raise SpecError(f"source.sha256 is missing for {', '.join(missing[:3])}; hash the file first")
-    digest = hashlib.sha256(f"{CODE_VERSION}\n{tokenizer_sha256}\n".encode())
-    digest.update(recipe.canonical_json())
-    for source in sources:
-        plain = msgspec.to_builtins(source)
-        plain.pop("path")
-        plain["name"] = source.display_name
-        digest.update(b"\n" + msgspec.json.encode(plain, order="sorted"))
-    return digest.hexdigest()
-
-
-def _refuse_unknown(name: str, raw: dict[str, Any], kind: Any) -> None:
-    known = kind.__dataclass_fields__
-    if unknown := sorted(set(raw) - set(known)):
-        raise SpecError(f"{name} has no field {', '.join(unknown)}; its fields are {', '.join(known)}")
 
 
 def _fraction(name: str, value: float) -> None:

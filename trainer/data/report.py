@@ -21,8 +21,8 @@ from trainer.data.language import LANGUAGES
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
 from trainer.data.near import Clusters, NearPair
 from trainer.data.pack import PackStats
-from trainer.data.recipe import PrepareSpec
 from trainer.data.skipped import SkipCounter
+from trainer.data.spec import PrepareSpec
 from trainer.data.split import mixed
 from trainer.data.spool import Spool
 

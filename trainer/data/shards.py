@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.kinds import get_data_kind, load
 from trainer.data.manifest import FileInfo, SplitInfo, VersionManifest, content_hash, hash_file, read_manifest
 from trainer.data.tokenizer import Tokenizer
 from trainer.errors import InputError
@@ -110,11 +111,23 @@ class PreparedVersion:
         self.path = path
         self.manifest = manifest
 
-    def split(self, name: str) -> TokenSplit:
-        """Open a split: train, validation or test."""
+    def open_split(self, name: str) -> Any:
+        """Open a split of whatever kind of data this is: what the task of a family that learns from it expects."""
         if name not in self.manifest.splits:
             raise InputError(f"{self.path} has no split {name!r}; it has {', '.join(self.manifest.splits)}.")
-        return TokenSplit(self.path, name, self.manifest.splits[name], "<" + _code(self.manifest.token_dtype))
+        kind = get_data_kind(self.manifest.data_kind)
+        return load(kind.split)(self.path, name, self.manifest.splits[name], self.manifest)
+
+    def split(self, name: str) -> TokenSplit:
+        """Open a split of text: train, validation or test."""
+        found = self.open_split(name)
+        if not isinstance(found, TokenSplit):
+            raise InputError(f"{self.path} holds {self.manifest.data_kind}, not text.")
+        return found
+
+    @property
+    def has_tokenizer(self) -> bool:
+        return get_data_kind(self.manifest.data_kind).has_tokenizer
 
     def tokenizer(self) -> Tokenizer:
         return Tokenizer.load(self.path / "tokenizer")
@@ -131,7 +144,14 @@ class PreparedVersion:
         if content_hash(self.manifest) != self.manifest.content_hash:
             raise InputError(f"The manifest of {self.path} does not match its content hash; prepare the dataset again.")
         for name in self.manifest.splits:
-            _verify_order(self.split(name))
+            split = self.open_split(name)
+            if isinstance(split, TokenSplit):
+                _verify_order(split)
+
+
+def open_split(folder: Path, name: str, info: SplitInfo, manifest: VersionManifest) -> TokenSplit:
+    """Open a split of text."""
+    return TokenSplit(folder, name, info, "<" + _code(manifest.token_dtype))
 
 
 def open_version(path: Path | str) -> PreparedVersion:

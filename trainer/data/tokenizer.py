@@ -26,10 +26,12 @@ from trainer.data.byte_level import (
     missing_bytes,
     printable_to_bytes,
 )
+from trainer.data.foreign import foreign_pieces
 from trainer.errors import InputError
 
+TOKENIZER_FILE = "tokenizer.json"
 END_OF_TEXT = "<|endoftext|>"
-END_OF_TEXT_NAMES = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<|im_end|>", "<eos>")
+END_OF_TEXT_NAMES = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<|im_end|>", "<eos>", "[SEP]")
 
 
 class _Engine(Protocol):
@@ -78,21 +80,29 @@ class Tokenizer:
 
     def __init__(self, raw: dict[str, Any], *, end_of_text: str = "") -> None:
         self._raw = raw
-        vocabulary = _read_vocabulary(raw)
         self._special = {int(t["id"]): str(t["content"]) for t in raw.get("added_tokens") or []}
         self._bytes: dict[int, bytes] = {i: s.encode() for i, s in self._special.items()}
-        ids = {token: i for token, i in vocabulary.items() if i not in self._special}
+        self._engine: _Engine
+        if (pieces := foreign_pieces(raw)) is not None:
+            self._bytes = {**pieces, **self._bytes}
+            self._engine = _FileEngine(raw)
+        else:
+            self._engine = self._byte_level_engine(raw)
+        self.vocab_size = max(self._bytes) + 1
+        self.end_of_text_id = self._find_end_of_text(end_of_text)
+
+    def _byte_level_engine(self, raw: dict[str, Any]) -> _Engine:
+        """Take in the vocabulary of a byte-level tokenizer; return what encodes by it."""
+        ids = {token: i for token, i in _read_vocabulary(raw).items() if i not in self._special}
         self._bytes.update({i: token for token, i in ids.items()})
         if gaps := missing_bytes(ids):
             raise InputError(f"The tokenizer has no token for {len(gaps)} of the 256 bytes; choose a byte-level one.")
-        self.vocab_size = max(self._bytes) + 1
-        self.end_of_text_id = self._find_end_of_text(end_of_text)
-        self._engine: _Engine = _RankEngine(ids) if _is_ours(raw, ids) else _FileEngine(raw)
+        return _RankEngine(ids) if _is_ours(raw, ids) else _FileEngine(raw)
 
     @classmethod
     def load(cls, folder: Path | str) -> Tokenizer:
         """Read the tokenizer in `folder`; raise `InputError` with a sentence when there is none that can be used."""
-        path = Path(folder) / "tokenizer.json"
+        path = Path(folder) / TOKENIZER_FILE
         try:
             raw = json.loads(path.read_bytes())
         except FileNotFoundError:
@@ -118,7 +128,7 @@ class Tokenizer:
             "clean_up_tokenization_spaces": False,
             "add_prefix_space": False,
         }
-        (folder / "tokenizer.json").write_text(json.dumps(self._raw, ensure_ascii=False, indent=1), encoding="utf-8")
+        (folder / TOKENIZER_FILE).write_text(json.dumps(self._raw, ensure_ascii=False, indent=1), encoding="utf-8")
         (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
     def encode(self, text: str) -> list[int]:
@@ -143,6 +153,11 @@ class Tokenizer:
     def token_bytes(self, token_id: int) -> bytes:
         """Return the bytes of one token; of a special token, its name. An id without a token has none."""
         return self._bytes.get(int(token_id), b"")
+
+    def special_id(self, *names: str) -> int | None:
+        """Return the id of the first of these special tokens that there is: `[MASK]`, `<mask>`."""
+        id_of = {name: i for i, name in self._special.items()}
+        return next((id_of[name] for name in names if name in id_of), None)
 
     def is_special(self, token_id: int) -> bool:
         return int(token_id) in self._special

@@ -38,7 +38,7 @@ def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
     results: dict[str, Any] = {}
     try:
         for name in spec.splits:
-            results[name] = measure(spec, context, loaded, machine, version.split(name))
+            results[name] = measure(spec, context, loaded, machine, version.open_split(name))
             context.emit(Evaluation(split=name, step=step, metrics=results[name]))
     except Interrupted:
         return Stopped(step=step, sentence=f"Stopped after {len(results)} of {len(spec.splits)} splits.")

@@ -1,4 +1,4 @@
-"""What a model needs besides its weights to be of use: its tokenizer and the names of its labels.
+"""What a model needs besides its weights to be of use: its tokenizer, the names of its labels, facts about its data.
 
 They are copied into every checkpoint, so that a checkpoint works wherever it is moved to.
 """
@@ -6,34 +6,71 @@ They are copied into every checkpoint, so that a checkpoint works wherever it is
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from trainer.data.shards import PreparedVersion
-from trainer.data.tokenizer import Tokenizer
+from trainer.data.tokenizer import TOKENIZER_FILE, Tokenizer
+from trainer.errors import InputError
 
 LABELS_FILE = "labels.json"
+FACTS_FILE = "data.json"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Assets:
-    """The words of a model's world."""
+    """The words of a model's world. `tokenizer` is there for data of words alone; asking where there is none is an error."""
 
-    tokenizer: Tokenizer
-    label_names: tuple[str, ...] = ()
+    def __init__(
+        self,
+        *,
+        tokenizer: Tokenizer | None = None,
+        label_names: Sequence[str] = (),
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self.label_names = tuple(label_names)
+        self.facts = dict(facts or {})
+
+    @property
+    def has_tokenizer(self) -> bool:
+        return self._tokenizer is not None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            raise InputError("this model's data has no tokenizer: it does not learn from text")
+        return self._tokenizer
 
     @classmethod
     def of_version(cls, version: PreparedVersion) -> Assets:
-        return cls(tokenizer=version.tokenizer(), label_names=tuple(version.manifest.label_names))
+        return cls(
+            tokenizer=version.tokenizer() if version.has_tokenizer else None,
+            label_names=version.manifest.label_names,
+            facts=version.manifest.facts,
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Assets:
-        labels = folder / LABELS_FILE
-        names = json.loads(labels.read_text(encoding="utf-8")) if labels.exists() else []
-        return cls(tokenizer=Tokenizer.load(folder), label_names=tuple(names))
+        return cls(
+            tokenizer=Tokenizer.load(folder) if (folder / TOKENIZER_FILE).exists() else None,
+            label_names=_read(folder / LABELS_FILE, []),
+            facts=_read(folder / FACTS_FILE, {}),
+        )
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.tokenizer.save(folder)
+        if self._tokenizer is not None:
+            self._tokenizer.save(folder)
         if self.label_names:
-            (folder / LABELS_FILE).write_text(json.dumps(self.label_names, ensure_ascii=False), encoding="utf-8")
+            _write(folder / LABELS_FILE, self.label_names)
+        if self.facts:
+            _write(folder / FACTS_FILE, self.facts)
+
+
+def _read(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else default
+
+
+def _write(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")

@@ -41,7 +41,7 @@ def documents_seen(checkpoint: Path) -> Iterator[SeenDocument]:
     stored = verify_checkpoint(checkpoint)
     spec, state = stored.spec(), stored.state()
     version = open_checked(spec.data)
-    task, split = make_task(spec, Assets.of_version(version)), version.split("train")
+    task, split = make_task(spec, Assets.of_version(version)), version.open_split("train")
     num_examples, size = task.num_examples(split), spec.batch.sequences_per_step
     first_step = state.step - (state.position - state.first_position) // size
     for start in range(state.first_position, state.position, CHUNK):

@@ -137,7 +137,7 @@ def make_setting(
     apply_machine(machine)
     model.to(device)
     optimizer = Optimizer(model, spec.optimizer, hidden_matrices=task.hidden_matrices(model))
-    train = version.split("train")
+    train = version.open_split("train")
     facts = {
         **task.facts(model),
         "tokens_per_step": spec.batch.tokens_per_step,

@@ -37,7 +37,7 @@ class Loop:
         self.set, self.spec, self.state = setting, setting.spec, state
         self.num_steps = setting.spec.schedule.num_steps
         self.saver = Saver(setting, last_step=saved_step)
-        self.split = setting.version.split("train")
+        self.split = setting.version.open_split("train")
         self.num_examples = setting.task.num_examples(self.split)
         self.compute_loss: Callable[[nn.Module, Batch], Tensor] = setting.task.loss
         self.metrics: dict[str, float | None] = {}

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from trainer.data.shards import TokenSplit
 from trainer.spec import MachineSpec
 from trainer.training.machine import DTYPES
-from trainer.training.task import Batch, Task
+from trainer.training.task import Batch, Split, Task
 
 
 class Interrupted(Exception):
@@ -21,7 +20,7 @@ class Interrupted(Exception):
 def measure_split(
     task: Task,
     model: nn.Module,
-    split: TokenSplit,
+    split: Split,
     *,
     machine: MachineSpec,
     batch_size: int,

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from trainer.data.shards import TokenSplit
 from trainer.families import get_family
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 
 Batch = dict[str, Tensor]
+Split = Any
+"""What the family's kind of data opens (`DataKind.split`): a `TokenSplit` where it is text."""
 
 
 class Task(ABC):
@@ -34,11 +35,11 @@ class Task(ABC):
         """Return the model with fresh weights, drawn from torch's generator as it stands."""
 
     @abstractmethod
-    def num_examples(self, split: TokenSplit) -> int:
+    def num_examples(self, split: Split) -> int:
         """Return how many examples the split holds; raise `InputError` where it is too small to learn from."""
 
     @abstractmethod
-    def batch(self, split: TokenSplit, examples: np.ndarray) -> Batch:
+    def batch(self, split: Split, examples: np.ndarray) -> Batch:
         """Return those examples as tensors on the processor."""
 
     @abstractmethod
@@ -50,7 +51,7 @@ class Task(ABC):
         """Return how much the batch holds, in the unit in which throughput is told: tokens."""
 
     @abstractmethod
-    def evaluation_batches(self, split: TokenSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
+    def evaluation_batches(self, split: Split, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
         """Yield the split once over, in order; with `max_batches` over 0 an even, fixed choice of so many batches."""
 
     @abstractmethod
@@ -62,7 +63,7 @@ class Task(ABC):
         """Return the metrics of a pass: `loss` and what else the family is judged by."""
 
     @abstractmethod
-    def documents(self, split: TokenSplit, example: int) -> Sequence[int]:
+    def documents(self, split: Split, example: int) -> Sequence[int]:
         """Return the numbers of the documents that an example shows."""
 
     @abstractmethod

@@ -30,7 +30,7 @@ def measure(setting: Setting, state: TrainState, split: str, *, max_batches: int
     return measure_split(
         setting.task,
         setting.model,
-        setting.version.split(split),
+        setting.version.open_split(split),
         machine=setting.machine,
         batch_size=setting.micro_batch,
         max_batches=max_batches,

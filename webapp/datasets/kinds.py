@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from trainer.events import AnyEvent, Finished, Report, event_payload
 from webapp.datasets.models import DatasetVersion
 from webapp.datasets.services.versions import version_publish
-from webapp.jobs.kinds import JobKind
+from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
 from webapp.teams.models import User
+
+START_SECONDS = 2.0
+"""Starting the process and reading the recipe."""
 
 
 class PrepareKind(JobKind):
@@ -18,6 +22,9 @@ class PrepareKind(JobKind):
     def url(self, job: Job) -> str | None:
         version = version_of(job)
         return None if version is None else version.get_absolute_url()
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        return prepare_work(num_bytes=sum(source_bytes(source) for source in job.spec.get("sources") or []))
 
     def resume_from(self, job: Job) -> list[str]:
         return []  # a preparation starts from the beginning: it has no checkpoints
@@ -41,3 +48,16 @@ class PrepareKind(JobKind):
 
 def version_of(job: Job) -> DatasetVersion | None:
     return DatasetVersion.objects.filter(job=job).first()
+
+
+def prepare_work(*, num_bytes: float) -> WorkFacts:
+    """Return what a preparation is going to do: read so many bytes. Only preparations done here tell how fast."""
+    return WorkFacts(group="prepare", amount=num_bytes, unit="byte", fixed_seconds=START_SECONDS)
+
+
+def source_bytes(source: dict[str, Any]) -> int:
+    """Return the size of a file that a preparation reads; 0 for one that is gone, which the job will say."""
+    try:
+        return Path(str(source.get("path") or "")).stat().st_size
+    except OSError:
+        return 0

@@ -8,15 +8,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from trainer.data.recipe import (
-    ExactStep,
-    FilterStep,
-    NearStep,
-    NormaliseStep,
-    Recipe,
-    RedactStep,
-    TokenizerStep,
-)
+from trainer.data.recipe import ExactStep, FilterStep, NearStep, NormaliseStep, Recipe, RedactStep, TokenizerStep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

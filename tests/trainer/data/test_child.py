@@ -13,7 +13,8 @@ import pytest
 from trainer.data.child import preview_in_child, try_in_child
 from trainer.data.limits import ProcessLimits
 from trainer.data.preview import preview
-from trainer.data.recipe import Recipe, SourceSpec
+from trainer.data.recipe import Recipe
+from trainer.data.sources import SourceSpec
 from trainer.data.trial import try_recipe
 
 ROWS = [

@@ -20,7 +20,9 @@ import pytest
 
 from tests.trainer.data.corpus import make_corpus
 from trainer.data.prepare import prepare
-from trainer.data.recipe import PrepareSpec, ReadLimits, Recipe, SourceSpec
+from trainer.data.recipe import Recipe
+from trainer.data.sources import ReadLimits, SourceSpec
+from trainer.data.spec import PrepareSpec
 
 ROOT = Path(__file__).parents[3]
 SIZES_MB = tuple(int(size) for size in os.environ.get("ISOCOST_MEMORY_TEST_MB", "100,200,400").split(","))
@@ -30,7 +32,9 @@ PREPARE = """
 import sys
 from pathlib import Path
 from trainer.data.prepare import prepare
-from trainer.data.recipe import PrepareSpec, ReadLimits, Recipe, SourceSpec, TokenizerStep
+from trainer.data.recipe import Recipe, TokenizerStep
+from trainer.data.sources import ReadLimits, SourceSpec
+from trainer.data.spec import PrepareSpec
 if __name__ == "__main__":
     recipe = Recipe(
         read=ReadLimits(max_broken_lines=10_000), tokenizer=TokenizerStep(vocab_size=4096, sample_bytes=16 << 20)

@@ -16,17 +16,10 @@ import pytest
 from tests.trainer.data.corpus import Corpus, make_corpus
 from trainer.data.manifest import hash_file
 from trainer.data.prepare import StoppedError, prepare
-from trainer.data.recipe import (
-    ExactStep,
-    NearStep,
-    PrepareSpec,
-    Recipe,
-    SourceSpec,
-    SplitStep,
-    TokenizerStep,
-    recipe_hash,
-)
+from trainer.data.recipe import ExactStep, NearStep, Recipe, SplitStep, TokenizerStep
 from trainer.data.shards import PreparedVersion
+from trainer.data.sources import SourceSpec
+from trainer.data.spec import PrepareSpec, recipe_hash
 from trainer.errors import InputError, SpecError
 from trainer.events import Artifact, Finished, Report, decode_event
 from trainer.folder import JobFolder

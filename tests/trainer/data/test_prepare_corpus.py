@@ -12,8 +12,10 @@ import pytest
 
 from tests.trainer.data.corpus import Corpus, make_corpus
 from trainer.data.prepare import prepare
-from trainer.data.recipe import PrepareSpec, Recipe, SourceSpec
+from trainer.data.recipe import Recipe
 from trainer.data.shards import PreparedVersion, TokenSplit
+from trainer.data.sources import SourceSpec
+from trainer.data.spec import PrepareSpec
 from trainer.data.tokenizer import Tokenizer
 from trainer.events import AnyEvent, Progress
 

@@ -15,7 +15,8 @@ from tests.factories import Cast
 from tests.webapp.datasets.helpers import add_file, prose
 from tests.webapp.jobs.rows import claim
 from trainer.data.prepare import prepare
-from trainer.data.recipe import NearStep, PrepareSpec, Recipe, TokenizerStep
+from trainer.data.recipe import NearStep, Recipe, TokenizerStep
+from trainer.data.spec import PrepareSpec
 from trainer.events import Finished, Report
 from trainer.spec import spec_from_dict
 from webapp.datasets.comparison import compare

@@ -17,7 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from trainer.data.manifest import VersionManifest, hash_file, read_manifest
-from trainer.data.recipe import PrepareSpec, Recipe, SourceSpec, recipe_hash
+from trainer.data.recipe import Recipe
+from trainer.data.sources import SourceSpec
+from trainer.data.spec import PrepareSpec, recipe_hash
 from trainer.spec import spec_to_dict
 from webapp.datasets.errors import DataRefused
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile

@@ -1,0 +1,43 @@
+"""What recipes of every kind of data have in common: steps that are dataclasses, a plain form, one way to be written."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Self
+
+import msgspec
+
+from trainer.errors import SpecError
+
+
+class StepsRecipe:
+    """Base of recipes. Each field is a step, a frozen dataclass with defaults for all its own fields."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Self:
+        """Read the plain form; raise `SpecError` that names the field. Unknown fields are refused."""
+        steps: dict[str, Any] = {step.name: step.default_factory for step in fields(cls)}  # type: ignore[arg-type]
+        _refuse_unknown("recipe", raw, steps)
+        for name, part in raw.items():
+            if isinstance(part, dict):
+                _refuse_unknown(name, part, [field.name for field in fields(steps[name])])
+        try:
+            return msgspec.convert(raw, cls)
+        except msgspec.ValidationError as error:
+            cause = error.__cause__
+            raise cause if isinstance(cause, SpecError) else SpecError(f"recipe: {error}") from error
+
+    def canonical_json(self) -> bytes:
+        """Return the one way to write this recipe: every field, keys in order, no spaces."""
+        return msgspec.json.encode(self.to_dict(), order="sorted")
+
+
+def _refuse_unknown(name: str, raw: dict[str, Any], known: Any) -> None:
+    if unknown := sorted(set(raw) - set(known)):
+        raise SpecError(f"{name} has no field {', '.join(unknown)}; its fields are {', '.join(known)}")
