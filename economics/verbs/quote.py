@@ -44,6 +44,10 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """At the wall, per device, working."""
     usd_per_hour: float | None = None
     """Price of one device-hour; null: unknown."""
+    rate_spread: float = 0.0
+    """Standard deviation of ln(rate) before any job of one's own; 0: by where the rate comes from."""
+    job_spread: float = 0.0
+    """Standard deviation of ln(time) from one job to the next alike; 0: that of a machine with nothing else to do."""
 
 
 class PastJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,7 +144,8 @@ def _rate(file: QuoteFile) -> tuple[Any, float, str]:
     ]
     if jobs:
         source += f", moved by {len(jobs)} jobs of the team"
-    prior = RatioPrior(spread=LogNormal(0.0, sd), noise_sigma=STEP_SPREAD.value)
+    sd = device.rate_spread or sd
+    prior = RatioPrior(spread=LogNormal(0.0, sd), noise_sigma=device.job_spread or STEP_SPREAD.value)
     posterior = ratio_posterior(prior, jobs, device=device.name, kind=file.job.kind)
     draws = rate / posterior.ppf((np.arange(2000) + 0.5) / 2000)
     return draws, float(np.median(draws)), source

@@ -6,13 +6,27 @@ from typing import Any
 
 from trainer.events import AnyEvent, Finished, event_payload
 from webapp.costs.services import machine_ensure
-from webapp.jobs.kinds import JobKind
+from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
+
+START_SECONDS = 5.0
+"""Starting Python and PyTorch."""
+
+OVERRUN = 1.1
+"""Measurements end with the one at hand."""
 
 
 class CalibrateKind(JobKind):
     name = "calibrate"
     max_failures = 2
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        """It measures for as long as its spec says; only the start comes on top."""
+        seconds = float(job.spec.get("seconds") or 10.0)
+        return WorkFacts(
+            group="calibrate", amount=seconds, unit="second", units_per_second=1 / OVERRUN, fixed_seconds=START_SECONDS,
+            rate_source="the time that its spec gives it",
+        )  # fmt: skip
 
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Finished):

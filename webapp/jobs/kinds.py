@@ -9,11 +9,44 @@ register_end_hook(ledger_write)     in costs.apps: called once for each attempt 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from trainer.events import AnyEvent, event_payload
 from webapp.jobs.models import Attempt, Job
 from webapp.teams.models import User
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkFacts:
+    """What a job is going to do, counted, so that it can be quoted. Knows no price; None is unknown, never a guess."""
+
+    group: str
+    """Jobs of the same group tell most about one another: kind, family and order of size."""
+
+    amount: float
+    """How much there is to do, in `unit`s; 0 where the kind always takes about as long."""
+
+    unit: str
+    """token, byte, ..."""
+
+    flop_per_unit: float = 1.0
+    """Model FLOP of one unit; 1 where work is not counted in FLOP."""
+
+    units_per_second: float | None = None
+    """What the device reaches on such work, as far as a calibration tells; None: only own finished jobs can."""
+
+    rate_source: str = ""
+    """Where that comes from, for people."""
+
+    fixed_seconds: float = 0.0
+    """Start, checkpoints, samples: what does not grow with the amount."""
+
+    memory_by_part: dict[str, float] = field(default_factory=dict)
+    """Bytes on the device, by part."""
+
+    assumptions: tuple[dict[str, Any], ...] = ()
+    """Rows of name, value, unit and source."""
 
 
 class JobKind:
@@ -30,6 +63,10 @@ class JobKind:
     def model_label(self, job: Job) -> str:
         """Return the family and size of the model that the job works on, as the ledger groups by it; empty for none."""
         return ""
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        """Return what the job is going to do, for its quote; None where the kind cannot say. The row may not be saved yet."""
+        return None
 
     def resume_from(self, job: Job) -> list[str]:
         """Return folders of published checkpoints to go on from, best candidate first; here: those this job told of."""

@@ -17,7 +17,7 @@ from trainer.events import (
 )
 from trainer.events import Checkpoint as CheckpointWritten
 from trainer.families import families
-from webapp.jobs.kinds import JobKind
+from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
 from webapp.runs import checkpoints as checkpoint_services
 from webapp.runs import models
@@ -40,6 +40,11 @@ class TrainKind(JobKind):
             return ""
         family, size = families().get(run.family), run.facts.get("num_parameters")
         return f"{family.title if family else run.family} {count(size) if size else ''}".strip()
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        from webapp.runs.work import work_of_job
+
+        return work_of_job(job)
 
     def resume_from(self, job: Job) -> list[str]:
         run = run_of(job)

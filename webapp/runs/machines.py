@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from webapp.costs.services import machine_ensure
 from webapp.jobs.models import Job, JobEvent, State, Worker
+from webapp.quotes.devices import calibration_of
 
 SPEED_KEYS = ("model_flop_per_second", "training_flop_per_second")
 PEAK_KEYS = ("matmul_flop_per_second", "peak_flop_per_second")
 
 
 def calibration(worker: Worker | None = None) -> dict[str, Any]:
-    """Return what the latest calibration said, of the worker's host where one is given; empty if there was none."""
+    """Return what the latest calibration said, of the worker's machine where one is given; empty if there was none."""
+    if worker is not None and (found := calibration_of(machine_ensure(worker=worker))):
+        return found
     jobs = Job.objects.filter(kind="calibrate", state=State.SUCCEEDED)
     if worker is not None:
         jobs = jobs.filter(attempts__worker__host=worker.host)

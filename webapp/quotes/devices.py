@@ -1,0 +1,85 @@
+"""The device that would do a job: the machine of the worker that would take it, with its price, power and measurements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from webapp.costs.models import Machine
+from webapp.costs.prices import machine_hour_price
+from webapp.costs.services import machine_ensure
+from webapp.jobs.models import Queue, Worker
+
+WORKSTATION_JOB_SPREAD = 0.10
+"""Standard deviation of ln(time) between jobs alike on a machine that does other things too. A belief to begin with:
+every finished job weighs against it (see `history.job_spread`)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """What quotes need to know of a device. None is unknown."""
+
+    name: str
+    num_devices: int = 1
+    memory_bytes: float | None = None
+    watts: float = 0.0
+    """At the meter, working, cooling included; 0: unknown."""
+
+    usd_per_hour: float | None = None
+    price_basis: dict[str, Any] = field(default_factory=dict)
+    grid_kg_per_kwh: float | None = None
+    machine_id: int | None = None
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """What it measured of itself; empty if it never did."""
+
+    job_spread: float = WORKSTATION_JOB_SPREAD
+
+
+def queue_of_device(device: str) -> Queue:
+    """Return the queue for a device as specs name it; `auto` takes an accelerator where a worker has one."""
+    if device == "auto":
+        has_gpu = Worker.objects.filter(queue=Queue.GPU, stopped_at=None).exists()
+        return Queue.GPU if has_gpu else Queue.CPU
+    return Queue.CPU if device == "cpu" else Queue.GPU
+
+
+def likely_worker(queue: str) -> Worker | None:
+    """Return the worker that would probably take a job of the queue: the one that was seen last."""
+    return Worker.objects.filter(queue=queue, stopped_at=None).order_by("-seen_at").first()
+
+
+def device_of_queue(queue: str) -> Device | None:
+    """Return the device that would do a job of the queue; None where no worker is there."""
+    worker = likely_worker(queue)
+    return None if worker is None else device_of_worker(worker)
+
+
+def device_of_worker(worker: Worker) -> Device:
+    machine = machine_ensure(worker=worker)
+    price = machine_hour_price(machine)
+    return Device(
+        name=str(machine),
+        memory_bytes=memory_of(worker),
+        watts=machine.power_watts / machine.num_devices * machine.pue,
+        usd_per_hour=float(price.effective_usd),
+        price_basis=price.basis,
+        grid_kg_per_kwh=machine.grid_g_co2e_per_kwh / 1000,
+        machine_id=machine.pk,
+        calibration=calibration_of(machine),
+    )
+
+
+def calibration_of(machine: Machine) -> dict[str, Any]:
+    """Return what the machine's latest calibration found; empty if there was none."""
+    return dict(machine.hardware.get("calibration") or {})
+
+
+def memory_of(worker: Worker | None) -> float | None:
+    """Return the memory that a job may fill: the device's, or the host's where it has no own."""
+    if worker is None:
+        return float(psutil.virtual_memory().total)  # the installation's own machine
+    own = {each.get("device"): each.get("memory_bytes") for each in worker.hardware.get("devices") or []}
+    known = own.get(worker.device) if worker.device in own else worker.hardware.get("memory_bytes")
+    return float(known) if known else None

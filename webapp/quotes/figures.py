@@ -1,0 +1,131 @@
+"""A quote as figures: what a job is expected to take on a device, from counted work, a price and the team's own jobs.
+
+The arithmetic is `economics.verbs.quote`; the very file that it was given is kept with the figures, so that
+`python -m economics quote FILE` says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from economics.uncertainty import Interval
+from economics.verbs.quote import DeviceFacts, JobFacts, PastJob, QuoteFile, quote
+from webapp.jobs.kinds import WorkFacts
+from webapp.quotes.devices import Device
+from webapp.quotes.history import OwnRate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuoteFigures:
+    """p10, p50 and p90 of what a job takes. None is unknown; `seconds` is None where there is no basis yet."""
+
+    group: str
+    device: str
+    machine_id: int | None = None
+    seconds: Interval | None = None
+    device_hours: Interval | None = None
+    usd: Interval | None = None
+    kwh: Interval | None = None
+    co2e_kg: Interval | None = None
+    memory_bytes: Interval | None = None
+    memory_by_part: dict[str, float] = field(default_factory=dict)
+    device_memory_bytes: float | None = None
+    fits: bool | None = None
+    basis: str = "none"
+    """`calibration`, `own jobs`, or `none`."""
+
+    num_own_jobs: int = 0
+    """Of the team's jobs that had a say, each that is alike counted once."""
+
+    assumptions: list[dict[str, Any]] = field(default_factory=list)
+    file: dict[str, Any] = field(default_factory=dict)
+    """What `python -m economics quote` is given to say the same; empty without a basis."""
+
+    price_basis: dict[str, Any] = field(default_factory=dict)
+    grid_kg_per_kwh: float | None = None
+
+    @property
+    def has_basis(self) -> bool:
+        return self.seconds is not None
+
+    def intervals(self) -> dict[str, dict[str, float]]:
+        """Return every interval that is known, in the form of the database and of the command line."""
+        names = ("seconds", "device_hours", "usd", "kwh", "co2e_kg", "memory_bytes")
+        return {name: found.to_dict() for name in names if (found := getattr(self, name)) is not None}
+
+
+def figures(
+    work: WorkFacts, device: Device, *, past: Sequence[PastJob] = (), own: OwnRate | None = None
+) -> QuoteFigures:
+    """Return the quote of some work on a device.
+
+    A calibration of the device gives the rate where there is one for such work; else the team's own finished jobs do,
+    and if there are none, time, money and energy stay unknown.
+    """
+    known: dict[str, Any] = {
+        "group": work.group, "device": device.name, "machine_id": device.machine_id,
+        "memory_by_part": work.memory_by_part, "device_memory_bytes": device.memory_bytes,
+        "price_basis": device.price_basis, "grid_kg_per_kwh": device.grid_kg_per_kwh,
+    }  # fmt: skip
+    file = _file(work, device, past, own)
+    if file is None:
+        return QuoteFigures(**known, **_memory_alone(work, device), assumptions=list(work.assumptions))
+    said = quote(file)
+    kwh = _interval(said["energy_kwh"])
+    return QuoteFigures(
+        **known,
+        seconds=_interval(said["seconds"]),
+        device_hours=_interval(said["device_hours"]),
+        usd=_interval(said["cost_usd"]),
+        kwh=kwh,
+        co2e_kg=kwh * device.grid_kg_per_kwh if kwh and device.grid_kg_per_kwh is not None else None,
+        memory_bytes=_interval(said["memory_bytes"]),
+        fits=said["fits"],
+        basis="calibration" if work.units_per_second else "own jobs",
+        num_own_jobs=len(past),
+        assumptions=[*said["assumptions"], *work.assumptions],
+        file=msgspec.to_builtins(file),
+    )
+
+
+def _file(work: WorkFacts, device: Device, past: Sequence[PastJob], own: OwnRate | None) -> QuoteFile | None:
+    """Return what economics is asked; None without a rate."""
+    if work.units_per_second:
+        rate, spread = work.units_per_second, 0.0
+    elif own is not None:
+        rate, spread = own.units_per_second, own.rate_spread
+    else:
+        return None
+    return QuoteFile(
+        job=JobFacts(
+            tokens=work.amount, flop_per_token=work.flop_per_unit, memory_bytes=sum(work.memory_by_part.values()),
+            fixed_seconds=work.fixed_seconds, kind=work.group,
+        ),
+        device=DeviceFacts(
+            name=device.name, calibrated_flop_per_second=rate * work.flop_per_unit,
+            memory_bytes=device.memory_bytes or 0.0, num_devices=device.num_devices, watts=device.watts,
+            usd_per_hour=device.usd_per_hour, rate_spread=spread, job_spread=device.job_spread,
+        ),
+        past=list(past),
+    )  # fmt: skip
+
+
+def _memory_alone(work: WorkFacts, device: Device) -> dict[str, Any]:
+    """Memory is known from the spec alone, also where time is not."""
+    total = sum(work.memory_by_part.values())
+    if not total:
+        return {}
+    asked = {
+        "job": {"flop_per_token": 1.0, "memory_bytes": total},
+        "device": {"calibrated_flop_per_second": 1.0, "memory_bytes": device.memory_bytes or 0.0},
+    }
+    said = quote(asked)
+    return {"memory_bytes": _interval(said["memory_bytes"]), "fits": said["fits"]}
+
+
+def _interval(values: dict[str, float] | None) -> Interval | None:
+    return None if values is None else Interval(values["p10"], values["p50"], values["p90"])

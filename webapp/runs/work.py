@@ -1,0 +1,178 @@
+"""What a training is going to do, counted for its quote: tokens of steps and of validations, start, checkpoints, memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import floor, lcm, log10
+from typing import Any
+
+from economics.architecture import Decoder
+from economics.errors import EconomicsError
+from economics.flop import training_flop_per_token
+from economics.memory import training_memory
+from economics.memory.states import Precision
+from trainer.errors import SpecError
+from trainer.spec import TrainSpec, spec_from_dict
+from webapp.datasets.models import DatasetVersion
+from webapp.jobs.kinds import WorkFacts
+from webapp.jobs.models import Job, Queue
+from webapp.quotes.devices import Device, device_of_queue, queue_of_device
+from webapp.runs.architectures import decoder_of
+from webapp.runs.models import Run
+from webapp.runs.start_seconds import start_seconds
+from webapp.runs.step_speed import StepSpeed, step_speed
+from webapp.ui.templatetags.figures import count
+
+MEMORY_PARTS = (
+    "weights", "gradients", "optimizer", "activations", "logits", "gathered", "workspace", "fragmentation", "context",
+    "communication",
+)  # fmt: skip
+FORWARD_SHARE = 1 / 3
+"""Of a token's training FLOP, what measuring on it takes: the forward pass alone."""
+
+SAMPLE_SECONDS = 0.25
+"""The sample that is written at each validation."""
+
+CHECKPOINT_BYTES_PER_PARAMETER = 12.0
+"""Weights and AdamW's two moments in 4 bytes each."""
+
+DISK_BYTES_PER_SECOND = 1.5e8
+"""Where the disk was never measured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passes:
+    """How often a run trains, measures and saves."""
+
+    train_tokens: float
+    measured_tokens: float
+    num_validations: int
+    num_checkpoints: int
+
+    @property
+    def equivalent_tokens(self) -> float:
+        """Tokens of training that take as long as training and measuring together."""
+        return self.train_tokens + FORWARD_SHARE * self.measured_tokens
+
+
+def train_work(
+    spec: TrainSpec, version: DatasetVersion | None, device: Device | None, *, first_step: int = 0
+) -> WorkFacts:
+    """Return what a run is going to do on a device, from a step on."""
+    decoder = decoder_of(spec.family, spec.model, version.vocab_size if version else None)
+    passes = count_passes(spec, version, first_step=first_step)
+    common: dict[str, Any] = {"amount": passes.equivalent_tokens, "unit": "token"}
+    start = start_seconds(device.machine_id if device else None)
+    if decoder is None:
+        return WorkFacts(**common, group=f"train {spec.family}", fixed_seconds=start)
+    num_parameters = decoder.parameters().total
+    calibration = device.calibration if device else {}
+    speed = step_speed(spec, decoder, calibration)
+    disk = calibration.get("disk_write_bytes_per_second") or DISK_BYTES_PER_SECOND
+    saving = passes.num_checkpoints * CHECKPOINT_BYTES_PER_PARAMETER * num_parameters / disk
+    samples = passes.num_validations * SAMPLE_SECONDS if spec.evaluation.sample_tokens else 0.0
+    return WorkFacts(
+        **common,
+        group=f"train {spec.family} ~{_order(num_parameters)}",
+        flop_per_unit=training_flop_per_token(decoder, spec.batch.sequence_length).total,
+        units_per_second=spec.batch.tokens_per_step / speed.seconds if speed else None,
+        rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
+        fixed_seconds=start + saving + samples,
+        memory_by_part=memory_parts(spec, decoder, on_processor=queue_of_device(spec.machine.device) == Queue.CPU),
+        assumptions=tuple(_assumptions(passes, speed, start=start, saving=saving, disk=disk)),
+    )  # fmt: skip
+
+
+def _assumptions(
+    passes: Passes, speed: StepSpeed | None, *, start: float, saving: float, disk: float
+) -> Iterator[dict[str, Any]]:
+    """Yield what the quote rests on, with unit and source."""
+    yield _row("start", start, "s", "from the process to the first step")
+    yield _row("checkpoints", saving, "s", f"{passes.num_checkpoints} written at {disk:.3g} B/s")
+    measured = f"a third of {passes.measured_tokens:.3g} tokens: {passes.num_validations} validations, the last passes"
+    yield _row("measuring", FORWARD_SHARE * passes.measured_tokens, "token", measured)
+    if speed is not None:
+        yield _row("threads", speed.num_threads, "", "of the processor")
+        measured = f"{speed.num_shapes} training steps that the calibration timed, at this size"
+        yield _row("measured_over_modelled_step", speed.measured_over_modelled, "", measured)
+
+
+def work_of_job(job: Job) -> WorkFacts | None:
+    """Return what a train job is going to do; the rest of its run if it resumes one. None for a spec nobody can read."""
+    try:
+        spec = spec_from_dict(job.spec)[1]
+    except SpecError:
+        return None
+    versions = DatasetVersion.objects.filter(dataset__project=job.project, ready_at__isnull=False)
+    version = versions.filter(content_hash=spec.data.content_hash).first() if spec.data.content_hash else None
+    return train_work(spec, version, device_of_queue(job.queue), first_step=_first_step(job, spec))
+
+
+def count_passes(spec: TrainSpec, version: DatasetVersion | None, *, first_step: int = 0) -> Passes:
+    """Return how often the run trains, validates and saves from a step on; the last passes over both splits are whole."""
+    last, every, save = spec.schedule.num_steps, spec.evaluation.every_steps, spec.checkpoint.every_steps
+    steps = max(0, last - first_step)
+    validations = _multiples(every, first_step, last) + (last % every != 0) + (first_step == 0)
+    saves_apart = _multiples(save, first_step, last) - _multiples(lcm(save, every), first_step, last)
+    validation, test = split_tokens(version, "validation"), split_tokens(version, "test")
+    batch = (spec.batch.micro_batch or spec.batch.sequences_per_step) * spec.batch.sequence_length
+    part = min(validation, spec.evaluation.max_batches * batch) if spec.evaluation.max_batches else validation
+    return Passes(
+        train_tokens=float(steps * spec.batch.tokens_per_step),
+        measured_tokens=float(validations * part + validation + test),
+        num_validations=validations,
+        num_checkpoints=validations + saves_apart,
+    )
+
+
+def _multiples(step: int, after: int, last: int) -> int:
+    """Return how many multiples of `step` are above `after` and at most `last`."""
+    return max(0, last // step - after // step)
+
+
+def split_tokens(version: DatasetVersion | None, name: str) -> int:
+    """Return the tokens of a split of a prepared version; 0 where it has none."""
+    split = (version.splits.get(name) or {}) if version else {}
+    return int(split.get("tokens") or split.get("num_tokens") or 0)
+
+
+def memory_parts(spec: TrainSpec, decoder: Decoder, *, on_processor: bool) -> dict[str, float]:
+    """Return the memory of a training step by part, parts of nothing left out; empty where economics has no answer."""
+    precision: Precision = "bf16" if spec.machine.dtype in ("bfloat16", "float16") else "fp32"
+    try:
+        memory = training_memory(
+            decoder,
+            sequence_length=spec.batch.sequence_length,
+            micro_batch=spec.batch.micro_batch or spec.batch.sequences_per_step,
+            precision=precision,
+            optimizer=spec.optimizer.name,
+            recompute="full" if spec.machine.activation_checkpointing else "none",
+            dropout=spec.regularisation.dropout > 0,
+            unified_memory=on_processor,
+        )
+    except EconomicsError:
+        return {}
+    return {name: size for name in MEMORY_PARTS if (size := getattr(memory, name)) > 0}
+
+
+def _first_step(job: Job, spec: TrainSpec) -> int:
+    """Return the step that the job begins at: of the run that it resumes, or of the checkpoint that it branches from."""
+    from webapp.runs.services import resume_step
+
+    resumed = re.fullmatch(r"resume-([^-]+)-\d+", job.idempotency_key or "")
+    run = Run.objects.filter(code=resumed[1], project=job.project).first() if resumed else None
+    if run is not None:
+        return resume_step(run)
+    branch = re.search(r"/(\d+)/?$", spec.branch_from)
+    return int(branch[1]) if branch else 0
+
+
+def _order(num_parameters: int) -> str:
+    """1.9 M and 4 M parameters -> 3 M: half a decade."""
+    return count(10 ** (floor(2 * log10(max(num_parameters, 1)) + 0.5) / 2), 1)
+
+
+def _row(name: str, value: float, unit: str, source: str) -> dict[str, Any]:
+    return {"name": name, "value": value, "unit": unit, "source": source}
