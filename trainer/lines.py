@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 from trainer import events as e
 
@@ -23,9 +24,28 @@ def line_of(event: e.AnyEvent) -> str | None:
         return f"{event.level}: {event.text}"
     if isinstance(event, e.Failed):
         return f"failed: {event.sentence}"
-    if isinstance(event, e.Stopped | e.Finished):
-        return event.sentence or None
+    if isinstance(event, e.Stopped):
+        return event.sentence or "stopped"
+    if isinstance(event, e.Finished):
+        return event.sentence or ", ".join(["finished", *named(event.result)])
     return None
+
+
+def named(result: dict[str, Any]) -> list[str]:
+    """Return the plain figures of a result as words; what is nested has been told already."""
+    figures = {name: value for name, value in result.items() if type(value) in (int, float)}
+    return [f"{name} {number(value)}" for name, value in figures.items()]
+
+
+def lines_of_resolved(event: e.Resolved) -> list[str]:
+    """Return what was decided for this machine, and why, and how large everything is."""
+    sizes = named(event.facts)
+    decided = [
+        f"{name} {value}" + (f" ({event.reasons[name].rstrip('.')})" if name in event.reasons else "")
+        for name, value in event.machine.items()
+        if value not in ("", None)
+    ]
+    return [f"machine: {text}" for text in decided] + ([f"sizes: {', '.join(sizes)}"] if sizes else [])
 
 
 def number(value: float | None) -> str:
@@ -44,9 +64,16 @@ class EventLog:
             self.log_metrics(event)
         elif isinstance(event, e.Checkpoint):
             self._log.info("checkpoint of step %s: %s, %s bytes", event.step, event.path, f"{event.size_bytes:,}")
+        elif isinstance(event, e.Resolved):
+            for line in lines_of_resolved(event):
+                self._log.info("%s", line)
         elif isinstance(event, e.Started):
             where = "" if event.resumed_from_step is None else f", from step {event.resumed_from_step}"
-            self._log.info("started on %s%s", event.device, where)
+            hardware, versions = event.hardware, ", ".join(f"{k} {v}" for k, v in event.versions.items())
+            self._log.info("started on %s%s; %s", event.device, where, versions)
+            if hardware:
+                memory = f"{hardware.get('memory_bytes', 0) / 2**30:.1f} GiB"
+                self._log.info("machine: %s, %s cores, %s", hardware.get("processor"), hardware.get("num_cores"), memory)
         elif (line := line_of(event)) is not None and not isinstance(event, e.Failed):  # a failure logs itself
             self._log.info("%s", line)
 
