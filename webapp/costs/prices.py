@@ -51,8 +51,9 @@ def machine_hour_price(machine: Machine) -> HourPrice:
         "capital_usd_per_hour": hour.capital_usd_per_hour,
         "electricity_usd_per_hour": hour.electricity_usd_per_hour,
     }
-    return HourPrice(_decimal(hour.total_usd_per_hour), _decimal(hour.electricity_usd_per_hour), basis)
+    return HourPrice(price_decimal(hour.total_usd_per_hour), price_decimal(hour.electricity_usd_per_hour), basis)
 
 
-def _decimal(value: float) -> Decimal:
+def price_decimal(value: float) -> Decimal:
+    """Return a price as money: millionths of a dollar."""
     return Decimal(repr(value)).quantize(Decimal("0.000001"))

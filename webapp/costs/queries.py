@@ -11,24 +11,28 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from webapp.costs.machines import machine_ensure
 from webapp.costs.models import LedgerEntry, Machine
 from webapp.costs.prices import machine_hour_price
-from webapp.costs.services import machine_ensure
 from webapp.jobs.models import Job, Worker
 from webapp.projects.models import Project
 from webapp.teams.models import Team
 
 WASTED_OUTCOMES = ("failed", "died")
 WASTED = Q(outcome__in=WASTED_OUTCOMES)
+REVENUE = Q(kind=LedgerEntry.Kind.REVENUE)
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Totals of a set of ledger entries."""
+    """Totals of a set of ledger entries. What was earned stands apart and is in none of the costs."""
 
     effective_usd: Decimal
     billed_usd: Decimal
     wasted_usd: Decimal
+    unused_usd: Decimal
+    revenue_usd: Decimal
     seconds: float
     energy_kwh: float
     co2e_kg: float
@@ -53,23 +57,31 @@ def ledger_of(
     return entries
 
 
+def costs(entries: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+    """Return the entries that are costs."""
+    return entries.exclude(REVENUE)
+
+
 def spend(entries: QuerySet[LedgerEntry]) -> Spend:
     """Return the totals of the entries."""
-    zero = Decimal(0)
     total = entries.aggregate(
-        effective=Sum("effective_usd", default=zero),
-        billed=Sum("billed_usd", default=zero),
-        wasted=Sum("effective_usd", filter=WASTED, default=zero),
+        effective=Sum("effective_usd", filter=~REVENUE, default=ZERO),
+        billed=Sum("billed_usd", filter=~REVENUE, default=ZERO),
+        wasted=Sum("effective_usd", filter=WASTED, default=ZERO),
+        unused=Sum("effective_usd", filter=Q(outcome="unused"), default=ZERO),
+        revenue=Sum("effective_usd", filter=REVENUE, default=ZERO),
         seconds=Sum("seconds", default=0.0),
         kwh=Sum("energy_kwh", default=0.0),
         co2e=Sum("co2e_kg", default=0.0),
-        attempts=Count("pk", filter=Q(corrects=None)),
-        estimated=Count("pk", filter=Q(energy_is_measured=False)),
+        attempts=Count("pk", filter=FIRST_OF_ATTEMPT),
+        estimated=Count("pk", filter=Q(energy_is_measured=False, energy_kwh__gt=0)),
     )
     return Spend(
         effective_usd=total["effective"],
         billed_usd=total["billed"],
         wasted_usd=total["wasted"],
+        unused_usd=total["unused"],
+        revenue_usd=total["revenue"],
         seconds=total["seconds"],
         energy_kwh=total["kwh"],
         co2e_kg=total["co2e"],
@@ -78,31 +90,36 @@ def spend(entries: QuerySet[LedgerEntry]) -> Spend:
     )
 
 
+FIRST_OF_ATTEMPT = Q(corrects=None, kind=LedgerEntry.Kind.COMPUTE, job__isnull=False)
+"""An attempt has an entry of each kind; the one of its device counts it."""
+
+
 def spend_by(entries: QuerySet[LedgerEntry], *fields: str) -> list[dict[str, Any]]:
-    """Return one row for each value of the fields, dearest first: usd, wasted, seconds, attempts."""
-    zero = Decimal(0)
+    """Return one row for each value of the fields, dearest first: usd, billed, wasted, seconds, attempts."""
     return list(
-        entries.values(*fields)
+        costs(entries)
+        .values(*fields)
         .annotate(
             usd=Sum("effective_usd"),
-            wasted=Sum("effective_usd", filter=WASTED, default=zero),
+            billed=Sum("billed_usd"),
+            wasted=Sum("effective_usd", filter=WASTED, default=ZERO),
             total_seconds=Sum("seconds"),
-            attempts=Count("pk", filter=Q(corrects=None)),
+            attempts=Count("pk", filter=FIRST_OF_ATTEMPT),
         )
         .order_by("-usd")
     )
 
 
-def spend_by_day(entries: QuerySet[LedgerEntry]) -> dict[str, list[Any]]:
-    """Return spend of each day by kind of job, as series of a stacked chart; days without spend are there, with 0."""
+def spend_by_day(entries: QuerySet[LedgerEntry], *, by: str = "kind") -> dict[str, list[Any]]:
+    """Return spend of each day by a field, as series of a stacked chart; days without spend are there, with 0."""
     rows = list(
-        entries.annotate(day=TruncDate("started_at")).values("day", "job_kind").annotate(usd=Sum("effective_usd"))
+        costs(entries).annotate(day=TruncDate("started_at")).values("day", by).annotate(usd=Sum("effective_usd"))
     )
     if not rows:
         return {"days": [], "kinds": [], "usd": []}
-    days = _days_between(min(r["day"] for r in rows), max(r["day"] for r in rows))
-    kinds = sorted({r["job_kind"] for r in rows})
-    found = {(r["day"], r["job_kind"]): float(r["usd"]) for r in rows}
+    days = days_between(min(r["day"] for r in rows), max(r["day"] for r in rows))
+    kinds = sorted({r[by] for r in rows})
+    found = {(r["day"], r[by]): float(r["usd"]) for r in rows}
     return {
         "days": [day.isoformat() for day in days],
         "kinds": kinds,
@@ -110,7 +127,8 @@ def spend_by_day(entries: QuerySet[LedgerEntry]) -> dict[str, list[Any]]:
     }
 
 
-def _days_between(first: date, last: date) -> list[date]:
+def days_between(first: date, last: date) -> list[date]:
+    """Return the days from the first to the last, both included."""
     return [first + timedelta(days=k) for k in range((last - first).days + 1)]
 
 

@@ -66,7 +66,7 @@ def test_amount_is_seconds_times_price(cast: Cast) -> None:
 def test_owned_machine_is_charged_by_the_formula(cast: Cast) -> None:
     attempt = make_attempt(cast, seconds=3600)
     ledger_write(attempt)
-    machine, entry = Machine.objects.get(), LedgerEntry.objects.get()
+    machine, total = Machine.objects.get(), spend(ledger_of())
     expected = owned_hour(
         purchase_usd=float(machine.purchase_usd),
         life_years=machine.life_years,
@@ -77,25 +77,33 @@ def test_owned_machine_is_charged_by_the_formula(cast: Cast) -> None:
         electricity_usd_per_kwh=machine.electricity_usd_per_kwh,
         utilisation=machine.use_fraction,
     )
-    assert float(entry.effective_usd) == pytest.approx(expected.total_usd_per_hour, rel=1e-4)
-    assert float(entry.billed_usd) == pytest.approx(expected.electricity_usd_per_hour, rel=1e-3)
-    assert entry.energy_kwh == pytest.approx(machine.power_watts * machine.pue / 1000)
-    assert not entry.energy_is_measured
-    assert entry.co2e_kg == pytest.approx(entry.energy_kwh * machine.grid_g_co2e_per_kwh / 1000)
+    assert float(total.effective_usd) == pytest.approx(expected.total_usd_per_hour, rel=1e-4)
+    assert float(total.billed_usd) == pytest.approx(expected.electricity_usd_per_hour, rel=1e-3)
+    assert total.energy_kwh == pytest.approx(machine.power_watts * machine.pue / 1000)
+    assert not total.all_measured
+    assert total.co2e_kg == pytest.approx(total.energy_kwh * machine.grid_g_co2e_per_kwh / 1000)
+    assert (total.num_attempts, total.seconds) == (1, pytest.approx(3600))
+    device, power = LedgerEntry.objects.get(kind="compute"), LedgerEntry.objects.get(kind="energy")
+    assert float(device.effective_usd) == pytest.approx(expected.capital_usd_per_hour, rel=1e-4)
+    assert device.billed_usd == 0
+    assert float(power.effective_usd) == pytest.approx(expected.electricity_usd_per_hour, rel=1e-3)
 
 
 def test_measured_energy_is_marked(cast: Cast) -> None:
     ledger_write(make_attempt(cast, seconds=60, energy_kwh=0.01))
-    entry = LedgerEntry.objects.get()
+    entry, machine = LedgerEntry.objects.get(kind="energy"), Machine.objects.get()
     assert entry.energy_is_measured
-    assert entry.energy_kwh == pytest.approx(0.01 * Machine.objects.get().pue)
+    assert entry.energy_kwh == pytest.approx(0.01 * machine.pue)
+    assert float(entry.billed_usd) == pytest.approx(entry.energy_kwh * machine.electricity_usd_per_kwh)
 
 
 def test_second_writing_adds_nothing(cast: Cast) -> None:
     attempt = make_attempt(cast, seconds=60)
     ledger_write(attempt)
+    before = spend(ledger_of())
     ledger_write(attempt)
-    assert LedgerEntry.objects.count() == 1
+    assert spend(ledger_of()) == before
+    assert LedgerEntry.objects.filter(kind="compute").count() == 1
 
 
 def test_database_refuses_to_change_or_delete_an_entry(cast: Cast) -> None:
@@ -104,17 +112,19 @@ def test_database_refuses_to_change_or_delete_an_entry(cast: Cast) -> None:
         LedgerEntry.objects.update(effective_usd=0)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         LedgerEntry.objects.all()._raw_delete("default")
-    assert LedgerEntry.objects.count() == 1
+    assert LedgerEntry.objects.count() == 2
 
 
 def test_entry_outlives_the_account_of_who_made_it(cast: Cast) -> None:
     ledger_write(make_attempt(cast, seconds=60))
     cast.bob.delete()
-    assert LedgerEntry.objects.get().member is None
+    assert set(LedgerEntry.objects.values_list("member", flat=True)) == {None}
 
 
 def test_correction_points_at_the_first_and_the_sum_is_right(cast: Cast) -> None:
-    ledger_write(make_attempt(cast, seconds=3600))
+    attempt = make_attempt(cast, seconds=3600)
+    Machine.objects.create(host="here", device="A", usd_per_device_hour=Decimal("2.50"))
+    ledger_write(attempt)
     first = LedgerEntry.objects.get()
     ledger_correct(entry=first, effective_usd=Decimal("1"), billed_usd=Decimal("0.5"), note="wrong price")
     again = ledger_correct(entry=first, effective_usd=Decimal("2"), billed_usd=Decimal("0.5"), note="still wrong")
@@ -129,7 +139,12 @@ def test_correction_points_at_the_first_and_the_sum_is_right(cast: Cast) -> None
 def test_a_correction_needs_a_reason(cast: Cast) -> None:
     ledger_write(make_attempt(cast, seconds=60))
     with pytest.raises(ValueError, match="note"):
-        ledger_correct(entry=LedgerEntry.objects.get(), effective_usd=Decimal(1), billed_usd=Decimal(1), note=" ")
+        ledger_correct(
+            entry=LedgerEntry.objects.filter(kind="compute").get(),
+            effective_usd=Decimal(1),
+            billed_usd=Decimal(1),
+            note=" ",
+        )
 
 
 def test_waste_is_what_failed_and_died(cast: Cast) -> None:
@@ -147,6 +162,7 @@ def test_days_without_spend_are_there(cast: Cast) -> None:
         ledger_write(attempt)
     by_day = spend_by_day(ledger_of(project=cast.project))
     assert len(by_day["days"]) == 4
+    assert by_day["kinds"] == ["compute", "energy"]
     assert [value > 0 for value in by_day["usd"][0]] == [True, False, False, True]
 
 
@@ -175,7 +191,7 @@ def test_csv_has_every_entry_and_runs_no_formula(cast: Cast) -> None:
     cast.project.save()
     answer = cast.client(cast.vera).get(f"/projects/{cast.project.code}/costs/ledger.csv")
     lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-    assert len(lines) == 2
+    assert len(lines) == 1 + LedgerEntry.objects.count()
     assert "'=1+1" in lines[1]
 
 

@@ -1,0 +1,143 @@
+"""Commitments: devices paid for whether they are used or not.
+
+The fee leaves the bank each day (billed), jobs carry their share of it (effective), and what no job used of a day is a
+line of its own. Over the whole term billed and effective come to the same: fees + upfront = used + unused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from webapp.costs.machines import device_name
+from webapp.costs.models import Commitment, LedgerEntry, Machine
+from webapp.jobs.models import Attempt
+
+HOURS_PER_DAY = 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cover:
+    """What a commitment bears of one attempt."""
+
+    commitment: Commitment
+    device_hours: Decimal
+    effective_usd_per_hour: Decimal
+
+    def as_basis(self) -> dict[str, Any]:
+        return {
+            "name": self.commitment.name,
+            "code": self.commitment.code,
+            "covered_device_hours": str(self.device_hours),
+            "effective_usd_per_device_hour": str(self.effective_usd_per_hour),
+        }
+
+
+def effective_usd_per_hour(commitment: Commitment) -> Decimal:
+    """Return the fee of a device-hour with its share of what was paid at the start."""
+    hours = num_days(commitment) * HOURS_PER_DAY * commitment.num_devices
+    return (commitment.usd_per_device_hour + commitment.upfront_usd / hours).quantize(Decimal("0.000001"))
+
+
+def num_days(commitment: Commitment) -> int:
+    return (commitment.ends_on - commitment.starts_on).days + 1
+
+
+def cover_of(attempt: Attempt, machine: Machine) -> Cover | None:
+    """Return what a commitment of the job's team bears of the attempt, None if there is none."""
+    ended_at = attempt.ended_at or attempt.started_at
+    for commitment in Commitment.objects.filter(team_id=attempt.job.team_id, machine=machine):
+        seconds = _overlap_seconds(attempt.started_at, ended_at, *_term(commitment))
+        if seconds > 0:
+            devices = min(attempt.num_devices, commitment.num_devices)
+            hours = Decimal(repr(seconds * devices / 3600))
+            rate = effective_usd_per_hour(commitment)
+            return Cover(commitment=commitment, device_hours=hours, effective_usd_per_hour=rate)
+    return None
+
+
+def commitments_charge(*, today: date | None = None) -> int:
+    """Write fee and unused part of every full day that has none yet, and return how many days were written."""
+    last = (today or timezone.localdate()) - timedelta(days=1)
+    return sum(commitment_charge(commitment=c, day=day) for c in Commitment.objects.all() for day in _days(c, last))
+
+
+def commitment_charge(*, commitment: Commitment, day: date) -> bool:
+    """Write a day's fee and what of it no job used; False if they stand there already."""
+    start = timezone.make_aware(datetime.combine(day, time.min))
+    if LedgerEntry.objects.filter(team=commitment.team, key=_key(commitment, day, "fee")).exists():
+        return False
+    capacity = Decimal(HOURS_PER_DAY * commitment.num_devices)
+    fee = capacity * commitment.usd_per_device_hour
+    upfront = commitment.upfront_usd if day == commitment.starts_on else Decimal(0)
+    used = min(capacity, _used_hours(commitment, start))
+    unused = (capacity - used) * effective_usd_per_hour(commitment)
+    common: dict[str, Any] = {
+        "team": commitment.team,
+        "kind": LedgerEntry.Kind.COMMITMENT,
+        "machine": commitment.machine,
+        "commitment": commitment,
+        "provider": commitment.provider,
+        "started_at": start,
+        "usd_per_device_hour": effective_usd_per_hour(commitment),
+        "unit": "device-hours",
+    }
+    entries = [
+        LedgerEntry(
+            key=_key(commitment, day, "fee"), description=_("%s: fee of the day") % commitment, quantity=float(capacity),
+            billed_usd=fee + upfront, effective_usd=0, **common,
+        ),
+        LedgerEntry(
+            key=_key(commitment, day, "unused"), description=_("%s: unused commitment") % commitment,
+            quantity=float(capacity - used), outcome="unused", billed_usd=0, effective_usd=unused, **common,
+        ),
+    ]  # fmt: skip
+    return bool(LedgerEntry.objects.bulk_create(entries, ignore_conflicts=True))
+
+
+def _used_hours(commitment: Commitment, start: datetime) -> Decimal:
+    """Return the device-hours that attempts of the team took of the machine on a day, those still running included."""
+    end = start + timedelta(days=1)
+    attempts = Attempt.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gt=start),
+        job__team=commitment.team,
+        worker__host=commitment.machine.host,
+        started_at__lt=end,
+    ).select_related("worker")
+    seconds = sum(
+        _overlap_seconds(a.started_at, a.ended_at or timezone.now(), start, end)
+        * min(a.num_devices, commitment.num_devices)
+        for a in attempts
+        if device_name(a.worker) == commitment.machine.device
+    )
+    return Decimal(repr(seconds / 3600))
+
+
+def _days(commitment: Commitment, last: date) -> Iterator[date]:
+    """Yield the days of the term up to `last` that were not written."""
+    written = set(LedgerEntry.objects.filter(commitment=commitment, key__endswith=":fee").values_list("key", flat=True))
+    day = commitment.starts_on
+    while day <= min(last, commitment.ends_on):
+        if _key(commitment, day, "fee") not in written:
+            yield day
+        day += timedelta(days=1)
+
+
+def _key(commitment: Commitment, day: date, part: str) -> str:
+    return f"commitment:{commitment.code}:{day.isoformat()}:{part}"
+
+
+def _term(commitment: Commitment) -> tuple[datetime, datetime]:
+    first = timezone.make_aware(datetime.combine(commitment.starts_on, time.min))
+    return first, timezone.make_aware(datetime.combine(commitment.ends_on + timedelta(days=1), time.min))
+
+
+def _overlap_seconds(start: datetime, end: datetime, first: datetime, last: datetime) -> float:
+    return max(0.0, (min(end, last) - max(start, first)).total_seconds())
