@@ -121,46 +121,53 @@ def thresholds_of(
     """For each input the nearest value, up or down, at which another option becomes the cheapest."""
     centre = {name: as_distribution(inputs[name]).median for name in INPUTS}
 
-    def winner(values: Mapping[str, float]) -> int:
-        draws = {name: np.array([value]) for name, value in values.items()}
-        return int(np.argmin([option_cost(option, demand, draws)[0] for option in options]))
+    def winners(values: Mapping[str, float | Floats]) -> NDArray[np.int64]:
+        draws = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in values.items()}
+        size = max(draw.size for draw in draws.values())
+        draws = {name: np.broadcast_to(draw, (size,)) for name, draw in draws.items()}
+        return np.asarray(np.stack([option_cost(option, demand, draws) for option in options]).argmin(axis=0))
 
-    best = winner(centre)
+    best = int(winners(centre)[0])
     found = []
     for name, value in centre.items():
         flips = [
             at
             for direction in (1, -1)
-            if (at := _nearest_flip(_flip_test(winner, centre, name, best), value, direction, name))
+            if (at := _nearest_flip(_flip_test(winners, centre, name, best), value, direction, name))
         ]
         if flips:
             nearest = min(flips, key=lambda at: abs(np.log(at / value)))
             beyond = nearest * (1.001 if nearest > value else 0.999)
-            to = options[winner(centre | {name: beyond})].name
+            to = options[int(winners(centre | {name: beyond})[0])].name
             found.append(Threshold(input=name, central=value, flips_at=float(f"{nearest:.3g}"), to_option=to))
     return sorted(found, key=lambda threshold: abs(np.log(threshold.flips_at / threshold.central)))
 
 
 def _flip_test(
-    winner: Callable[[Mapping[str, float]], int], centre: Mapping[str, float], name: str, best: int
-) -> Callable[[float], bool]:
-    """Whether another option wins once one input is moved."""
-    return lambda x: winner({**centre, name: x}) != best
+    winners: Callable[[Mapping[str, float | Floats]], NDArray[np.int64]],
+    centre: Mapping[str, float],
+    name: str,
+    best: int,
+) -> Callable[[Floats], NDArray[np.bool_]]:
+    """Whether another option wins once one input is moved, for many values of it at once."""
+    return lambda x: np.asarray(winners({**centre, name: x}) != best)
 
 
-def _nearest_flip(flipped: Callable[[float], bool], value: float, direction: int, name: str) -> float | None:
-    """Bisect in logarithms for the first value that flips; None within a factor of 100."""
+def _nearest_flip(
+    flipped: Callable[[Floats], NDArray[np.bool_]], value: float, direction: int, name: str
+) -> float | None:
+    """Search in logarithms for the first value that flips, ever finer; None within a factor of 100."""
     if value <= 0:
         return None
     most = np.log(FARTHEST_FACTOR)
     if name.endswith("_per_year") and direction > 0:
         most = min(most, np.log(0.95 / value))  # a fall of more than everything has no meaning
-    steps = np.linspace(0, most, 41)[1:] * direction
-    first = next((i for i, step in enumerate(steps) if flipped(value * np.exp(step))), None)
-    if first is None:
-        return None
-    low, high = (steps[first - 1] if first else 0.0), steps[first]
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (low, middle) if flipped(value * np.exp(middle)) else (middle, high)
+    low, high = 0.0, most * direction
+    for cells in (40, 64, 64, 64):
+        steps = np.linspace(low, high, cells + 1)[1:]
+        hits = np.flatnonzero(flipped(value * np.exp(steps)))
+        if hits.size == 0:
+            return None
+        first = int(hits[0])
+        low, high = (float(steps[first - 1]) if first else low), float(steps[first])
     return float(value * np.exp(high))

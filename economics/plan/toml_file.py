@@ -1,6 +1,6 @@
 """A plan as a TOML file: what each table and key means, and its defaults.
 
-goal = "best-loss"                # or "cheapest" (with limits.loss), or "fastest" (with limits.loss)
+goal = "best-loss"                # or "cheapest" (with limits.loss; serving counts), "cheapest-training", or "fastest"
 
 [limits]                          # all optional
 budget_usd = 120000               # training, ablations and failed runs included

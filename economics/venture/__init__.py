@@ -1,5 +1,6 @@
 """Ventures: customers, prices, cost of goods, people, funding; month by month, on ten thousand paths, before tax."""
 
+from economics.venture.deciles import Decile, margin_by_decile
 from economics.venture.finance import Irr, discount_factors, irr, monthly_rate, npv
 from economics.venture.inputs import (
     CloudCredits,
@@ -25,6 +26,7 @@ from economics.venture.metrics import (
     venture_npv_usd,
 )
 from economics.venture.own_rent import OwnVersusRent, own_versus_rent
+from economics.venture.ruin import cash_out_month, central_venture, ruin_probability
 from economics.venture.simulate import Simulation, venture_simulate
 from economics.venture.staircase import BreakEvenVolume, Staircase, break_even_volume
 from economics.venture.strategy import DataValue, Market, data_value, follower_cost
@@ -34,6 +36,7 @@ __all__ = [
     "CloudCredits",
     "CustomerValue",
     "DataValue",
+    "Decile",
     "Discounting",
     "Funding",
     "Irr",
@@ -50,17 +53,21 @@ __all__ = [
     "Venture",
     "break_even_month",
     "break_even_volume",
+    "cash_out_month",
+    "central_venture",
     "churn_posterior",
     "customer_value",
     "data_value",
     "discount_factors",
     "follower_cost",
     "irr",
+    "margin_by_decile",
     "minimum_raise_usd",
     "monthly_rate",
     "npv",
     "own_versus_rent",
     "peak_cash_need_usd",
+    "ruin_probability",
     "runway_months",
     "venture_irr",
     "venture_npv_usd",

@@ -333,6 +333,9 @@ class Venture:
     demand_sigma: float = 0.1
     """Standard deviation of ln of each month's new customers about the plan: luck of the month."""
 
+    crowd_noise: float = 1.0
+    """Weight of the luck of who the customers are, heavy or light users; 0, with fixed inputs, is the central case."""
+
     def __post_init__(self) -> None:
         if not self.segments:
             raise InputError("segments", "none", "at least one")

@@ -183,7 +183,7 @@ def _segment_run(
     months, paths = alive.shape
     d = {name: draw(f"{segment.name} {name}", getattr(segment, name)) for name in _SEGMENT_DRAWS}
     luck = stream_for(seed, f"{segment.name} luck").standard_normal((months, paths))
-    crowd = stream_for(seed, f"{segment.name} crowd").standard_normal((months, paths))
+    crowd = venture.crowd_noise * stream_for(seed, f"{segment.name} crowd").standard_normal((months, paths))
     season = np.array(segment.seasonality or (1.0,) * 12)
     season = season / season.mean()
     plan = segment.plan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,18 @@ def plan(
     offers: list[HardwareOffer],
     multiplier: float | Distribution = DEFAULT_MULTIPLIER,
     demand: Demand | None = None,
-    options: list[Any] | None = None,
+    options: list[Any] | Callable[[Mapping[str, Any]], list[Any]] | None = None,
     inputs: Mapping[str, float | Distribution] | None = None,
+    counts_serving: bool = True,
     num_draws: int = 4000,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Return the best mix within limits, the band about it, the front, and options side by side.
+
+    Parameters
+    ----------
+    options : two or more, or a function that makes them of the best mix found
+    counts_serving : whether the scan adds the cost of serving `demand` to that of training
 
     >>> offer = HardwareOffer(name="x", usd_per_accelerator_hour=2.0, counts=(8, 64), peak_flop_per_second=1e15,
     ...                       memory_bytes=8e10)
@@ -104,7 +111,7 @@ def plan(
     if not any(np.isfinite(x) for x in (limits.budget_usd, limits.deadline_seconds, limits.loss)):
         raise InputError("limits", "none that binds", "at least one of budget_usd, deadline and loss")
     spread = as_distribution(multiplier)
-    serving = _serving_cost(demand, offers[0]) if demand else ServingCost()
+    serving = _serving_cost(demand, offers[0]) if demand and counts_serving else ServingCost()
     began = time.perf_counter()
     scan, best, band, total = _scan_twice(fitted, offers, limits, goal, spread.median, serving)
     seconds = time.perf_counter() - began
@@ -124,8 +131,9 @@ def plan(
         ],
     }
     if options:
+        listed = options(chosen) if callable(options) else options
         compared = options_compare(
-            options, demand or Demand(), _inputs(offers[best.offer], best, spread, inputs or {}),
+            listed, demand or Demand(), option_inputs(offers[best.offer], best, spread, inputs or {}),
             num_draws=num_draws, seed=seed,
         )  # fmt: skip
         result |= _compared(compared)
@@ -245,16 +253,16 @@ def _hardware_rows(scan: Scan, offers: list[HardwareOffer], goal: Goal, best: Ch
 def _serving_cost(demand: Demand, offer: HardwareOffer) -> ServingCost:
     """Cost of serving a parameter over the horizon: each token costs 2 FLOP at the phase's efficiency."""
     growth = sum((1 + demand.growth_per_month) ** month for month in range(demand.months))
-    decode, prefill = _serving_flop(offer, SERVED_PARAMS)
+    decode, prefill = serving_flop(offer, SERVED_PARAMS)
     seconds = (2 * demand.input_tokens_per_month / prefill + 2 * demand.output_tokens_per_month / decode) * growth
     return ServingCost(usd_per_param=seconds / 3600 * offer.usd_per_accelerator_hour / SERVING_UTILISATION)
 
 
-def _inputs(
+def option_inputs(
     offer: HardwareOffer, best: Chosen, multiplier: Distribution, given: Mapping[str, float | Distribution]
 ) -> dict[str, float | Distribution]:
     """What the options draw on: the plan's own hardware and speeds unless the file says otherwise."""
-    decode, prefill = _serving_flop(offer, SERVED_PARAMS)
+    decode, prefill = serving_flop(offer, SERVED_PARAMS)
     known: dict[str, float | Distribution] = {
         "usd_per_accelerator_hour": _scaled(offer.price_spread, offer.usd_per_accelerator_hour),
         "training_flop_per_second": _scaled(offer.speed_spread, float(offer.speed(best.num_params, best.count))),
@@ -311,33 +319,44 @@ def plan_from_table(table: Mapping[str, Any], *, folder: Path | None = None) -> 
     >>> found["best"]["num_accelerators"]
     8
     """
+    arguments, offers, notes = plan_arguments(table, folder=folder)
+    result = plan(**arguments)
+    result["assumptions"] += notes
+    chosen = offers[[offer.name for offer in offers].index(result["best"]["accelerator"])]
+    if chosen.table is not None:
+        result["best"] |= layout_of(result["best"], chosen)
+    return result
+
+
+def plan_arguments(
+    table: Mapping[str, Any], *, folder: Path | None = None
+) -> tuple[dict[str, Any], list[HardwareOffer], list[dict[str, Any]]]:
+    """What `plan` is called with for the tables of a file, the offers among it, and what was assumed."""
     known_keys(table, TABLES, "plan")
     fitted, notes = _law_from(table.get("law", {}), folder or Path())
     limits = limits_from(table.get("limits", {}))
     jobs = [jobs_from(row) for row in table.get("jobs", [])]
-    offers = [_offer_from(row, limits, notes, jobs) for row in table.get("hardware", [])]
+    offers = [offer_from(row, limits, notes, jobs) for row in table.get("hardware", [])]
     if not offers:
         raise InputError("hardware", None, "one table [[hardware]] or more, each with an accelerator")
     project = dict(table.get("project", {}))
     given = {name: distribution_from_mapping(f"project.{name}", value) for name, value in project.items()}
-    result = plan(
-        goal=table.get("goal", "best-loss"),
-        limits=limits,
-        fitted=fitted,
-        offers=offers,
-        multiplier=given.pop("ablation_multiplier", LogNormal.from_median(DEFAULT_MULTIPLIER, p10=1.5, p90=5.0)),
-        demand=demand_from(table["serving"]) if "serving" in table else None,
-        options=[option_from(row) for row in table.get("options", [])],
-        inputs=given,
-    )
-    result["assumptions"] += notes
-    chosen = offers[[offer.name for offer in offers].index(result["best"]["accelerator"])]
-    if chosen.table is not None:
-        result["best"] |= _layout_of(result["best"], chosen)
-    return result
+    goal = table.get("goal", "best-loss")
+    arguments: dict[str, Any] = {
+        "goal": "cheapest" if goal == "cheapest-training" else goal,
+        "counts_serving": goal != "cheapest-training",
+        "limits": limits,
+        "fitted": fitted,
+        "offers": offers,
+        "multiplier": given.pop("ablation_multiplier", LogNormal.from_median(DEFAULT_MULTIPLIER, p10=1.5, p90=5.0)),
+        "demand": demand_from(table["serving"]) if "serving" in table else None,
+        "options": [option_from(row) for row in table.get("options", [])],
+        "inputs": given,
+    }
+    return arguments, offers, notes
 
 
-def _layout_of(best: Mapping[str, Any], offer: HardwareOffer) -> dict[str, Any]:
+def layout_of(best: Mapping[str, Any], offer: HardwareOffer) -> dict[str, Any]:
     """Parallelism, memory and MFU of the chosen mix, by the full estimate of training."""
     from economics.verbs.training import training
 
@@ -349,7 +368,8 @@ def _layout_of(best: Mapping[str, Any], offer: HardwareOffer) -> dict[str, Any]:
     return {name: found[name] for name in kept}
 
 
-def _serving_flop(offer: HardwareOffer, num_params: float) -> tuple[float, float]:
+@lru_cache(maxsize=256)
+def serving_flop(offer: HardwareOffer, num_params: float) -> tuple[float, float]:
     """Useful FLOP per second and device in decode and prefill of a dense model, at a usual batch."""
     fallback = (DECODE_FRACTION * offer.peak_flop_per_second, PREFILL_FRACTION * offer.peak_flop_per_second)
     if offer.table is None:
@@ -378,7 +398,7 @@ def _law_from(table: Mapping[str, Any], folder: Path) -> tuple[FittedLaw, list[d
     return published_fit(name), [assumption("law", name, "", "published law; fit your own ladder to replace it")]
 
 
-def _offer_from(
+def offer_from(
     row: Mapping[str, Any], limits: Limits, notes: list[dict[str, Any]], jobs: list[JobObservation]
 ) -> HardwareOffer:
     """One [[hardware]] table with price, peak and speeds filled in from the catalogue and the training estimate."""
@@ -404,12 +424,11 @@ def _offer_from(
             )
         price, spread = typical.usd_per_accelerator_hour, LogNormal(0.0, typical.spread)
         notes.append(assumption(f"price of {device.name}", price, "USD / h", typical.note))
-    usable = tuple(c for c in counts if c <= limits.most_accelerators) or counts
     table = None
     if "mfu_fraction" in row:
         share = positive(row["mfu_fraction"], field="hardware.mfu_fraction", kind="fraction")
     else:
-        share, table = 0.4, _speed_table(device, usable)
+        share, table = 0.4, _speed_table(device, counts)
     slowdown, speed_spread = 1.0, SPEED_SPREAD
     if jobs:
         learned = ratio_posterior(RATIO_PRIOR, jobs, device=device.name)
@@ -428,6 +447,7 @@ def _offer_from(
     )  # fmt: skip
 
 
+@lru_cache(maxsize=64)
 def _speed_table(device: Any, counts: tuple[int, ...]) -> SpeedTable:
     """Speeds by the training estimate at a few sizes and counts: 6 N D over the p50 of device-seconds."""
     from economics.verbs.training import training
@@ -469,4 +489,7 @@ def explain(result: dict[str, Any]) -> list[str]:
     return [scanned, chosen]
 
 
-__all__ = ["configure", "explain", "plan", "plan_from_file", "plan_from_table", "run"]
+__all__ = [
+    "configure", "explain", "layout_of", "offer_from", "option_inputs", "plan", "plan_arguments", "plan_from_file",
+    "plan_from_table", "run", "serving_flop",
+]  # fmt: skip

@@ -1,0 +1,70 @@
+"""When the money is gone: the chance of it month by month, and the month itself as a number without steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from economics.uncertainty import Distribution, Fixed
+from economics.venture.inputs import Venture
+from economics.venture.simulate import Simulation
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+def ruin_probability(simulation: Simulation) -> Floats:
+    """Share of paths whose cash has been below zero by the end of each month.
+
+    >>> from types import SimpleNamespace
+    >>> ruin_probability(SimpleNamespace(cash=np.array([[1.0, 1.0], [-1.0, 2.0], [3.0, 1.0]]))).tolist()
+    [0.0, 0.5, 0.5]
+    """
+    return np.asarray(np.logical_or.accumulate(simulation.cash < 0, axis=0).mean(axis=1))
+
+
+def cash_out_month(simulation: Simulation) -> float | None:
+    """Month, with its fraction, in which the median cash crosses zero; None where it does not.
+
+    Unlike the median of whole months it moves with every input, so that elasticities can be taken.
+
+    >>> from types import SimpleNamespace
+    >>> cash_out_month(SimpleNamespace(cash=np.array([[30.0], [10.0], [-10.0]]), opening_cash_usd=50.0))
+    2.5
+    """
+    cash = np.concatenate([[simulation.opening_cash_usd], np.median(simulation.cash, axis=1)])
+    below = np.flatnonzero(cash < 0)
+    if below.size == 0:
+        return None
+    month = int(below[0])
+    if month == 0:
+        return 0.0
+    return float(month - 1 + cash[month - 1] / (cash[month - 1] - cash[month]))
+
+
+def central_venture(venture: Venture) -> Venture:
+    """The same venture without luck: every input at its median, no luck of the month, no luck of the crowd.
+
+    >>> from economics.uncertainty import Beta
+    >>> from economics.venture.inputs import Segment
+    >>> central_venture(Venture(segments=(Segment(name="a", churn_per_month=Beta(2, 38)),))).demand_sigma
+    0.0
+    """
+    return dataclasses.replace(_fixed(venture), demand_sigma=0.0, crowd_noise=0.0)
+
+
+def _fixed(record: T) -> T:
+    """A record with every distribution in it put to its median."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        if isinstance(value, Distribution):
+            changes[field.name] = Fixed(value.median)
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            changes[field.name] = tuple(_fixed(item) for item in value)
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            changes[field.name] = _fixed(value)
+    return dataclasses.replace(record, **changes)  # type: ignore[type-var]
