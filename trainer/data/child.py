@@ -2,9 +2,10 @@
 
     python -m trainer.data.child < request.json > answer.json
 
-The request is `{"do": "preview" | "try", "sources": [...], "rows": 100, "recipe": {...}, "num_documents": 1000}`; the
-answer is the JSON of `Preview` or `TrialResult`, or `{"error": sentence}`. The child limits itself before it reads the
-request's files. `preview_in_child` and `try_in_child` start it, and turn an end by force into a sentence.
+The request is `{"do": "preview" | "try", "data_kind": "text", "sources": [...], "rows": 100, "recipe": {...},
+"num_documents": 1000}`; the answer is the JSON of `Preview` or `TrialResult`, or `{"error": sentence}`. The child limits
+itself before it reads the request's files. `preview_in_child` and `try_in_child` start it, and turn an end by force into
+a sentence.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from trainer.data.kinds import get_data_kind, load
 from trainer.data.limits import ProcessLimits, limit_this_process
-from trainer.data.preview import Preview, preview
-from trainer.data.recipe import Recipe
-from trainer.data.sources import ReadLimits, SourceSpec
-from trainer.data.trial import TrialResult, try_recipe
+from trainer.data.preview import Preview
+from trainer.data.sources import SourceSpec
+from trainer.data.steps import StepsRecipe
+from trainer.data.trial import TrialResult
 from trainer.errors import InputError
 
 Answer = TypeVar("Answer", Preview, TrialResult)
@@ -33,24 +35,31 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "VIRTUAL
 
 
 def preview_in_child(
-    sources: Sequence[SourceSpec], *, rows: int = 100, timeout_seconds: float = 20, limits: ProcessLimits | None = None
+    sources: Sequence[SourceSpec],
+    *,
+    rows: int = 100,
+    data_kind: str = "text",
+    timeout_seconds: float = 20,
+    limits: ProcessLimits | None = None,
 ) -> Preview:
     """Return the preview, made in a limited child process; its `error` says what went wrong."""
-    request = {"do": "preview", "sources": msgspec.to_builtins(list(sources)), "rows": rows}
+    request = {"do": "preview", "data_kind": data_kind, "sources": msgspec.to_builtins(list(sources)), "rows": rows}
     return _ask(request, Preview, timeout_seconds, limits)
 
 
 def try_in_child(
     sources: Sequence[SourceSpec],
-    recipe: Recipe,
+    recipe: StepsRecipe,
     *,
     num_documents: int = 1_000,
+    data_kind: str = "text",
     timeout_seconds: float = 40,
     limits: ProcessLimits | None = None,
 ) -> TrialResult:
     """Return what the recipe makes of some documents, found out in a limited child process."""
     request = {
         "do": "try",
+        "data_kind": data_kind,
         "sources": msgspec.to_builtins(list(sources)),
         "recipe": recipe.to_dict(),
         "num_documents": num_documents,
@@ -117,10 +126,14 @@ def main() -> int:
 
 def _answer(request: dict[str, Any]) -> Preview | TrialResult:
     sources = msgspec.convert(request["sources"], list[SourceSpec])
+    kind = get_data_kind(str(request.get("data_kind", "text")))
+    answer: Preview | TrialResult
     if request["do"] == "preview":
-        return preview(sources, limits=ReadLimits(), rows=int(request.get("rows", 100)))
-    recipe = Recipe.from_dict(request.get("recipe", {}))
-    return try_recipe(sources, recipe, num_documents=int(request.get("num_documents", 1_000)))
+        answer = load(kind.preview)(sources, rows=int(request.get("rows", 100)))
+    else:
+        recipe = kind.recipe_type.from_dict(request.get("recipe", {}))
+        answer = load(kind.trial)(sources, recipe, num_documents=int(request.get("num_documents", 1_000)))
+    return answer
 
 
 _ADVICE = "Check the file, or upload it in smaller parts."

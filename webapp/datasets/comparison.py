@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from webapp.datasets.models import DatasetVersion
-from webapp.datasets.recipe_form import TITLES
-from webapp.datasets.recipe_view import label_of, shown_value, step_names
+from webapp.datasets.pages import DataPages, Text, pages_of
+from webapp.datasets.recipe_view import shown_value, step_names
 from webapp.datasets.report_view import SPLIT_WORDS, STEP_WORDS
 from webapp.ui.templatetags.figures import exact, figure, size
-
-Text = Promise | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +41,10 @@ class Group:
 
 def compare(left: DatasetVersion, right: DatasetVersion) -> list[Group]:
     """Return the figures first, then each step of the recipe, then the files."""
+    pages = pages_of(left.dataset.data_kind)
     steps = [
-        Group(TITLES.get(step, step), _recipe_lines(step, left.recipe.get(step, {}), right.recipe.get(step, {})))
-        for step in step_names()
+        Group(pages.title_of(step), _recipe_lines(step, left.recipe.get(step, {}), right.recipe.get(step, {}), pages))
+        for step in step_names(left.dataset.data_kind)
     ]
     return [Group(_("Result"), _result_lines(left, right)), *steps, Group(_("Files"), _file_lines(left, right))]
 
@@ -86,9 +84,9 @@ def _dropped(version: DatasetVersion, name: str) -> int:
     return (step.get("documents_in") or step.get("documents_out") or 0) - (step.get("documents_out") or 0)
 
 
-def _recipe_lines(step: str, left: dict[str, Any], right: dict[str, Any]) -> list[Line]:
+def _recipe_lines(step: str, left: dict[str, Any], right: dict[str, Any], pages: DataPages) -> list[Line]:
     return [
-        Line(label_of(step, name), shown_value(left.get(name)), shown_value(right.get(name)))
+        Line(pages.label_of(step, name), shown_value(left.get(name), pages), shown_value(right.get(name), pages))
         for name in sorted({**left, **right})
     ]
 

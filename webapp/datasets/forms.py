@@ -8,8 +8,10 @@ from typing import Any, get_args
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from trainer.data.kinds import data_kinds
 from trainer.data.sources import Encoding, Format, SourceSpec, Splitting
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile
+from webapp.datasets.pages import pages_of
 from webapp.datasets.services.server_folders import server_folders
 from webapp.ui.field_docs import field_docs
 
@@ -35,12 +37,24 @@ SPLITTINGS = {
 class DatasetForm(forms.ModelForm[Dataset]):
     class Meta:
         model = Dataset
-        fields = ("name", "description")
+        fields = ("name", "data_kind", "description")
         widgets = {
             "name": forms.TextInput(attrs={"autofocus": True, "placeholder": _("Help articles")}),
             "description": forms.Textarea(attrs={"rows": 2}),
         }
         help_texts = {"description": _("Where it comes from, and what may be done with it.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk or len(data_kinds()) == 1:
+            del self.fields["data_kind"]  # what was uploaded and prepared is of the kind chosen at first
+            return
+        self.fields["data_kind"] = forms.ChoiceField(
+            label=_("Kind of data"),
+            choices=[(name, pages_of(name).title) for name in sorted(data_kinds(), key=lambda name: name != "text")],
+            initial="text",
+            help_text=_("It decides how files are read and prepared, and which models can learn from them."),
+        )
 
 
 class FileOptionsForm(forms.Form):

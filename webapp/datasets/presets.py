@@ -1,23 +1,13 @@
-"""Recipes to begin with. Each is a whole recipe; the form shows it and everything in it can be changed."""
+"""Recipes for text to begin with. Each is a whole recipe; the form shows it and everything in it can be changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from trainer.data.recipe import ExactStep, FilterStep, NearStep, NormaliseStep, Recipe, RedactStep, TokenizerStep
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preset:
-    name: str
-    title: Promise | str
-    summary: Promise | str
-    recipe: Recipe
-
+from webapp.datasets.pages import Preset
 
 _NO_REDACTION: dict[str, Any] = dict.fromkeys(RedactStep.__dataclass_fields__, False)
 
@@ -84,7 +74,3 @@ PRESETS = [
         ),
     ),
 ]
-
-
-def preset_named(name: str) -> Preset | None:
-    return next((preset for preset in PRESETS if preset.name == name), None)

@@ -11,7 +11,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from trainer.data.child import preview_in_child, try_in_child
-from trainer.data.recipe import Recipe
+from trainer.data.steps import StepsRecipe
 from trainer.data.trial import TrialResult
 from webapp.datasets.errors import DataRefused
 from webapp.datasets.models import Dataset, SourceFile
@@ -37,14 +37,14 @@ def look_at(file: SourceFile) -> Look:
 
     _enter()
     try:
-        seen = preview_in_child([replace(source_of(file), sha256="")], rows=NUM_ROWS)
+        seen = preview_in_child([replace(source_of(file), sha256="")], rows=NUM_ROWS, data_kind=file.dataset.data_kind)
     finally:
         _children.release()
     plain = storable(msgspec.to_builtins(seen))
     return Look(plain, plain["error"])
 
 
-def try_on(dataset: Dataset, recipe: Recipe, *, num_documents: int) -> TrialResult:
+def try_on(dataset: Dataset, recipe: StepsRecipe, *, num_documents: int) -> TrialResult:
     """Try the recipe on the first documents of the dataset."""
     from webapp.datasets.services.versions import dataset_sources
 
@@ -52,7 +52,7 @@ def try_on(dataset: Dataset, recipe: Recipe, *, num_documents: int) -> TrialResu
     sources = sorted(dataset_sources(dataset), key=lambda source: Path(source.path).stat().st_size)
     _enter()
     try:
-        return try_in_child(sources, recipe, num_documents=num_documents)
+        return try_in_child(sources, recipe, num_documents=num_documents, data_kind=dataset.data_kind)
     finally:
         _children.release()
 

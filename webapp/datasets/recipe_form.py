@@ -9,72 +9,16 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from trainer.data.recipe import Recipe
+from trainer.data.kinds import get_data_kind
+from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
 from webapp.datasets.models import Dataset, DatasetVersion
+from webapp.datasets.pages import DataPages, Text, pages_of
 from webapp.ui.field_docs import field_docs
 
 MIB = 2**20
-Text = Promise | str
-
-TITLES: dict[str, Text] = {
-    "read": _("Read"),
-    "normalise": _("Normalise"),
-    "filter": _("Filter"),
-    "redact": _("Redact personal data"),
-    "exact": _("Exact duplicates"),
-    "near": _("Near-duplicates"),
-    "split": _("Split"),
-    "tokenizer": _("Tokenizer"),
-}
-LABELS: dict[str, Text] = {
-    "read.max_broken_lines": _("Broken lines allowed"),
-    "read.max_document_characters": _("Longest document, characters"),
-    "normalise.fix_mojibake": _("Repair mojibake"),
-    "normalise.unicode_form": _("Unicode form"),
-    "filter.min_characters": _("Shortest, characters"),
-    "filter.max_characters": _("Longest, characters"),
-    "filter.max_symbol_fraction": _("Symbols, at most"),
-    "filter.max_duplicate_line_fraction": _("Repeated lines, at most"),
-    "filter.max_repetition_fraction": _("Repetition, at most"),
-    "redact.email": _("E-mail addresses"),
-    "redact.phone": _("Telephone numbers"),
-    "redact.ip_address": _("IP addresses"),
-    "redact.chinese_id": _("Chinese identity numbers"),
-    "redact.bank_card": _("Bank cards"),
-    "redact.us_ssn": _("US social security numbers"),
-    "redact.iban": _("IBAN"),
-    "near.threshold": _("Alike from"),
-    "near.shingle_characters": _("Shingle, characters"),
-    "near.num_hashes": _("Hashes a document"),
-    "split.validation_fraction": _("Validation"),
-    "split.test_fraction": _("Test"),
-    "tokenizer.vocab_size": _("Vocabulary, tokens"),
-    "tokenizer.sample_bytes": _("Sample"),
-}
-CHOICES: dict[str, Text] = {
-    "zh": _("Chinese"),
-    "en": _("English"),
-    "code": _("Source code"),
-    "other": _("Other"),
-    "none": _("leave as it is"),
-}
-ADVANCED = {
-    "read": {
-        "max_line_bytes",
-        "max_unpacked_bytes",
-        "max_unpack_ratio",
-        "max_members",
-        "max_path_depth",
-        "max_name_bytes",
-    },
-    "near": {"num_hashes", "shingle_characters"},
-    "split": {"seed"},
-    "tokenizer": {"seed", "sample_bytes"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +54,29 @@ class MebibytesField(forms.FloatField):
 class RecipeForm(forms.Form):
     """Cleaned: `recipe` holds the recipe, `tokenizer_of` the version whose tokenizer is used, or None."""
 
-    recipe: Recipe
+    recipe: Any  # of the data kind's own type
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, dataset: Dataset, start: Recipe | None = None) -> None:
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, dataset: Dataset, start: StepsRecipe | None = None
+    ) -> None:
         super().__init__(data)
-        start = start or Recipe()
-        for step in fields(Recipe):
-            part = getattr(start, step.name)
-            for name, field in _form_fields(step.name, part).items():
+        self.kind, self.pages = get_data_kind(dataset.data_kind), pages_of(dataset.data_kind)
+        start = start or self.kind.recipe_type()
+        for step in self._steps():
+            part = getattr(start, step)
+            for name, field in _form_fields(step, part, self.pages).items():
                 self.fields[name] = field
+        if self.kind.has_tokenizer:
+            self._add_tokenizer_of(dataset)
+
+    def _steps(self) -> list[str]:
+        return [step.name for step in fields(self.kind.recipe_type)]  # type: ignore[arg-type]
+
+    def _add_tokenizer_of(self, dataset: Dataset) -> None:
         self.fields["tokenizer_of"] = forms.ModelChoiceField(
-            DatasetVersion.objects.filter(dataset__project=dataset.project, ready_at__isnull=False)
+            DatasetVersion.objects.filter(
+                dataset__project=dataset.project, ready_at__isnull=False, data_kind=self.kind.name
+            )
             .select_related("dataset")
             .defer("report"),
             label=_("Tokenizer"),
@@ -140,23 +96,27 @@ class RecipeForm(forms.Form):
             if dash:
                 raw.setdefault(step, {})[name] = value
         try:
-            self.recipe = Recipe.from_dict(raw)
+            self.recipe = self.kind.recipe_type.from_dict(raw)
         except SpecError as error:
             self._place(error)
         return cleaned
 
     def sections(self) -> list[Section]:
-        return [self._section(step.name) for step in fields(Recipe)]
+        return [self._section(step) for step in self._steps()]
 
     def _section(self, step: str) -> Section:
         bound = {key.partition("-")[2]: self[key] for key in self.fields if key.startswith(f"{step}-")}
         toggle = bound.pop("enabled", None)
-        advanced = [bound.pop(name) for name in sorted(ADVANCED.get(step, ())) if name in bound]
+        advanced = [bound.pop(name) for name in sorted(self.pages.advanced.get(step, ())) if name in bound]
         plain = [field for field in bound.values() if not isinstance(field.field, forms.BooleanField)]
-        if step == "tokenizer":
+        if step == "tokenizer" and "tokenizer_of" in self.fields:
             plain.append(self["tokenizer_of"])
         checks = [field for field in bound.values() if isinstance(field.field, forms.BooleanField)]
-        return Section(step, TITLES.get(step, step), _summary(step), toggle, plain, checks, advanced)
+        return Section(step, self.pages.title_of(step), self._summary(step), toggle, plain, checks, advanced)
+
+    def _summary(self, step: str) -> str:
+        part = next(field for field in fields(self.kind.recipe_type) if field.name == step).default_factory  # type: ignore[arg-type]
+        return (getattr(part, "__doc__", "") or "").split("\n\n")[0].replace("`", "").replace("\n", " ").strip()
 
     def _place(self, error: SpecError) -> None:
         """Show the sentence at the field that it names."""
@@ -165,30 +125,31 @@ class RecipeForm(forms.Form):
         self.add_error(key if key in self.fields else None, str(error))
 
 
-def _form_fields(step: str, part: Any) -> dict[str, forms.Field]:
+def _form_fields(step: str, part: Any, pages: DataPages) -> dict[str, forms.Field]:
     docs = field_docs(type(part))  # type: ignore[arg-type]
     hints = get_type_hints(type(part))
     return {
         f"{step}-{field.name}": _form_field(
             hints[field.name],
             getattr(part, field.name),
-            label=LABELS.get(f"{step}.{field.name}", field.name.replace("_", " ").capitalize()),
+            label=pages.label_of(step, field.name),
             help_text=docs.get(field.name, "").replace("`", ""),
             name=field.name,
+            pages=pages,
         )
         for field in fields(part)
     }
 
 
-def _form_field(hint: Any, value: Any, *, label: Text, help_text: str, name: str) -> forms.Field:
+def _form_field(hint: Any, value: Any, *, label: Text, help_text: str, name: str, pages: DataPages) -> forms.Field:
     common: dict[str, Any] = {"label": label, "help_text": help_text, "initial": value}
     if hint is bool:
         return forms.BooleanField(required=False, **common)
     if get_origin(hint) is Literal:
-        return forms.ChoiceField(choices=_choices(hint), **common)
+        return forms.ChoiceField(choices=_choices(hint, pages), **common)
     if get_origin(hint) is list:
         return forms.MultipleChoiceField(
-            choices=_choices(get_args(hint)[0]), required=False, widget=forms.CheckboxSelectMultiple, **common
+            choices=_choices(get_args(hint)[0], pages), required=False, widget=forms.CheckboxSelectMultiple, **common
         )
     if hint is float:
         is_share = name.endswith("_fraction") or name == "threshold"
@@ -202,10 +163,7 @@ def _form_field(hint: Any, value: Any, *, label: Text, help_text: str, name: str
     raise TypeError(f"no form field for {hint}")
 
 
-def _choices(hint: Any) -> list[tuple[str, Text]]:
-    return [(str(value), CHOICES.get(str(value), str(value))) for value in get_args(hint) if value is not NoneType]
-
-
-def _summary(step: str) -> str:
-    part = next(field for field in fields(Recipe) if field.name == step).default_factory
-    return (getattr(part, "__doc__", "") or "").split("\n\n")[0].replace("`", "").replace("\n", " ").strip()
+def _choices(hint: Any, pages: DataPages) -> list[tuple[str, Text]]:
+    return [
+        (str(value), pages.choices.get(str(value), str(value))) for value in get_args(hint) if value is not NoneType
+    ]

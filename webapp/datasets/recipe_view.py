@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from trainer.data.recipe import Recipe
-from webapp.datasets.recipe_form import ADVANCED, CHOICES, LABELS, TITLES, Text
+from trainer.data.kinds import get_data_kind
+from webapp.datasets.pages import DataPages, Text, pages_of
 from webapp.ui.templatetags.figures import exact
 
 
@@ -30,35 +30,32 @@ class Step:
     lines: list[Line]
 
 
-def recipe_view(recipe: dict[str, Any]) -> list[Step]:
+def recipe_view(recipe: dict[str, Any], data_kind: str = "text") -> list[Step]:
     """Return the steps of a stored recipe. Rare settings are listed only where they differ from the usual."""
-    return [_step(name, recipe.get(name, {}), usual) for name, usual in Recipe().to_dict().items()]
+    usual, pages = get_data_kind(data_kind).recipe_type().to_dict(), pages_of(data_kind)
+    return [_step(name, recipe.get(name, {}), part, pages) for name, part in usual.items()]
 
 
-def step_names() -> list[str]:
-    return [field.name for field in fields(Recipe)]
+def step_names(data_kind: str) -> list[str]:
+    return [field.name for field in fields(get_data_kind(data_kind).recipe_type)]  # type: ignore[arg-type]
 
 
-def label_of(step: str, name: str) -> Text:
-    return LABELS.get(f"{step}.{name}", name.replace("_", " ").capitalize())
-
-
-def shown_value(value: Any) -> str:
+def shown_value(value: Any, pages: DataPages) -> str:
     """Return a setting in words."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(str(CHOICES.get(item, item)) for item in value) or _("all")
+        return ", ".join(str(pages.choices.get(item, item)) for item in value) or _("all")
     if value is None:
         return "–"
-    return exact(value) if isinstance(value, int) else str(CHOICES.get(value, value))
+    return exact(value) if isinstance(value, int) else str(pages.choices.get(value, value))
 
 
-def _step(step: str, part: dict[str, Any], usual: dict[str, Any]) -> Step:
-    rare = ADVANCED.get(step, set())
+def _step(step: str, part: dict[str, Any], usual: dict[str, Any], pages: DataPages) -> Step:
+    rare = pages.advanced.get(step, set())
     lines = [
-        Line(name, label_of(step, name), shown_value(part[name]), part[name] != usual[name])
+        Line(name, pages.label_of(step, name), shown_value(part[name], pages), part[name] != usual[name])
         for name in usual
         if name != "enabled" and name in part and (name not in rare or part[name] != usual[name])
     ]
-    return Step(step, TITLES.get(step, step), part.get("enabled") is False, lines)
+    return Step(step, pages.title_of(step), part.get("enabled") is False, lines)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from webapp.datasets.models import DatasetVersion
+from webapp.datasets.pages import DataPages, pages_of
 from webapp.ui.cells import safe_cell
 from webapp.ui.templatetags.figures import count
 
@@ -49,14 +50,14 @@ PERSONAL_WORDS = {
 
 def report_view(version: DatasetVersion) -> dict[str, Any]:
     """Return the report with everything that its page draws."""
-    report = version.report
+    report, pages = version.report, pages_of(version.dataset.data_kind)
     splits = report.get("splits", {})
     # jsonb does not keep the order of keys
     in_order = [(name, splits[name]) for name in SPLIT_WORDS if name in splits]
     return {
         **report,
-        "steps": [_step(step) for step in report.get("steps", [])],
-        "splits": _shares(in_order, "tokens", SPLIT_WORDS),
+        "steps": [_step(step, pages) for step in report.get("steps", [])],
+        "splits": _shares(in_order, "tokens" if version.num_tokens else "documents", SPLIT_WORDS),
         "languages": _shares(
             ((row["language"], row) for row in report.get("languages", [])), "documents", LANGUAGE_WORDS
         ),
@@ -85,8 +86,9 @@ def report_rows(version: DatasetVersion) -> list[list[object]]:
     return [[safe_cell("" if cell is None else cell) for cell in row] for row in rows]
 
 
-def _step(step: dict[str, Any]) -> dict[str, Any]:
-    title, summary = STEP_WORDS.get(step["name"], (step["name"], ""))
+def _step(step: dict[str, Any], pages: DataPages) -> dict[str, Any]:
+    name = step["name"]
+    title, summary = {name: (pages.title_of(name), ""), **STEP_WORDS, **pages.step_words}[name]
     documents_in, documents_out = step.get("documents_in"), step.get("documents_out") or 0
     return {
         **step,

@@ -62,6 +62,7 @@ def dataset_new(request: HttpRequest, project: Project) -> HttpResponse:
             project=project,
             name=cleaned["name"],
             description=cleaned["description"],
+            data_kind=cleaned.get("data_kind", "text"),
             created_by=request.user,  # type: ignore[arg-type]
         )
         return redirect(dataset)

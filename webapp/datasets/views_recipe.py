@@ -10,11 +10,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from trainer.data.recipe import Recipe
+from trainer.data.kinds import get_data_kind
+from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
 from webapp.datasets.errors import DataRefused
 from webapp.datasets.models import Dataset, DatasetVersion
-from webapp.datasets.presets import PRESETS, preset_named
+from webapp.datasets.pages import pages_of
 from webapp.datasets.queries import files_total
 from webapp.datasets.reading import try_on
 from webapp.datasets.recipe_form import RecipeForm
@@ -41,7 +42,7 @@ def version_new(request: HttpRequest, dataset: Dataset) -> HttpResponse:
             dataset=dataset,
             recipe=form.recipe,
             created_by=request.user,  # type: ignore[arg-type]
-            tokenizer_of=form.cleaned_data["tokenizer_of"],
+            tokenizer_of=form.cleaned_data.get("tokenizer_of"),
         )
     except (DataRefused, JobRefused, SpecError) as refusal:
         form.add_error(None, str(refusal))
@@ -71,9 +72,10 @@ def recipe_try(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     return render(request, "datasets/_trial.html", {"trial": trial, "dataset": dataset})
 
 
-def _start(request: HttpRequest, dataset: Dataset) -> tuple[Recipe, str]:
+def _start(request: HttpRequest, dataset: Dataset) -> tuple[StepsRecipe, str]:
     """Return the recipe that the form begins with: a preset's, that of an earlier version, or the balanced one."""
-    preset = preset_named(request.GET.get("preset", ""))
+    pages = pages_of(dataset.data_kind)
+    preset = pages.preset_named(request.GET.get("preset", ""))
     if preset is not None:
         return preset.recipe, preset.name
     earlier = DatasetVersion.objects.filter(dataset=dataset, code=request.GET.get("from", "")).first()
@@ -81,10 +83,10 @@ def _start(request: HttpRequest, dataset: Dataset) -> tuple[Recipe, str]:
         earlier = dataset.versions.order_by("-number").first()
     if earlier is not None:
         try:
-            return Recipe.from_dict(earlier.recipe), f"v{earlier.number}"
+            return get_data_kind(dataset.data_kind).recipe_type.from_dict(earlier.recipe), f"v{earlier.number}"
         except SpecError:  # of an older release, with fields that are no more
             pass
-    return PRESETS[0].recipe, PRESETS[0].name
+    return pages.presets[0].recipe, pages.presets[0].name
 
 
 def _page(
@@ -95,7 +97,8 @@ def _page(
         dataset.project,
         dataset=dataset,
         form=form,
-        presets=PRESETS,
+        presets=pages_of(dataset.data_kind).presets,
+        has_trial=bool(get_data_kind(dataset.data_kind).trial),
         begun_with=begun_with,
         totals=files_total(dataset),
         num_tried=NUM_TRIED,

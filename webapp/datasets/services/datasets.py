@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from trainer.data.kinds import get_data_kind
 from webapp.datasets.errors import DataRefused
 from webapp.datasets.models import Dataset, SourceFile, Upload
 from webapp.datasets.names import clean_name
@@ -14,9 +15,18 @@ from webapp.teams.models import User
 
 
 @transaction.atomic
-def dataset_create(*, project: Project, name: str, description: str = "", created_by: User | None) -> Dataset:
+def dataset_create(
+    *, project: Project, name: str, description: str = "", data_kind: str = "text", created_by: User | None
+) -> Dataset:
     """Make an empty dataset; files and versions come next."""
-    dataset = Dataset(project=project, name=clean_name(name)[:120], description=description, created_by=created_by)
+    get_data_kind(data_kind)  # an unknown one is refused before anything is uploaded
+    dataset = Dataset(
+        project=project,
+        name=clean_name(name)[:120],
+        description=description,
+        data_kind=data_kind,
+        created_by=created_by,
+    )
     dataset.full_clean(exclude=["created_by"])
     dataset.save()
     return dataset

@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from trainer.data.manifest import VersionManifest, hash_file, read_manifest
-from trainer.data.recipe import Recipe
 from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec, recipe_hash
+from trainer.data.steps import StepsRecipe
 from trainer.spec import spec_to_dict
 from webapp.datasets.errors import DataRefused
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile
@@ -41,7 +41,7 @@ class VersionMade:
 
 
 def version_create(
-    *, dataset: Dataset, recipe: Recipe, created_by: User | None, tokenizer_of: DatasetVersion | None = None
+    *, dataset: Dataset, recipe: StepsRecipe, created_by: User | None, tokenizer_of: DatasetVersion | None = None
 ) -> DatasetVersion:
     """Return the version that this recipe makes of the dataset's files: a new one with its job, or the one made before."""
     return version_find_or_create(
@@ -51,7 +51,7 @@ def version_create(
 
 @transaction.atomic
 def version_find_or_create(
-    *, dataset: Dataset, recipe: Recipe, created_by: User | None, tokenizer_of: DatasetVersion | None = None
+    *, dataset: Dataset, recipe: StepsRecipe, created_by: User | None, tokenizer_of: DatasetVersion | None = None
 ) -> VersionMade:
     """As `version_create`, and say whether the version is new."""
     dataset = (
@@ -62,11 +62,14 @@ def version_find_or_create(
     sources = dataset_sources(dataset)
     tokenizer = tokenizer_of.path / "tokenizer" if tokenizer_of else None
     hashed = recipe_hash(
-        sources, recipe, tokenizer_sha256=hash_file(tokenizer / "tokenizer.json")[0] if tokenizer else ""
+        sources,
+        recipe,
+        data_kind=dataset.data_kind,
+        tokenizer_sha256=hash_file(tokenizer / "tokenizer.json")[0] if tokenizer else "",
     )
     if found := _made_before(dataset, hashed):
         return VersionMade(version=found, is_new=False)
-    spec = PrepareSpec(sources=sources, recipe=recipe, tokenizer_path=str(tokenizer or ""))
+    spec = PrepareSpec(sources=sources, data_kind=dataset.data_kind, recipe=recipe, tokenizer_path=str(tokenizer or ""))
     number = (dataset.versions.aggregate(last=Max("number"))["last"] or 0) + 1
     job = job_create(
         project=dataset.project,
@@ -76,7 +79,13 @@ def version_find_or_create(
         title=_("Prepare %(dataset)s v%(number)d") % {"dataset": dataset.name, "number": number},
     )
     version = DatasetVersion(
-        dataset=dataset, number=number, job=job, recipe=recipe.to_dict(), recipe_hash=hashed, created_by=created_by
+        dataset=dataset,
+        number=number,
+        job=job,
+        data_kind=dataset.data_kind,
+        recipe=recipe.to_dict(),
+        recipe_hash=hashed,
+        created_by=created_by,
     )
     version.full_clean(exclude=["recipe", "created_by", "splits", "report", *_UNKNOWN_YET])
     version.save()
