@@ -89,6 +89,13 @@ ABLATION_MULTIPLIER = Constant(
     date="2026-11-23",
     spread=0.4,
 )
+EVALUATION_FRACTION = Constant(
+    value=0.03,
+    unit="share of a run's time",
+    meaning="validation, samples, logging and start-up, which a run of any size has",
+    source="common practice, 1-5 %: a few validation batches every some hundred steps",
+    date="2026-11-24",
+)
 SERVING_UTILISATION = Constant(
     value=0.30,
     unit="load served / load that could be served",

@@ -102,11 +102,20 @@ def memory_of(work: Workload) -> TrainingMemory:
     )  # fmt: skip
 
 
+def _nearly_divides(micro_batch: int, per_rank: int) -> bool:
+    """Whether whole micro-batches make up a rank's share of the batch, to 3 %: batches are round numbers, not sacred.
+
+    >>> [_nearly_divides(b, 61) for b in (1, 4, 16, 64)]
+    [True, True, False, False]
+    """
+    return micro_batch <= per_rank and abs(round(per_rank / micro_batch) * micro_batch / per_rank - 1.0) <= 0.03
+
+
 def _choices(
     work: Workload, layout: Layout, micro_batch: int | None, recompute: Recompute | None
 ) -> Iterator[Workload]:
     per_rank = max(1, work.num_sequences // layout.data)
-    sizes = [micro_batch] if micro_batch else [b for b in _MICRO_BATCHES if b <= per_rank and per_rank % b == 0]
+    sizes = [micro_batch] if micro_batch else [b for b in _MICRO_BATCHES if _nearly_divides(b, per_rank)]
     levels: tuple[Recompute, ...] = (recompute,) if recompute else ("none", "selective", "full")
     for size in sizes or [1]:
         for level in levels:

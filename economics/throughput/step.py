@@ -223,7 +223,7 @@ def step_time(work: Workload) -> StepTime:
         "tensor_communication": m * passes.tensor,
         "context_communication": m * passes.context,
         "expert_communication": m * passes.expert,
-        "pipeline_communication": m * transfer,
+        "pipeline_communication": m * _exposed_transfer(layout, transfer, per_micro_batch),
         "pipeline_bubble": bubble,
         "data_communication": communication.exposed + OVERLAP_COST.value * communication.hidden,
         "optimizer": communication.optimizer,
@@ -239,6 +239,14 @@ def step_time(work: Workload) -> StepTime:
         flop_per_token=flop,
         peak_flop_per_second=work.accelerator.peak("bf16"),
     )
+
+
+def _exposed_transfer(layout: Layout, transfer: float, compute: float) -> float:
+    """What handing a micro-batch on costs: all of it in a plain pipeline, where each stage waits for its input; in an
+    interleaved one it travels while another chunk computes."""
+    if layout.virtual == 1:
+        return transfer
+    return max(0.0, transfer - compute) + OVERLAP_COST.value * min(transfer, compute)
 
 
 def _transfer_bytes(work: Workload) -> float:

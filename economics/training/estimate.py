@@ -10,6 +10,7 @@ import numpy as np
 
 from economics.assumptions import (
     ABLATION_MULTIPLIER,
+    EVALUATION_FRACTION,
     GRID_KG_PER_KWH,
     POWER_USAGE_EFFECTIVENESS,
     RESTART_SECONDS,
@@ -134,7 +135,7 @@ def training_estimate(plan: RunPlan) -> Estimate:
         any_virtual=plan.any_virtual,
     )  # fmt: skip
     known = plan.layout is not None and plan.micro_batch is not None and plan.recompute is not None
-    if not known:
+    if plan.layout is None:
         choice = with_practice(choice)
     rate = choice.time.tokens_per_second_per_accelerator
     sd = STEP_SPREAD.value if known else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
@@ -192,8 +193,16 @@ def _goodput_draws(plan: RunPlan) -> tuple[Goodput, Any]:
     rates = spread_draws("failures", FAILURES_PER_ACCELERATOR_DAY)
     grid = np.quantile(rates, np.linspace(0.005, 0.995, 24))
     useful = np.interp(rates, grid, [at(float(rate), RESTART_SECONDS.value).goodput_fraction for rate in grid])
-    behind = np.minimum(1.0, spread_draws("whole run", RUN_FRACTION))
-    return central, useful * behind
+    return central, useful * _behind_steady_state(plan)
+
+
+def _behind_steady_state(plan: RunPlan) -> Any:
+    """Draws of what a whole run keeps of steady state: evaluation's share taken off, and the constant to the power
+    1 - 1/nodes; never above 1."""
+    device = plan.workload.accelerator
+    nodes = max(1.0, plan.num_accelerators / max(1, min(8, device.num_per_node)))
+    shared = spread_draws("whole run", RUN_FRACTION) ** (1.0 - 1.0 / nodes)
+    return np.minimum(1.0, (1.0 - EVALUATION_FRACTION.value) * shared)
 
 
 def _energy_draws(plan: RunPlan, hours: Any) -> Any:
@@ -247,6 +256,7 @@ def run_assumptions(plan: RunPlan) -> list[dict[str, Any]]:
             ("failures_per_accelerator_day", FAILURES_PER_ACCELERATOR_DAY),
             ("restart_seconds", RESTART_SECONDS),
             ("whole_run_fraction", RUN_FRACTION),
+            ("evaluation_fraction", EVALUATION_FRACTION),
         ]
     used += [
         ("server_load_fraction", SERVER_LOAD_FRACTION),

@@ -116,8 +116,8 @@ def read_inference(row: dict[str, str]) -> InferenceRow | None:
         decoder=decoder, accelerator=device, layout=layout, weights=weights, kv=kv,
         batch=None if engine else int(batch or 1), input_tokens=inputs, output_tokens=outputs,
     )  # fmt: skip
-    source = (get("source") or "").replace(" ", "")
-    named = re.search(r"arXiv[\d.]*|[\w.-]+/[\w.-]+|^\w+", source)
+    source = get("source") or ""
+    named = re.search(r"arXiv\s?[\d.]+|[\w.-]+/[\w.-]+|^\w+", source)
     return InferenceRow(
         model=get("model") or "",
         cluster=(named.group(0) if named else source[:20]).split("@")[0],

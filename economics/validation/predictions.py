@@ -32,6 +32,8 @@ class Prediction:
     """Prediction of the baseline that knows one utilisation."""
     nearest_row: float | None = None
     """Prediction of the baseline that takes the utilisation of the most similar row."""
+    one_number_of_kind: float | None = None
+    """The one number, learnt from rows of the same kind alone (whole runs)."""
 
     @property
     def log_error(self) -> float:
@@ -86,8 +88,9 @@ def steady_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> 
     """
     out: list[Prediction] = []
     measured = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second]
+    known = with_utilisation(rows)
     for row in [r for r in measured if only is None or r in only]:
-        utilisation = one_number(row, measured)
+        utilisation = one_number(row, known)
         flop = training_flop_per_token(row.decoder, row.sequence_length).total
         peak = row.accelerator.peak("bf16")
         near = nearest_utilisation(row, measured)
@@ -120,15 +123,29 @@ def utilisation_of(row: RunRow) -> float:
     return rate * flop / row.accelerator.peak("bf16")
 
 
+def with_utilisation(rows: list[RunRow]) -> list[RunRow]:
+    """Return the rows that measured a utilisation: steady state, and whole runs whose hours and tokens are known."""
+    return [row for row in rows if row.measured_tokens_per_second or (row.measured_hours and is_whole_run(row))]
+
+
+def is_whole_run(row: RunRow) -> bool:
+    """Say whether a row is a whole run of one stage from 1 B parameters on, with its hours and tokens."""
+    size = row.decoder.parameters().total
+    return row.kind == "full_run" and bool(row.measured_hours and row.tokens) and size >= 0.97e9
+
+
 def one_number(row: RunRow, rows: list[RunRow]) -> float | None:
-    """Return the geometric mean utilisation of the other clusters, each weighing the same."""
-    clusters: dict[str, list[float]] = {}
+    """Return the geometric mean utilisation of the other sources, each weighing the same.
+
+    One number for everything: it is learnt from all rows of the other sources, steady state and whole runs alike.
+    """
+    sources: dict[str, list[float]] = {}
     for other in rows:
-        if other.cluster != row.cluster:
-            clusters.setdefault(other.cluster, []).append(log(utilisation_of(other)))
-    if not clusters:
+        if other.source != row.source:
+            sources.setdefault(other.source, []).append(log(utilisation_of(other)))
+    if not sources:
         return None
-    return exp(float(np.mean([np.mean(values) for values in clusters.values()])))
+    return exp(float(np.mean([np.mean(values) for values in sources.values()])))
 
 
 def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
@@ -144,7 +161,7 @@ def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
             ]
         )
 
-    others = [other for other in rows if other.cluster != row.cluster]
+    others = [other for other in rows if other.source != row.source]
     if not others:
         return None
     here = place(row)
@@ -153,11 +170,8 @@ def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
 
 def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
     """Predict the accelerator-hours of whole runs of one stage (or of some), from 1 B parameters on."""
-    whole = [
-        row
-        for row in rows
-        if row.kind == "full_run" and row.measured_hours and row.tokens and row.decoder.parameters().total >= 0.97e9
-    ]
+    whole = [row for row in rows if is_whole_run(row)]
+    known = with_utilisation(rows)
     out: list[Prediction] = []
     for row in [r for r in whole if only is None or r in only]:
         counted = row.decoder.parameters()
@@ -171,7 +185,7 @@ def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> lis
             hours = training_estimate(plan).accelerator_hours
         except NoAnswerError:
             continue
-        utilisation = one_number(row, whole)
+        utilisation, of_runs = one_number(row, known), one_number(row, whole)
         near = nearest_utilisation(row, whole)
         total = training_flop_per_token(row.decoder, row.sequence_length).total * (row.tokens or 0.0)
         at_peak = total / row.accelerator.peak("bf16") / 3600.0
@@ -185,6 +199,7 @@ def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> lis
                 unit="accelerator-hours",
                 one_number=None if utilisation is None else at_peak / utilisation,
                 nearest_row=None if near is None else at_peak / near,
+                one_number_of_kind=None if of_runs is None else at_peak / of_runs,
             )
         )
     return out

@@ -11,7 +11,7 @@ import numpy as np
 import economics.constants as constants
 from economics.constants import Constant
 from economics.throughput.step import Workload, step_time
-from economics.validation.predictions import steady_choice
+from economics.validation.predictions import run_predictions, steady_choice
 from economics.validation.runs import RunRow, usable
 
 FITTED = ("MATMUL_FRACTION", "ATTENTION_FRACTION", "EAGER_TRAFFIC", "POWER_EXPONENT", "SPEED_EXPONENT", "TENSOR_HIDDEN")
@@ -43,17 +43,13 @@ def _errors(work: list[tuple[Workload, float]]) -> np.ndarray[tuple[int], np.dty
     return np.array([log(step_time(w).tokens_per_second_per_accelerator / rate) for w, rate in work])
 
 
-def refit_without(rows: list[RunRow], cluster: str, *, steps: int = 2) -> dict[str, float]:
-    """Return the constants fitted to every usable steady-state row but those of one cluster.
+def refit_on(rows: list[RunRow], *, steps: int = 2) -> dict[str, float]:
+    """Return the constants of the step fitted to the usable steady-state rows among these.
 
     Gauss-Newton on ln(predicted / measured), clusters weighing the same, with a prior at the present values; layouts
     that rows leave open are held as chosen. Rows that are flagged, secondary or from memory are no basis.
     """
-    kept = [
-        row
-        for row in rows
-        if row.kind == "benchmark" and row.measured_tokens_per_second and usable(row) and row.cluster != cluster
-    ]
+    kept = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second and usable(row)]
     present = {name: float(getattr(constants, name).value) for name in FITTED}
     if len(kept) < 8:
         return present
@@ -76,3 +72,19 @@ def refit_without(rows: list[RunRow], cluster: str, *, steps: int = 2) -> dict[s
         right = -(slope * (pull / weight)[:, None]).T @ (base * weight) - shift * (0.08 / _PRIOR_SD) ** 2
         shift = np.clip(shift + np.linalg.solve(left, right), -0.5, 0.5)
     return {name: present[name] * float(np.exp(s)) for name, s in zip(FITTED, shift, strict=True)}
+
+
+def refit_run_fraction(rows: list[RunRow]) -> dict[str, float]:
+    """Return `RUN_FRACTION` as these whole runs have it: the median over sources of what hours exceed predictions by.
+
+    With whole runs of fewer than four sources nothing can be said, and the present value stays.
+    """
+    predicted = run_predictions(rows)
+    sources: dict[str, list[float]] = {}
+    for prediction in predicted:
+        sources.setdefault(prediction.cluster, []).append(prediction.log_error)
+    present = constants.RUN_FRACTION.value
+    if len(sources) < 4:
+        return {"RUN_FRACTION": present}
+    middle = float(np.median([np.mean(errors) for errors in sources.values()]))
+    return {"RUN_FRACTION": float(min(0.98, present * np.exp(middle)))}

@@ -48,6 +48,11 @@ class RunRow:
     measured_hours: float | None
     measured_reserved_bytes: float | None
 
+    @property
+    def source(self) -> str:
+        """The source alone: its kinds of rows are left out together."""
+        return self.cluster.rsplit(" ", maxsplit=1)[0]
+
 
 def _float(text: str | None) -> float | None:
     try:
@@ -155,6 +160,10 @@ def read_run(row: dict[str, str]) -> RunRow | None:
     # before fused attention was common, selective recomputing was about the softmax square
     attention: Attention = "unfused" if year <= 2022 else "flash"
     eager = "eager" in notes or ("FSDP" in plan and "compile" not in plan)
+    # compilers came into use in 2023: whole runs until then ran element-wise work eagerly, but for libraries of
+    # tensor and pipeline parallelism, which have brought their own fused kernels since 2020
+    eager = eager or (get("row_type") == "full_run" and year <= 2023 and not plan.strip())
+    eager = eager and "fused kernels" not in notes
     batch = _float(get("global_batch_tokens"))
     fp8 = bool(re.search(r"\bfp8\b", re.sub(r"w/o fp8", "", f"{plan} {notes}")))
     run = RunRow(
@@ -183,10 +192,10 @@ def read_run(row: dict[str, str]) -> RunRow | None:
 
 
 def _cluster(row: dict[str, str]) -> str:
-    source = (row.get("source") or "").replace(" ", "")
-    named = re.search(r"arXiv([\d.]+)|([\w.-]+/[\w.-]+)", source)
+    source = row.get("source") or ""
+    named = re.search(r"arXiv\s?[\d.]+|[\w.-]+/[\w.-]+", source)
     name = named.group(0) if named else source[:24]
-    return f"{name.split('@')[0]} {row.get('row_type')}"
+    return f"{name.replace(' ', '')} {row.get('row_type')}"
 
 
 def _measured_rate(row: dict[str, str], run: RunRow) -> float | None:

@@ -25,8 +25,9 @@ from economics.validation.predictions import (
     run_predictions,
     steady_predictions,
 )
-from economics.validation.refit import changed, refit_without
+from economics.validation.refit import changed, refit_run_fraction, refit_on
 from economics.validation.runs import RunRow, read_run, usable
+from economics.validation.spreads import with_spreads_of_others
 from economics.validation.summary import pooled_coverage, summarise
 
 
@@ -62,6 +63,8 @@ def validate(path: str | Path, *, leave_one: str | None = None, everything: bool
     for prediction in predictions:
         groups.setdefault(prediction.group, []).append(prediction)
     pooled = [p for p in predictions if p.group != "steady, layout not given"]
+    left_out = with_spreads_of_others(predictions, pool="scenario" in columns)
+    left_out_pooled = [p for p in left_out if p.group != "steady, layout not given"]
     return {
         "file": str(path),
         "leave_one": leave_one,
@@ -69,6 +72,12 @@ def validate(path: str | Path, *, leave_one: str | None = None, everything: bool
         "num_rows_left_out": skipped,
         "groups": {name: summarise(group) for name, group in groups.items()},
         "coverage": pooled_coverage(pooled),
+        "coverage_spreads_of_other_sources": {
+            **pooled_coverage(left_out_pooled),
+            "interval_score": {
+                name: summarise([p for p in left_out if p.group == name])["interval_score"] for name in groups
+            },
+        },
         "rows": [_row(p) for p in predictions],
     }
 
@@ -123,13 +132,10 @@ def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: boo
         found = steady_predictions(rows) + run_predictions(rows) + memory_predictions(rows)
         return found, len(table) - len({id(r) for r in rows})
     out: list[Prediction] = []
-    for cluster in sorted({row.cluster for row in rows}):
-        source = cluster.rsplit(" ", maxsplit=1)[0]
-        same = [row for row in rows if row.cluster.rsplit(" ", maxsplit=1)[0] == source]
-        if same[0].cluster != cluster:
-            continue  # a source's kinds of rows are left out together, once
-        others = [row for row in rows if row not in same]
-        with changed(refit_without(others, cluster)):
+    for source in sorted({row.source for row in rows}):  # a source's kinds of rows are left out together
+        same = [row for row in rows if row.source == source]
+        others = [row for row in rows if row.source != source]
+        with changed(refit_on(others)), changed(refit_run_fraction(others)):
             out += steady_predictions(rows, same) + run_predictions(rows, same) + memory_predictions(same)
     return out, len(table) - len(rows)
 
@@ -179,6 +185,8 @@ def show(result: dict[str, Any], console: Console) -> None:
         f"Coverage of p10-p90: {100 * coverage['fraction']:.0f} % of {coverage['num_rows']} rows "
         f"(90 % band {100 * coverage['band_low']:.0f}-{100 * coverage['band_high']:.0f} %)"
     )
+    other = result["coverage_spreads_of_other_sources"]
+    console.print(f"With widths learnt from the other sources' errors alone: {100 * other['fraction']:.0f} %")
 
 
 def explain(result: dict[str, Any]) -> list[str]:
