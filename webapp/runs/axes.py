@@ -6,7 +6,7 @@ training has taken so far and what the clock said, as two series of the run's ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +37,14 @@ class Factors:
     usd_per_second: float | None
 
 
-def training_seconds(run: Run, *, steps: Sequence[int], seconds: Sequence[float | None]) -> list[float]:
-    """Return how long training had taken at each of `steps`, from what was known before them."""
-    before = MetricSeries.objects.filter(run=run, key=TRAINING_SECONDS, last_step__lt=steps[0]).first()
-    so_far = (before.last or 0.0) if before else 0.0
-    found: list[float] = (so_far + np.cumsum([value or 0.0 for value in seconds])).tolist()
-    return found
+def training_seconds(
+    run: Run, *, steps: NDArray[np.int64], seconds: NDArray[np.float64], before: float | None = None
+) -> NDArray[np.float64]:
+    """Return how long training had taken at each of `steps`: `before` them, or what is stored, and their own seconds."""
+    if before is None:
+        known = MetricSeries.objects.filter(run=run, key=TRAINING_SECONDS, last_step__lt=int(steps[0])).first()
+        before = (known.last or 0.0) if known else 0.0
+    return np.asarray(before + np.cumsum(np.nan_to_num(seconds)))
 
 
 def anchors(run: Run, key: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatchmethod
+from itertools import groupby
 from typing import Any
 
 from trainer.events import (
     AnyEvent,
     CheckpointRemoved,
     Evaluation,
+    Message,
     Metrics,
+    Progress,
     Resolved,
     Sample,
     Started,
@@ -21,8 +25,8 @@ from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
 from webapp.runs import checkpoints as checkpoint_services
 from webapp.runs import models
-from webapp.runs.axes import CLOCK_SECONDS, STEP_SECONDS, TRAINING_SECONDS, training_seconds
-from webapp.runs.metrics import metrics_append, metrics_truncate
+from webapp.runs.metric_events import metrics_take, payload_of
+from webapp.runs.metrics import metrics_truncate
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
 
@@ -62,6 +66,24 @@ class TrainKind(JobKind):
         run = run_of(job)
         return event_payload(event) if run is None else self._take(event, run, job, attempt)
 
+    def on_events(self, job: Job, attempt: Attempt, events: Sequence[AnyEvent]) -> list[dict[str, Any] | None]:
+        """Take in a batch: metrics that stand together are stored together, and the run is looked up once."""
+        run = run_of(job)
+        if run is None:
+            return [event_payload(event) for event in events]
+        payloads: list[dict[str, Any] | None] = []
+        for is_points, group in groupby(events, key=lambda event: isinstance(event, Metrics | Progress | Message)):
+            stretch = list(group)
+            if is_points:
+                metrics_take(run=run, events=[event for event in stretch if isinstance(event, Metrics)])
+            payloads += [
+                (payload_of(event) if isinstance(event, Metrics) else event_payload(event))
+                if is_points
+                else self._take(event, run, job, attempt)
+                for event in stretch
+            ]
+        return payloads
+
     def on_end(self, job: Job, attempt: Attempt | None) -> None:
         run = run_of(job)
         if run is not None:
@@ -81,28 +103,17 @@ class TrainKind(JobKind):
 
     @_take.register
     def _(self, event: Resolved, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        run.resolved_reasons = {**run.resolved_reasons, **event.reasons}
         models.Run.objects.filter(pk=run.pk).update(
-            resolved=event.machine, resolved_reasons={**run.resolved_reasons, **event.reasons}, facts=event.facts
+            resolved=event.machine, resolved_reasons=run.resolved_reasons, facts=event.facts
         )
         return event_payload(event)
 
     @_take.register
     def _(self, event: Metrics, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
         """Store the points; the event keeps only where they are."""
-        if not event.steps:
-            return None
-        values: dict[str, Any] = dict(event.values)
-        if STEP_SECONDS in values:
-            so_far = training_seconds(run, steps=event.steps, seconds=values[STEP_SECONDS])
-            values[TRAINING_SECONDS] = so_far
-            values[CLOCK_SECONDS] = [event.at - (so_far[-1] - then) for then in so_far]
-        metrics_append(run=run, steps=event.steps, values=values)
-        return {
-            "type": "metrics",
-            "from_step": min(event.steps),
-            "up_to_step": max(event.steps),
-            "keys": sorted(event.values),
-        }
+        metrics_take(run=run, events=[event])
+        return payload_of(event)
 
     @_take.register
     def _(self, event: Sample, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:

@@ -27,12 +27,19 @@ _SERIES_FIELDS = [
 ]  # fmt: skip
 
 
-@transaction.atomic(savepoint=False)
 def metrics_append(
     *, run: Run, steps: Sequence[int], values: Mapping[str, Sequence[float | None]]
 ) -> list[MetricSeries]:
     """Add points: `values[key][i]` belongs to `steps[i]`. Points of a key at or after its first new step are replaced."""
-    new = {key: levels.points(steps, row) for key, row in values.items() if len(row) and _is_good_key(key)}
+    return points_append(
+        run=run, points={key: levels.points(steps, row) for key, row in values.items() if len(row)}
+    )  # fmt: skip
+
+
+@transaction.atomic(savepoint=False)
+def points_append(*, run: Run, points: Mapping[str, Buckets]) -> list[MetricSeries]:
+    """Add the points of each key, whose steps need not be the same; those at or after its first new step are replaced."""
+    new = {key: row for key, row in points.items() if len(row) and _is_good_key(key)}
     if not new:
         return []
     rows = _series_for(run, sorted(new))

@@ -101,6 +101,28 @@ def test_points_are_stored_and_the_event_says_only_where(run: Run, worker: Worke
     assert run.summary["train/loss"]["last"] == 1.0
 
 
+def test_what_a_batch_costs_does_not_depend_on_how_many_events_it_has(
+    run: Run, worker: Worker, django_assert_max_num_queries: Any
+) -> None:
+    """A supervisor that was away finds thousands of blocks; they are stored as one."""
+    attempt = Attempt(worker)
+    attempt.say(ev.Started(pid=1, device="cpu"), metrics(1, 4))
+    use = [ev.Metrics(steps=[9 + 5 * i], values={"system/cpu_fraction": [0.5]}) for i in range(190)]
+    blocks = [metrics(5 + 5 * i, 9 + 5 * i) for i in range(190)]
+    batch = [event for pair in zip(blocks, use, strict=True) for event in pair]
+    with django_assert_max_num_queries(26):
+        attempt.say(*batch, ev.Progress(done=954, total=2000))
+    assert steps_and_values(run)[0] == list(range(1, 955))
+    assert metric_series(run, "system/cpu_fraction", max_points=1000).buckets.steps.tolist()[-1] == 954
+    run.refresh_from_db()
+    assert axis_columns(run)["training_seconds"](np.array([954]))[0] == pytest.approx(954 * 0.5)
+
+
+def test_a_step_told_again_in_the_same_batch_counts_once(run: Run, worker: Worker) -> None:
+    Attempt(worker).say(metrics(1, 20, 1.0), metrics(11, 15, 2.0))
+    assert steps_and_values(run) == (list(range(1, 16)), [1.0] * 10 + [2.0] * 5)
+
+
 def test_axes_are_derived_without_anybody_logging_them(run: Run, worker: Worker) -> None:
     Attempt(worker).say(ev.Started(pid=1, device="cpu"), metrics(1, 20), metrics(21, 30))
     run.refresh_from_db()
