@@ -1,5 +1,8 @@
 // Draws the charts that do not move: a <figure class="plot" data-plot="ID"> whose data lies in the page as JSON,
 //   {"kind": "stacked" | "bars" | "lines", "x": {"title", "values"}, "y": {"title", "prefix"}, "series": [{"name", "values"}]}
+// `labels` names the points when the pointer is on them; `joined` draws a series' line over the places where it has none.
+// A series may also say: kind, mode, dash, colour (its number), fill ("tonexty": the band down to the series before it),
+// quiet (the edge of a band), base (where each bar begins), bars (the number of each bar's colour), text (at each point).
 // Each can be read as a table and downloaded. Colours come from the stylesheet, and follow the theme.
 
 const CSS = () => getComputedStyle(document.documentElement);
@@ -34,15 +37,27 @@ export function escapeHtml(text) {
 
 function traces(data) {
   const colours = palette();
-  return data.series.map((series, index) => ({
-    type: data.kind === "lines" ? "scatter" : "bar",
-    mode: data.kind === "lines" ? "lines+markers" : undefined,
-    name: escapeHtml(series.name),
-    x: data.x.values,
-    y: series.values,
-    marker: { color: colours[index % colours.length] },
-    hovertemplate: `${data.y.prefix ?? ""}%{y:.3~g}`,
-  }));
+  return data.series.map((series, index) => {
+    const colour = colours[(series.colour ?? index) % colours.length];
+    return {
+      type: (series.kind ?? data.kind) === "lines" ? "scatter" : "bar",
+      mode: (series.kind ?? data.kind) === "lines" ? (series.mode ?? "lines+markers") : undefined,
+      name: escapeHtml(series.name),
+      x: data.x.values,
+      y: series.values,
+      text: (series.text ?? data.labels)?.map(escapeHtml),
+      textposition: (series.kind ?? data.kind) === "lines" ? "top center" : "outside",
+      base: series.base,
+      fill: series.fill,
+      fillcolor: series.fill ? `${colour}26` : undefined,
+      connectgaps: series.fill !== undefined || series.joined === true,
+      showlegend: !series.quiet,
+      line: { color: colour, dash: series.dash, width: series.fill || series.quiet ? 0 : 2 },
+      marker: { color: series.bars?.map((bar) => colours[bar % colours.length]) ?? colour, size: series.quiet || series.fill ? 0 : 6 },
+      hoverinfo: series.fill || series.quiet ? "skip" : undefined,
+      hovertemplate: series.fill || series.quiet ? undefined : `${data.labels ? "%{text}: " : ""}${data.y.prefix ?? ""}%{y:.3~g}`,
+    };
+  });
 }
 
 function draw(figure) {
@@ -53,8 +68,12 @@ function draw(figure) {
   layout.yaxis.tickprefix = data.y.prefix ?? "";
   layout.yaxis.exponentformat = "none"; // no SI prefixes on money
   layout.yaxis.rangemode = "tozero";
+  if (data.labels) layout.hovermode = "closest";
+  if (data.x.prefix) Object.assign(layout.xaxis, { tickprefix: data.x.prefix, exponentformat: "none" });
   layout.xaxis.type = data.x.type ?? "category";
   layout.xaxis.nticks = 12;
+  if (data.y.type) layout.yaxis.type = data.y.type;
+  if (data.y.free) layout.yaxis.rangemode = "normal";
   layout.showlegend = data.series.length > 1;
   const box = figure.querySelector(".chart");
   window.Plotly.react(box, traces(data), layout, { displayModeBar: false, responsive: true });

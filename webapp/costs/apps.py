@@ -9,12 +9,13 @@ class CostsConfig(AppConfig):
         from auditlog.registry import auditlog
 
         from webapp.costs.kinds import CalibrateKind
-        from webapp.costs.models import Machine
+        from webapp.costs.models import Commitment, Machine, StoragePrice
         from webapp.costs.services import ledger_write
         from webapp.jobs.kinds import register_end_hook, register_kind
         from webapp.ui.sections import Section, register_section
 
         register_kind(CalibrateKind())
         register_end_hook(ledger_write)
-        auditlog.register(Machine)
+        for model in (Machine, Commitment, StoragePrice):
+            auditlog.register(model)
         register_section(Section(name="costs", title=_("Costs"), url_name="project-costs", order=80))

@@ -13,6 +13,7 @@ class MachineForm(forms.ModelForm[Machine]):
         model = Machine
         fields = (
             "usd_per_device_hour",
+            "provider",
             "purchase_usd",
             "life_years",
             "residual_fraction",
@@ -27,6 +28,7 @@ class MachineForm(forms.ModelForm[Machine]):
             "usd_per_device_hour": _(
                 "What you pay for an hour of one device. Empty: worked out from the fields below."
             ),
+            "provider": _("As its invoices name it; empty if the machine is your own."),
             "use_fraction": _("Share of all hours in which it does useful work, above 0 and at most 1."),
             "power_watts": _("At the wall, while it works, the whole machine."),
             "grid_g_co2e_per_kwh": _("World mean about 400, France about 50."),

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp.costs import queries, services
-from webapp.costs.charts import by_day_chart, share_chart
-from webapp.costs.csv import ledger_csv
+from webapp.costs.csv import csv_response, ledger_csv
 from webapp.costs.forms import MachineForm
-from webapp.costs.models import LedgerEntry, Machine
+from webapp.costs.models import Machine
+from webapp.costs.pages import BREAKDOWN_COLUMNS, PERIODS, breakdown_rows, cost_page
 from webapp.costs.prices import machine_hour_price
 from webapp.jobs.errors import JobRefused
 from webapp.projects.models import Project
 from webapp.teams.access import staff, team_object
 from webapp.teams.models import Role, Team, User
-
-PERIODS = {"7": 7, "30": 30, "365": 365, "all": None}
 
 
 def _period(request: HttpRequest) -> tuple[str, int | None]:
@@ -30,39 +27,20 @@ def _period(request: HttpRequest) -> tuple[str, int | None]:
     return (chosen, PERIODS[chosen]) if chosen in PERIODS else ("30", 30)
 
 
-def _page(entries: QuerySet[LedgerEntry]) -> dict[str, Any]:
-    by_kind = queries.spend_by(entries, "job_kind")
-    by_member = queries.spend_by(entries, "member__name", "member__email")
-    by_model = queries.spend_by(entries.exclude(model_label=""), "model_label")
-    return {
-        "spend": queries.spend(entries),
-        "charts": [
-            ("cost-by-day", _("By day"), by_day_chart(queries.spend_by_day(entries))),
-            ("cost-by-kind", _("By kind of job"), share_chart(by_kind, "job_kind", title=_("Kind of job"))),
-            ("cost-by-model", _("By model"), share_chart(by_model, "model_label", title=_("Model"))),
-            (
-                "cost-by-member",
-                _("By member"),
-                share_chart(by_member, "member__name", "member__email", title=_("Member")),
-            ),
-        ],
-        "entries": entries.select_related("job", "member", "machine", "project")[:50],
-        "wasted_outcomes": queries.WASTED_OUTCOMES,
-        "periods": [("7", _("7 days")), ("30", _("30 days")), ("365", _("a year")), ("all", _("all time"))],
-    }
-
-
 @team_object(Project, Role.VIEWER, related=("team",))
 @require_GET
 def project_costs(request: HttpRequest, project: Project) -> HttpResponse:
     period, days = _period(request)
-    context = _page(queries.ledger_of(project=project, days=days)) | {
+    entries, everything = queries.ledger_of(project=project, days=days), queries.ledger_of(project=project)
+    context = cost_page(entries, everything) | {
         "project": project,
         "owner": project,
         "section": "costs",
         "period": period,
         "machines": queries.machines_with_prices(team=project.team),
         "may_measure": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
+        "may_write": request.team_role >= Role.ADMIN,  # type: ignore[attr-defined]
+        "team": project.team,
     }
     return render(request, "costs/costs.html", context)
 
@@ -72,12 +50,13 @@ def project_costs(request: HttpRequest, project: Project) -> HttpResponse:
 def team_costs(request: HttpRequest, team: Team) -> HttpResponse:
     period, days = _period(request)
     entries = queries.ledger_of(team=team, days=days)
-    context = _page(entries) | {
+    context = cost_page(entries, queries.ledger_of(team=team)) | {
         "team": team,
         "owner": team,
         "period": period,
         "by_project": queries.spend_by(entries, "project__name", "project__code"),
         "machines": queries.machines_with_prices(team=team),
+        "may_write": request.team_role >= Role.ADMIN,  # type: ignore[attr-defined]
     }
     return render(request, "costs/costs.html", context)
 
@@ -86,6 +65,28 @@ def team_costs(request: HttpRequest, team: Team) -> HttpResponse:
 @require_GET
 def project_ledger_csv(request: HttpRequest, project: Project) -> StreamingHttpResponse:
     return ledger_csv(queries.ledger_of(project=project), name=f"ledger-{project.code}")
+
+
+@team_object(Team, Role.VIEWER)
+@require_GET
+def team_ledger_csv(request: HttpRequest, team: Team) -> StreamingHttpResponse:
+    return ledger_csv(queries.ledger_of(team=team), name=f"ledger-{team.code}")
+
+
+@team_object(Project, Role.VIEWER, related=("team",))
+@require_GET
+def project_breakdown_csv(request: HttpRequest, project: Project) -> StreamingHttpResponse:
+    _name, days = _period(request)
+    rows = breakdown_rows(queries.ledger_of(project=project, days=days))
+    return csv_response(rows, columns=BREAKDOWN_COLUMNS, name=f"costs-{project.code}")
+
+
+@team_object(Team, Role.VIEWER)
+@require_GET
+def team_breakdown_csv(request: HttpRequest, team: Team) -> StreamingHttpResponse:
+    _name, days = _period(request)
+    rows = breakdown_rows(queries.ledger_of(team=team, days=days))
+    return csv_response(rows, columns=BREAKDOWN_COLUMNS, name=f"costs-{team.code}")
 
 
 @staff
