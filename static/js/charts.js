@@ -5,16 +5,17 @@
 
 import { axisTitle } from "./series.js";
 import { csvRow, saveText } from "./files.js";
+import { shareCrosshair } from "./crosshair.js";
+import { smooth } from "./smoothing.js";
 
 const REDRAW_MS = 250;
 const MAX_MARKERS = 80;  // more points than this run into each other
-const VIEWPORT = 1000;  // smoothing is per thousandth of what is on the screen, so that it looks alike at any length
 
 export class Settings extends EventTarget {
   constructor(name, defaults = {}) {
     super();
     this.name = `charts.${name}`;
-    this.values = { x: "step", logX: false, logY: false, smoothing: 0.6, outliers: false, ...defaults };
+    this.values = { x: "step", logX: false, logY: false, smoothing: 0.6, smoothingKind: "exponential", outliers: false, ...defaults };
     try { Object.assign(this.values, JSON.parse(localStorage.getItem(this.name) ?? "{}")); } catch { /* as before */ }
   }
 
@@ -25,7 +26,7 @@ export class Settings extends EventTarget {
   }
 }
 
-// Ties controls with data-chart-setting="x|logX|logY|smoothing|outliers" to the settings.
+// Ties controls with data-chart-setting="x|logX|logY|smoothing|smoothingKind|outliers" to the settings.
 export function bindControls(root, settings) {
   for (const control of root.querySelectorAll("[data-chart-setting]")) {
     const name = control.dataset.chartSetting;
@@ -46,22 +47,6 @@ export function bindControls(root, settings) {
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 export const seriesColor = (index) => css(`--series-${(index % 8) + 1}`);
-
-// Time-weighted exponential average: a gap in x forgets as much as the points that could stand in it.
-export function smooth(xs, ys, amount) {
-  if (!amount || ys.length < 3) return ys;
-  const weight = Math.min(Math.sqrt(amount), 0.999);
-  const span = xs.at(-1) - xs[0] || 1;
-  let mean = 0, debias = 0, before = xs[0];
-  return ys.map((y, i) => {
-    if (y === null || y === undefined) return null;
-    const keep = weight ** Math.max(((xs[i] - before) / span) * VIEWPORT, 1e-9);
-    before = xs[i];
-    mean = mean * keep + y;
-    debias = debias * keep + 1;
-    return mean / debias;
-  });
-}
 
 function withAlpha(color, alpha) {
   const hex = color.replace("#", "");
@@ -169,6 +154,7 @@ export class ChartCard {
     });
     if (!this.listening) {
       this.plot.on("plotly_relayout", (change) => this.#onZoom(change));
+      shareCrosshair(this);
       this.listening = true;
     }
     if (!this.table.hidden) this.#fillTable();
@@ -195,7 +181,7 @@ export class ChartCard {
     if (amount) traces.push({ ...common, y: ys, mode: "lines", line: { color: withAlpha(color, many ? 0.22 : 0.3), width: 1 } });
     const numbers = xs.map(Number), hasMarkers = xs.length === 1 || (line.points && xs.length <= MAX_MARKERS);
     traces.push({
-      ...common, y: smooth(numbers, ys, amount), mode: hasMarkers ? "lines+markers" : "lines",
+      ...common, y: smooth(numbers, ys, amount, this.settings.values.smoothingKind), mode: hasMarkers ? "lines+markers" : "lines",
       name: line.name, hoverinfo: undefined, hovertemplate: `%{y:.5~g}${this.unit ? ` ${this.unit}` : ""}`,
       marker: { color, size: 6 }, line: { color, width: line.points ? 1 : 1.8, dash: line.points && hasMarkers ? "dot" : "solid" },
     }, ...this.#best(line, found, xs, ys, common));
