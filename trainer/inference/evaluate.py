@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from trainer.context import JobContext
-from trainer.data.shards import open_version
+from trainer.data.shards import PreparedVersion, open_version
 from trainer.errors import InputError
 from trainer.events import Evaluation, Finished, Progress, Stopped
 from trainer.inference.loading import LoadedModel, load_model
@@ -17,7 +17,7 @@ from trainer.inference.spec import EvaluateSpec
 from trainer.spec import MachineSpec
 from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.machine import apply_machine
-from trainer.training.measuring import Interrupted, measure_split
+from trainer.training.measuring import Interrupted, measure_split, report_split, tell_report
 from trainer.training.meter import finite
 
 
@@ -35,10 +35,12 @@ def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
             f"{loaded.task.assets.tokenizer.vocab_size}; choose data prepared with the model's tokenizer"
         )
     step = loaded.stored.manifest.step
+    see_training(loaded)
     results: dict[str, Any] = {}
     try:
         for name in spec.splits:
             results[name] = measure(spec, context, loaded, machine, version.open_split(name))
+            results[name] |= tell_details(spec, context, loaded, machine, version, name)
             context.emit(Evaluation(split=name, step=step, metrics=results[name]))
     except Interrupted:
         return Stopped(step=step, sentence=f"Stopped after {len(results)} of {len(spec.splits)} splits.")
@@ -70,3 +72,38 @@ def measure(
     if not found:
         raise InputError(f"the {split.name} split is too small to measure anything on it")
     return {name: finite(value) for name, value in found.items()}
+
+
+def see_training(loaded: LoadedModel) -> None:
+    """Let the task see what the model was trained on, where that is still there."""
+    try:
+        loaded.task.see_training(open_version(Path(loaded.task.spec.data.path)).open_split("train"))
+    except InputError:
+        return
+
+
+def tell_details(
+    spec: EvaluateSpec,
+    context: JobContext,
+    loaded: LoadedModel,
+    machine: MachineSpec,
+    version: PreparedVersion,
+    split: str,
+) -> dict[str, float | None]:
+    """Tell the family's own report of a split, if it makes one; return its measures."""
+    batch = loaded.task.spec.batch
+    report = report_split(
+        loaded.task,
+        loaded.model,
+        version.open_split(split),
+        machine=machine,
+        batch_size=spec.batch_size or batch.micro_batch or batch.sequences_per_step,
+        max_batches=spec.max_batches,
+        should_stop=context.should_stop,
+    )
+    if report is None:
+        return {}
+    assert loaded.stored is not None
+    step, content_hash = loaded.stored.manifest.step, version.manifest.content_hash
+    tell_report(context, replace(report, step=step, content_hash=content_hash))
+    return report.values()

@@ -56,8 +56,7 @@ def attention_map(loaded: LoadedModel, text: str, *, layer: int, head: int) -> d
 def predict_label(loaded: LoadedModel, text: str) -> dict[str, Any]:
     """Return the labels of a text with their probabilities, likeliest first."""
     loaded.require("predict")
-    found = loaded.task.predict(loaded.model, text)
-    return {"labels": [{"label": label, "probability": probability} for label, probability in found]}
+    return loaded.task.answer(loaded.model, text)
 
 
 def require_number(name: str, value: int, count: int) -> None:

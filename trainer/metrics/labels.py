@@ -22,7 +22,8 @@ Measure = Callable[[Floats], float]
 def confusion_matrix(truth: Ints, predicted: Ints, *, num_labels: int, weights: Floats | None = None) -> Floats:
     """Return counts (C, C): rows are what is true, columns what was predicted."""
     cells = np.bincount(truth * num_labels + predicted, weights=weights, minlength=num_labels**2)
-    return cells.reshape(num_labels, num_labels).astype(np.float64)
+    matrix: Floats = cells.reshape(num_labels, num_labels).astype(np.float64)
+    return matrix
 
 
 def f1_by_label(confusion: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import torch
 from trainer.errors import CheckpointError
 from trainer.events import Evaluation, Finished, Message, Progress
 from trainer.training.checkpoint import verify_checkpoint
+from trainer.training.measuring import report_split, tell_report
 from trainer.training.meter import finite
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState
@@ -60,11 +62,28 @@ def evaluate(
     setting.context.emit(Progress(done=state.step, total=setting.spec.schedule.num_steps, phase=split))
     metrics = {name: finite(value) for name, value in measure(setting, state, split).items()}
     if metrics:
+        metrics |= tell_details(setting, split, step=step)
         setting.context.emit(Evaluation(split=split, step=step, metrics=metrics))
     else:
         text = f"The {split} split is too small to measure anything on it; prepare the data with a larger share for it."
         setting.context.emit(Message(text=text, level="warning", code="split_too_small"))
     return metrics
+
+
+def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float | None]:
+    """Tell the family's own report of a split, if it makes one; return its measures."""
+    report = report_split(
+        setting.task,
+        setting.model,
+        setting.version.open_split(split),
+        machine=setting.machine,
+        batch_size=setting.micro_batch,
+        should_stop=setting.context.should_stop,
+    )
+    if report is None:
+        return {}
+    tell_report(setting.context, replace(report, step=step, content_hash=setting.version.manifest.content_hash))
+    return report.values()
 
 
 def load_best(setting: Setting, state: TrainState) -> None:

@@ -138,6 +138,7 @@ def make_setting(
     model.to(device)
     optimizer = Optimizer(model, spec.optimizer, hidden_matrices=task.hidden_matrices(model))
     train = version.open_split("train")
+    task.see_training(train)
     facts = {
         **task.facts(model),
         "tokens_per_step": spec.batch.tokens_per_step,

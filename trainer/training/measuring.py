@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainer.context import JobContext
+from trainer.events import Artifact
+from trainer.metrics.report import EvaluationReport, report_name, write_report
 from trainer.spec import MachineSpec
 from trainer.training.machine import DTYPES
 from trainer.training.task import Batch, Split, Task
@@ -44,6 +48,46 @@ def measure_split(
     finally:
         model.train(was_training)
     return task.summarise({name: float(total) for name, total in totals.items()}) if totals else {}
+
+
+@torch.no_grad()
+def report_split(
+    task: Task,
+    model: nn.Module,
+    split: Split,
+    *,
+    machine: MachineSpec,
+    batch_size: int,
+    max_batches: int = 0,
+    should_stop: Callable[[], object] = lambda: None,
+) -> EvaluationReport | None:
+    """Return the family's report of a split; None where it makes none, or the split holds nothing."""
+    was_training = model.training
+    model.eval()
+    rows: dict[str, list[np.ndarray]] = {}
+    try:
+        for batch in task.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches):
+            if should_stop():
+                raise Interrupted
+            with autocast(machine):
+                found = task.details(model, to_device(batch, machine.device))
+            if not found:
+                return None
+            for name, tensor in found.items():
+                rows.setdefault(name, []).append(
+                    tensor.float().cpu().numpy() if tensor.is_floating_point() else tensor.cpu().numpy()
+                )
+    finally:
+        model.train(was_training)
+    return task.report(split, {name: np.concatenate(parts) for name, parts in rows.items()}) if rows else None
+
+
+def tell_report(context: JobContext, report: EvaluationReport) -> None:
+    """Write a report beside what the job makes, and tell of it."""
+    name = report_name(report.split)
+    path = context.attempt.artifacts / f"{name}.json"
+    write_report(path, report)
+    context.emit(Artifact(name=name, path=context.path_in_job(path), size_bytes=path.stat().st_size))
 
 
 def autocast(machine: MachineSpec) -> torch.autocast:

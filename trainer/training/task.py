@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from trainer.families import get_family
+from trainer.metrics.report import EvaluationReport
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 
@@ -62,6 +63,18 @@ class Task(ABC):
     def summarise(self, totals: dict[str, float]) -> dict[str, float]:
         """Return the metrics of a pass: `loss` and what else the family is judged by."""
 
+    def see_training(self, split: Split) -> None:
+        """Take note of the training split before anything is measured: which labels it has, say."""
+        return
+
+    def details(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return rows, one an example of the batch, for the report of a whole split; none where there is no report."""
+        return {}
+
+    def report(self, split: Split, rows: dict[str, np.ndarray]) -> EvaluationReport | None:
+        """Return the report of a split from the rows of all its examples."""
+        return None
+
     @abstractmethod
     def documents(self, split: Split, example: int) -> Sequence[int]:
         """Return the numbers of the documents that an example shows."""
@@ -81,6 +94,10 @@ class Task(ABC):
     def predict(self, model: nn.Module, text: str) -> list[tuple[str, float]]:
         """Return labels with their probabilities, likeliest first; for families that tell one label from another."""
         raise NotImplementedError
+
+    def answer(self, model: nn.Module, text: str) -> dict[str, Any]:
+        """Return what the model tells of a text: `labels` [{label, probability}], and what else the family gives."""
+        return {"labels": [{"label": label, "probability": p} for label, p in self.predict(model, text)]}
 
     def export(self, weights: dict[str, Tensor]) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
         """Return config.json and weights as Hugging Face transformers reads them; None and ours where it has no such."""

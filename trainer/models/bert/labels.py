@@ -1,0 +1,224 @@
+"""Text classification: one label a text, or any number of them. An example is a document that has a label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.data.shards import TokenSplit
+from trainer.errors import InputError
+from trainer.metrics.report import EvaluationReport
+from trainer.models.bert.label_report import multi_label_report, single_label_report
+from trainer.models.bert.model import Bert
+from trainer.models.bert.objective import Objective, Rows
+from trainer.training.task import Batch
+
+LARGEST_POSITIVE_WEIGHT = 100.0
+
+
+class Labelled(Objective):
+    """What both kinds of classification share: documents with labels."""
+
+    def __init__(self, task: Any) -> None:
+        super().__init__(task)
+        self._labelled: dict[str, NDArray[np.int64]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Labels, in the order of the model's outputs."""
+        return list(self.task.assets.label_names)
+
+    @property
+    def num_outputs(self) -> int:
+        if len(self.names) < 2:
+            raise InputError(
+                "the prepared data has fewer than two labels, so there is nothing to tell apart; prepare it with a label "
+                "column, or set model.objective to masked to learn from the text alone"
+            )
+        return len(self.names)
+
+    def labelled(self, split: TokenSplit) -> NDArray[np.int64]:
+        """Return the numbers of the documents that have a label."""
+        if split.name not in self._labelled:
+            self._labelled[split.name] = np.flatnonzero(split.label_ids >= 0)
+        return self._labelled[split.name]
+
+    def num_examples(self, split: TokenSplit) -> int:
+        if not (count := len(self.labelled(split))):
+            raise InputError(
+                f"the {split.name} split has no document with a label; prepare the data with a label column"
+            )
+        return count
+
+    def count_to_evaluate(self, split: TokenSplit) -> int:
+        return len(self.labelled(split))
+
+    def documents(self, split: TokenSplit, example: int) -> Sequence[int]:
+        return [int(self.labelled(split)[example])]
+
+    def evaluation_batch(self, split: TokenSplit, examples: NDArray[np.int64]) -> Batch:
+        batch = self.batch(split, examples)
+        batch.pop("weights", None)
+        return {**batch, "documents": torch.from_numpy(self.labelled(split)[examples])}
+
+    def unseen(self, split: TokenSplit) -> list[str]:
+        """Return labels of a split that the training data did not have."""
+        counts = self.task.train_label_counts
+        return [] if counts is None else self.unseen_in(split, counts)
+
+    def unseen_in(self, split: TokenSplit, counts: NDArray[np.int64]) -> list[str]:
+        raise NotImplementedError
+
+
+class Classify(Labelled):
+    """One label a text."""
+
+    def batch(self, split: TokenSplit, examples: NDArray[np.int64]) -> Batch:
+        documents = self.labelled(split)[examples]
+        labels = split.label_ids[documents].astype(np.int64)
+        batch = {**self.framed(split, documents), "labels": torch.from_numpy(labels)}
+        if split.name == "train" and self.model_spec.class_weights != "none":
+            batch["weights"] = torch.from_numpy(self.label_weights(split)[labels])
+        return batch
+
+    def label_weights(self, split: TokenSplit) -> NDArray[np.float32]:
+        """Return what an example of each label counts; the mean over the examples is 1."""
+        counts = np.bincount(split.label_ids[self.labelled(split)], minlength=len(self.names)).astype(np.float64)
+        weights = 1 / np.maximum(counts, 1)
+        if self.model_spec.class_weights == "sqrt":
+            weights = np.sqrt(weights)
+        scaled: NDArray[np.float32] = (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+        return scaled
+
+    def loss(self, model: Bert, batch: Batch) -> Tensor:
+        logits = model.classify(batch["tokens"], batch["mask"]).float()
+        smoothing = self.task.spec.regularisation.label_smoothing
+        if "weights" not in batch:
+            return F.cross_entropy(logits, batch["labels"], label_smoothing=smoothing)
+        each = F.cross_entropy(logits, batch["labels"], label_smoothing=smoothing, reduction="none")
+        return (each * batch["weights"]).mean()
+
+    def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
+        logits, labels = model.classify(batch["tokens"], batch["mask"]).float(), batch["labels"]
+        return {
+            "loss": F.cross_entropy(logits, labels, reduction="sum"),
+            "correct": (logits.argmax(dim=1) == labels).sum(),
+            "documents": torch.tensor(len(labels)),
+        }
+
+    def summarise(self, totals: dict[str, float]) -> dict[str, float]:
+        count = totals["documents"]
+        return {"loss": totals["loss"] / count, "accuracy": totals["correct"] / count, "num_documents": count}
+
+    def details(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
+        logits = model.classify(batch["tokens"], batch["mask"]).float()
+        return {"probabilities": logits.softmax(dim=1), "truth": batch["labels"], "documents": batch["documents"]}
+
+    def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport:
+        show = self.task.example_shower(split)
+        return single_label_report(split=split.name, names=self.names, rows=rows, show=show, unseen=self.unseen(split))
+
+    def unseen_in(self, split: TokenSplit, counts: NDArray[np.int64]) -> list[str]:
+        here = np.bincount(split.label_ids[self.labelled(split)], minlength=len(self.names))
+        return [name for name, now, then in zip(self.names, here, counts, strict=True) if now and not then]
+
+    @torch.inference_mode()
+    def predict(self, model: Bert, text: str) -> dict[str, Any]:
+        likely = model.classify(self.read(model, text))[0].float().softmax(dim=0).tolist()
+        pairs = sorted(zip(self.names, likely, strict=True), key=lambda pair: -pair[1])
+        return {"labels": [{"label": label, "probability": probability} for label, probability in pairs]}
+
+
+class MultiLabel(Labelled):
+    """Any number of labels a text. In the prepared data a set of labels is one name, its parts joined by a sign."""
+
+    def __init__(self, task: Any) -> None:
+        super().__init__(task)
+        sign = self.model_spec.label_separator
+        sets = [[part.strip() for part in name.split(sign) if part.strip()] for name in task.assets.label_names]
+        self._names = sorted({part for parts in sets for part in parts})
+        place = {name: number for number, name in enumerate(self._names)}
+        self.of_set = np.zeros((len(sets), len(self._names)), dtype=np.float32)  # (sets, C)
+        for number, parts in enumerate(sets):
+            self.of_set[number, [place[part] for part in parts]] = 1
+
+    @property
+    def names(self) -> list[str]:
+        return self._names
+
+    def targets(self, split: TokenSplit, documents: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return which labels each document has (N, C): 1 and 0."""
+        found: NDArray[np.float32] = self.of_set[split.label_ids[documents]]
+        return found
+
+    def batch(self, split: TokenSplit, examples: NDArray[np.int64]) -> Batch:
+        documents = self.labelled(split)[examples]
+        batch = {**self.framed(split, documents), "labels": torch.from_numpy(self.targets(split, documents))}
+        if split.name == "train" and self.model_spec.class_weights != "none":
+            batch["weights"] = torch.from_numpy(self.positive_weights(split))
+        return batch
+
+    def positive_weights(self, split: TokenSplit) -> NDArray[np.float32]:
+        """Return what a label that is there counts against one that is not (C,)."""
+        share = self.targets(split, self.labelled(split)).mean(axis=0)
+        weights = (1 - share) / np.maximum(share, 1e-9)
+        if self.model_spec.class_weights == "sqrt":
+            weights = np.sqrt(weights)
+        clipped: NDArray[np.float32] = np.clip(weights, 1, LARGEST_POSITIVE_WEIGHT).astype(np.float32)
+        return clipped
+
+    def loss(self, model: Bert, batch: Batch) -> Tensor:
+        logits, smoothing = (
+            model.classify(batch["tokens"], batch["mask"]).float(),
+            self.task.spec.regularisation.label_smoothing,
+        )
+        targets = batch["labels"] * (1 - smoothing) + smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=batch.get("weights"))
+
+    def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
+        logits, labels = model.classify(batch["tokens"], batch["mask"]).float(), batch["labels"]
+        said = logits > 0
+        right = said == (labels > 0.5)
+        return {
+            "loss": F.binary_cross_entropy_with_logits(logits, labels, reduction="sum"),
+            "right": right.sum(),
+            "hits": (said & (labels > 0.5)).sum(),
+            "said_or_there": said.sum() + labels.sum(),
+            "correct": right.all(dim=1).sum(),
+            "documents": torch.tensor(len(labels)),
+        }
+
+    def summarise(self, totals: dict[str, float]) -> dict[str, float]:
+        count, decisions = totals["documents"], totals["documents"] * len(self.names)
+        named = totals["said_or_there"]
+        return {
+            "loss": totals["loss"] / decisions,
+            "accuracy": totals["right"] / decisions,
+            "subset_accuracy": totals["correct"] / count,
+            "micro_f1": 2 * totals["hits"] / named if named else 0.0,
+            "num_documents": count,
+        }
+
+    def details(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
+        logits = model.classify(batch["tokens"], batch["mask"]).float()
+        return {"probabilities": logits.sigmoid(), "truth": batch["labels"], "documents": batch["documents"]}
+
+    def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport:
+        show = self.task.example_shower(split)
+        return multi_label_report(split=split.name, names=self.names, rows=rows, show=show, unseen=self.unseen(split))
+
+    def unseen_in(self, split: TokenSplit, counts: NDArray[np.int64]) -> list[str]:
+        here, then = self.targets(split, self.labelled(split)).sum(axis=0), counts @ self.of_set
+        return [name for name, now, before in zip(self.names, here, then, strict=True) if now and not before]
+
+    @torch.inference_mode()
+    def predict(self, model: Bert, text: str) -> dict[str, Any]:
+        likely = model.classify(self.read(model, text))[0].float().sigmoid().tolist()
+        pairs = sorted(zip(self.names, likely, strict=True), key=lambda pair: -pair[1])
+        return {"labels": [{"label": label, "probability": probability} for label, probability in pairs]}

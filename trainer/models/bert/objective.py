@@ -1,0 +1,101 @@
+"""What an encoder is trained for: each objective says what an example is, what the loss is, and how well it does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.data.shards import TokenSplit
+from trainer.metrics.report import EvaluationReport
+from trainer.models.bert.model import Bert
+from trainer.training.task import Batch
+
+if TYPE_CHECKING:
+    from trainer.models.bert.task import BertTask
+
+Rows = dict[str, NDArray[Any]]
+
+
+class Objective(ABC):
+    """One of the objectives, for one task."""
+
+    def __init__(self, task: BertTask) -> None:
+        self.task = task
+        self.model_spec, self.length = task.model_spec, task.length
+        self.special = task.special
+
+    @property
+    def num_outputs(self) -> int:
+        """Width of the model's last matrix; 0: it has none of its own."""
+        return 0
+
+    @abstractmethod
+    def num_examples(self, split: TokenSplit) -> int: ...
+
+    @abstractmethod
+    def batch(self, split: TokenSplit, examples: NDArray[np.int64]) -> Batch: ...
+
+    @abstractmethod
+    def loss(self, model: Bert, batch: Batch) -> Tensor: ...
+
+    @abstractmethod
+    def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]: ...
+
+    @abstractmethod
+    def summarise(self, totals: dict[str, float]) -> dict[str, float]: ...
+
+    @abstractmethod
+    def documents(self, split: TokenSplit, example: int) -> Sequence[int]: ...
+
+    def count_to_evaluate(self, split: TokenSplit) -> int:
+        """Return how many examples a pass over the split has; 0 where it holds nothing to measure."""
+        return self.num_examples(split)
+
+    def evaluation_batch(self, split: TokenSplit, examples: NDArray[np.int64]) -> Batch:
+        """Return a batch to measure on: the same each time."""
+        return self.batch(split, examples)
+
+    def evaluation_batches(self, split: TokenSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
+        count = self.count_to_evaluate(split)
+        chosen = np.arange(count)
+        if max_batches and count > max_batches * batch_size:
+            chosen = np.linspace(0, count - 1, max_batches * batch_size).astype(np.int64)
+        for first in range(0, len(chosen), batch_size):
+            yield self.evaluation_batch(split, chosen[first : first + batch_size])
+
+    def details(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
+        """Return rows, one an example, for the report; none where there is no report."""
+        return {}
+
+    def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport | None:
+        return None
+
+    @abstractmethod
+    def predict(self, model: Bert, text: str) -> dict[str, Any]:
+        """Return what the model tells of a text: `labels`, likeliest first, and what else the objective gives."""
+
+    def read(self, model: Bert, text: str) -> Tensor:
+        """Return a text as the model reads it (1, T)."""
+        framed = self.special.frame(self.task.assets.tokenizer.encode(text), self.length)
+        return torch.from_numpy(framed)[None].to(model.token_embedding.weight.device)
+
+    def framed(self, split: TokenSplit, documents: NDArray[np.int64]) -> Batch:
+        """Return documents as the model reads them."""
+        starts = split.document_starts
+        rows = []
+        for number in documents:
+            start, end = int(starts[number]), int(starts[number + 1])
+            rows.append(self.special.frame(split.read(start, min(end - start, self.length)), self.length))
+        return pad_rows(self, rows)
+
+
+def pad_rows(objective: Objective, rows: list[NDArray[np.int64]]) -> Batch:
+    from trainer.models.bert.words import pad
+
+    return pad(rows, filler=objective.special.pad, longest=objective.length)

@@ -1,0 +1,143 @@
+"""How a BERT learns: one encoder, and an objective that says what an example is and what is foretold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainer.data.shards import TokenSplit
+from trainer.errors import SpecError
+from trainer.metrics.report import EvaluationReport
+from trainer.models.bert.embed import Embed
+from trainer.models.bert.hf import from_hf, hf_config, to_hf
+from trainer.models.bert.labels import Classify, MultiLabel
+from trainer.models.bert.masked import Masked
+from trainer.models.bert.model import Bert
+from trainer.models.bert.objective import Objective
+from trainer.models.bert.spec import BertSpec
+from trainer.models.bert.words import SpecialIds
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
+from trainer.training.task import Batch, Task, count_parameters
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    "masked": Masked,
+    "classify": Classify,
+    "multi_label": MultiLabel,
+    "embed": Embed,
+}
+SHOWN_TOKENS = 120
+
+
+class BertTask(Task):
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
+        self.model_spec: BertSpec = spec.model
+        self.length = spec.batch.sequence_length
+        if not 3 <= self.length <= self.model_spec.context_length:
+            raise SpecError(
+                f"batch.sequence_length ({self.length}) must be at least 3 and at most model.context_length "
+                f"({self.model_spec.context_length})"
+            )
+        self.special = SpecialIds.of(assets.tokenizer)
+        self.train_label_counts: NDArray[np.int64] | None = None
+        self.objective = OBJECTIVES[self.model_spec.objective](self)
+
+    def build_model(self) -> Bert:
+        return Bert(
+            self.model_spec,
+            vocab_size=self.special.vocab_size,
+            num_outputs=self.objective.num_outputs,
+            dropout=self.spec.regularisation.dropout,
+            recompute_blocks=self.spec.machine.activation_checkpointing,
+        )
+
+    def see_training(self, split: TokenSplit) -> None:
+        labels = np.asarray(split.label_ids)
+        self.train_label_counts = np.bincount(labels[labels >= 0], minlength=len(self.assets.label_names))
+
+    def num_examples(self, split: TokenSplit) -> int:
+        return self.objective.num_examples(split)
+
+    def batch(self, split: TokenSplit, examples: np.ndarray) -> Batch:
+        return self.objective.batch(split, examples)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        return self.objective.loss(model, batch)  # type: ignore[arg-type]
+
+    def count(self, batch: Batch) -> int:
+        return sum(batch[name].numel() for name in ("tokens", "other_tokens") if name in batch)
+
+    def evaluation_batches(self, split: TokenSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
+        return self.objective.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches)
+
+    def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        return self.objective.measure(model, batch)  # type: ignore[arg-type]
+
+    def summarise(self, totals: dict[str, float]) -> dict[str, float]:
+        return self.objective.summarise(totals)
+
+    def details(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        return self.objective.details(model, batch)  # type: ignore[arg-type]
+
+    def report(self, split: TokenSplit, rows: dict[str, NDArray[Any]]) -> EvaluationReport | None:
+        return self.objective.report(split, rows)
+
+    def documents(self, split: TokenSplit, example: int) -> Sequence[int]:
+        return self.objective.documents(split, example)
+
+    def facts(self, model: nn.Module) -> dict[str, Any]:
+        assert isinstance(model, Bert)
+        return {
+            "num_parameters": count_parameters(model),
+            "parameters_by_part": model.parameters_by_part(),
+            "vocab_size": model.vocab_size,
+            "context_length": self.model_spec.context_length,
+            "num_labels": self.objective.num_outputs,
+        }
+
+    def hidden_matrices(self, model: nn.Module) -> set[str]:
+        return {n for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2}
+
+    def answer(self, model: nn.Module, text: str) -> dict[str, Any]:
+        return self.objective.predict(model, text)  # type: ignore[arg-type]
+
+    def predict(self, model: nn.Module, text: str) -> list[tuple[str, float]]:
+        return [(each["label"], each["probability"]) for each in self.answer(model, text)["labels"]]
+
+    def export(self, weights: dict[str, Tensor]) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
+        config = hf_config(self.model_spec, special=self.special, label_names=self.export_names())
+        return (None, weights) if config is None else (config, to_hf(weights, self.model_spec))
+
+    def export_names(self) -> list[str]:
+        return list(getattr(self.objective, "names", []))
+
+    def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        return from_hf(weights, self.model_spec)
+
+    def example_shower(self, split: TokenSplit) -> Callable[[int], tuple[str, str, int]]:
+        """Return a function from the number of a document to its beginning, source and row."""
+
+        def show(document: int) -> tuple[str, str, int]:
+            start, end = (int(at) for at in split.document_starts[document : document + 2])
+            tokens = split.read(start, min(end - start, SHOWN_TOKENS))
+            origin = split.document_id(document)
+            cut = " …" if end - start > SHOWN_TOKENS else ""
+            return self.assets.tokenizer.decode(tokens.tolist()).strip() + cut, origin.source, origin.row
+
+        return show
+
+
+def as_bert(model: nn.Module) -> Bert:
+    assert isinstance(model, Bert)
+    return model
+
+
+def no_grad_vectors(task: BertTask, model: nn.Module, texts: Sequence[str]) -> torch.Tensor:
+    """Return a vector of length 1 for each text, whatever the model was trained for."""
+    return Embed(task).vectors(as_bert(model), texts)
