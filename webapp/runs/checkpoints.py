@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from django.db import transaction
@@ -21,6 +22,22 @@ from webapp.runs.models import Checkpoint, Run
 log = logging.getLogger(__name__)
 PIN_FILE = "pinned"
 """Lies in the folder of a pinned checkpoint, so that the trainer keeps it too."""
+
+_holders: list[Callable[[Checkpoint], str]] = []
+
+
+class CheckpointHeld(Exception):
+    """Another app needs the checkpoint; the message is a sentence that says who, and what to do first."""
+
+
+def register_holder(holder: Callable[[Checkpoint], str]) -> None:
+    """Register an app that may need checkpoints: it returns a sentence that says why one must stay, or nothing."""
+    _holders.append(holder)
+
+
+def held_by(checkpoint: Checkpoint) -> str:
+    """Return why the checkpoint must stay; empty where nothing needs it."""
+    return next((sentence for holder in _holders if (sentence := holder(checkpoint))), "")
 
 
 def kept(run: Run) -> QuerySet[Checkpoint]:
@@ -74,6 +91,8 @@ def checkpoints_retire(*, run: Run) -> int:
 
 def checkpoint_remove(*, checkpoint: Checkpoint) -> int:
     """Mark the checkpoint removed now, delete its files after commit, and return the bytes that frees."""
+    if held_by(checkpoint):
+        return 0
     if Checkpoint.objects.filter(pk=checkpoint.pk, removed_at=None).update(removed_at=timezone.now()) == 0:
         return 0
     path = checkpoint.path
@@ -95,7 +114,9 @@ def _delete_folder(path: Path) -> None:
 
 
 def checkpoint_pin(*, checkpoint: Checkpoint, pinned: bool) -> None:
-    """Keep the checkpoint whatever happens, or let it go like the others."""
+    """Keep the checkpoint whatever happens, or let it go like the others. Raises `CheckpointHeld` where it is needed."""
+    if not pinned and (why := held_by(checkpoint)):
+        raise CheckpointHeld(why)
     marker = checkpoint.path / PIN_FILE
     Checkpoint.objects.filter(pk=checkpoint.pk).update(is_pinned=pinned)
     checkpoint.is_pinned = pinned

@@ -134,7 +134,10 @@ def _download(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponseBase:
 @team_object(Checkpoint, Role.MEMBER, related=OF_CHECKPOINT)
 @require_POST
 def checkpoint_pin(request: HttpRequest, checkpoint: Checkpoint) -> HttpResponse:
-    checkpoints.checkpoint_pin(checkpoint=checkpoint, pinned=request.POST.get("pinned") == "1")
+    try:
+        checkpoints.checkpoint_pin(checkpoint=checkpoint, pinned=request.POST.get("pinned") == "1")
+    except checkpoints.CheckpointHeld as error:
+        messages.error(request, str(error))
     return redirect(f"{checkpoint.run.get_absolute_url()}?tab=checkpoints")
 
 
