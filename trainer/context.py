@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from trainer.code_version import code_version
 from trainer.events import LAST_EVENTS, AnyEvent, Journal, Started
 from trainer.folder import AttemptFolder, AttemptSpec, JobFolder
 
@@ -85,7 +86,7 @@ class JobContext:
                 pid=os.getpid(),
                 device=device,
                 hardware=hardware_facts(),
-                versions={"python": platform.python_version(), **(versions or {})},
+                versions={"python": platform.python_version(), "trainer": code_version(), **(versions or {})},
                 resumed_from_step=resumed_from_step,
             )
         )
