@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django.db.models import Model
 
-from tests.factories import Cast, make_checkpoint, make_dataset, make_run, make_version
+from tests.factories import Cast, make_checkpoint, make_dataset, make_ended_job, make_run, make_version
 from tests.webapp.jobs.rows import make_job
+from tests.webapp.ladders.rows import make_fit, make_ladder, make_seal
+from webapp.costs.models import Invoice, InvoiceUpload
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile, Upload
 from webapp.jobs.models import Job
+from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
 from webapp.projects.models import Project
+from webapp.registry.models import EvaluationSuite, Inspection, ModelVersion
 from webapp.runs.models import Checkpoint, Run
 from webapp.teams.models import Invitation, Role, Team
 
@@ -85,3 +90,54 @@ def _run(cast: Cast) -> Run:
 @maker(Checkpoint)
 def _checkpoint(cast: Cast) -> Checkpoint:
     return make_checkpoint(cast)
+
+
+@maker(ModelVersion)
+def _model_version(cast: Cast) -> ModelVersion:
+    checkpoint = make_checkpoint(cast)
+    return ModelVersion.objects.create(
+        project=cast.project, name="helper", number=1, checkpoint=checkpoint, sha256=checkpoint.sha256
+    )
+
+
+@maker(EvaluationSuite)
+def _suite(cast: Cast) -> EvaluationSuite:
+    return EvaluationSuite.objects.create(
+        project=cast.project, name="held out", dataset_version=make_version(cast), splits=["test"]
+    )
+
+
+@maker(Inspection)
+def _inspection(cast: Cast) -> Inspection:
+    return Inspection.objects.create(
+        version=_model_version(cast), what="overlap", job=make_ended_job(cast, kind="inspect")
+    )
+
+
+@maker(Ladder)
+def _ladder(cast: Cast) -> Ladder:
+    return make_ladder(cast)
+
+
+@maker(ScalingFit)
+def _fit(cast: Cast) -> ScalingFit:
+    return make_fit(cast)
+
+
+@maker(SealedPrediction)
+def _seal(cast: Cast) -> SealedPrediction:
+    return make_seal(cast)
+
+
+@maker(InvoiceUpload)
+def _invoice_upload(cast: Cast) -> InvoiceUpload:
+    return InvoiceUpload.objects.create(team=cast.team, file_name="bill.csv", text="BilledCost\n1\n")
+
+
+@maker(Invoice)
+def _invoice(cast: Cast) -> Invoice:
+    day = date(2026, 11, 1)
+    return Invoice.objects.create(
+        team=cast.team, provider="Elsewhere", file_name="bill.csv", currency="USD", usd_per_currency=1, first_day=day,
+        last_day=day,
+    )  # fmt: skip

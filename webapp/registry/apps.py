@@ -1,5 +1,27 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RegistryConfig(AppConfig):
     name = "webapp.registry"
+
+    def ready(self) -> None:
+        from auditlog.registry import auditlog
+
+        from webapp.jobs.kinds import register_kind
+        from webapp.registry.kinds import EvaluateKind, InspectKind
+        from webapp.registry.models import Alias, EvaluationSuite, ModelVersion
+        from webapp.registry.panels import checkpoint_actions, run_panel
+        from webapp.registry.services import held_by_version
+        from webapp.runs.checkpoints import register_holder
+        from webapp.ui.panels import register_panel
+        from webapp.ui.sections import Section, register_section
+
+        register_kind(EvaluateKind())
+        register_kind(InspectKind())
+        register_holder(held_by_version)
+        register_panel("run-overview", run_panel, order=40)
+        register_panel("checkpoint-actions", checkpoint_actions, order=40)
+        register_section(Section(name="models", title=_("Models"), url_name="model-list", order=50))
+        for model in (ModelVersion, Alias, EvaluationSuite):
+            auditlog.register(model)

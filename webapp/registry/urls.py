@@ -1,5 +1,19 @@
-from __future__ import annotations
+from django.urls import path
 
-from django.urls import URLPattern
+from webapp.registry import views, views_version
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("projects/<str:code>/models/", views.model_list, name="model-list"),
+    path("projects/<str:code>/models/register/", views.model_register, name="model-register"),
+    path("projects/<str:code>/models/compare/", views.model_compare, name="model-compare"),
+    path("projects/<str:code>/suites/", views.suite_create, name="suite-create"),
+    path("suites/<str:code>/archive/", views.suite_archive, name="suite-archive"),
+    path("models/<str:code>/", views_version.model_detail, name="model-detail"),
+    path("models/<str:code>/stage/", views_version.model_stage, name="model-stage"),
+    path("models/<str:code>/alias/", views_version.model_alias, name="model-alias"),
+    path("models/<str:code>/card/", views_version.model_card_edit, name="model-card-edit"),
+    path("models/<str:code>/card.<str:ending>", views_version.model_card_file, name="model-card-file"),
+    path("models/<str:code>/evaluate/", views_version.model_evaluate, name="model-evaluate"),
+    path("models/<str:code>/download/", views_version.model_download, name="model-download"),
+    path("models/<str:code>/delete/", views_version.model_delete, name="model-delete"),
+]

@@ -1,0 +1,88 @@
+"""Kept models in the admin: found and looked at; what happens to them happens on their pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from webapp.registry.models import (
+    Alias,
+    EvaluationJob,
+    EvaluationSuite,
+    Inspection,
+    ModelVersion,
+    Result,
+    StageMove,
+)
+
+
+class LookOnly(admin.ModelAdmin[Any]):
+    """Rows that only the machinery writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(LookOnly):
+    list_display = ("name", "number", "stage", "project", "licence", "created_by", "created_at", "deleted_at")
+    list_filter = ("stage", ("deleted_at", admin.EmptyFieldListFilter), "project__team")
+    search_fields = ("name", "code", "sha256", "project__name", "created_by__email")
+    date_hierarchy = "created_at"
+    list_select_related = ("project", "created_by")
+
+
+@admin.register(Alias)
+class AliasAdmin(LookOnly):
+    list_display = ("alias", "model_name", "version", "project", "set_by", "set_at")
+    list_filter = ("project__team",)
+    search_fields = ("alias", "model_name")
+    list_select_related = ("version", "project", "set_by")
+
+
+@admin.register(StageMove)
+class StageMoveAdmin(LookOnly):
+    list_display = ("at", "version", "from_stage", "to_stage", "by", "sentence")
+    list_filter = ("to_stage", "version__project__team")
+    search_fields = ("version__name", "sentence", "by__email")
+    list_select_related = ("version", "by")
+
+
+@admin.register(EvaluationSuite)
+class EvaluationSuiteAdmin(LookOnly):
+    list_display = ("name", "project", "dataset_version", "metric", "family", "created_at", "archived_at")
+    list_filter = ("family", ("archived_at", admin.EmptyFieldListFilter), "project__team")
+    search_fields = ("name", "code", "project__name")
+    list_select_related = ("project", "dataset_version__dataset")
+
+
+@admin.register(EvaluationJob)
+class EvaluationJobAdmin(LookOnly):
+    list_display = ("job", "version", "suite", "dataset_version")
+    list_filter = ("job__state", "version__project__team")
+    search_fields = ("version__name", "suite__name", "job__code")
+    list_select_related = ("job", "version", "suite", "dataset_version__dataset")
+
+
+@admin.register(Result)
+class ResultAdmin(LookOnly):
+    list_display = ("version", "split", "dataset_version", "suite", "at")
+    list_filter = ("split", "version__project__team")
+    search_fields = ("version__name", "suite__name", "content_hash")
+    list_select_related = ("version", "suite", "dataset_version__dataset")
+
+
+@admin.register(Inspection)
+class InspectionAdmin(LookOnly):
+    list_display = ("version", "what", "created_by", "created_at", "job")
+    list_filter = ("what", "version__project__team")
+    search_fields = ("version__name", "code")
+    list_select_related = ("version", "created_by", "job")

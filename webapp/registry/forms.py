@@ -1,0 +1,93 @@
+"""Forms of kept models: registering, the card, a suite, and what to look into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from trainer.families import families
+from webapp.projects.models import Project
+from webapp.registry.card import EDITABLE, HELP
+from webapp.registry.evaluations import SPLITS
+from webapp.registry.queries import model_names, ready_data
+
+LICENCES = ("proprietary", "Apache-2.0", "MIT", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "OpenRAIL-M")
+
+
+class RegisterForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name of the model"),
+        max_length=120,
+        help_text=_("Versions of one model share its name and are numbered. Choose one that is there, or write a new."),
+        widget=forms.TextInput(attrs={"list": "model-names", "autocomplete": "off"}),
+    )
+    licence = forms.CharField(
+        label=_("Licence"),
+        max_length=120,
+        required=False,
+        help_text=_("Under which terms others may use the weights. It can be set later."),
+        widget=forms.TextInput(attrs={"list": "licences", "autocomplete": "off"}),
+    )
+    note = forms.CharField(
+        label=EDITABLE["intended_use"],
+        required=False,
+        help_text=HELP["intended_use"],
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=20_000,
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.names = model_names(project)
+        self.licences = LICENCES
+
+
+class CardForm(forms.Form):
+    """The parts of a card that people write, and the licence."""
+
+    licence = forms.CharField(
+        label=_("Licence"),
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "licences", "autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.licences = LICENCES
+        for name, title in EDITABLE.items():
+            self.fields[name] = forms.CharField(
+                label=title,
+                help_text=HELP[name],
+                required=False,
+                max_length=20_000,
+                widget=forms.Textarea(attrs={"rows": 5}),
+            )
+
+
+class SuiteForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    data = forms.ModelChoiceField(label=_("Data version"), queryset=None, empty_label=None)
+    splits = forms.MultipleChoiceField(
+        label=_("Splits"),
+        choices=[(name, name) for name in SPLITS],
+        initial=["test"],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    metric = forms.CharField(
+        label=_("Metric that decides"),
+        max_length=60,
+        initial="loss",
+        help_text=_("As the family calls it: loss, bits_per_byte, accuracy, macro_f1."),
+    )
+    family = forms.ChoiceField(label=_("Family"), required=False)
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["data"].queryset = ready_data(project)  # type: ignore[attr-defined]
+        self.fields["family"].choices = [  # type: ignore[attr-defined]
+            ("", _("any")),
+            *((family.name, family.title) for family in families().values()),
+        ]

@@ -1,0 +1,103 @@
+"""Jobs on kept models: measuring one, and looking into one. Everything happens in the event's own transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainer.events import AnyEvent, Artifact, Evaluation, Report, event_payload
+from trainer.families import families
+from webapp.jobs.kinds import JobKind
+from webapp.jobs.models import Attempt, Job
+from webapp.registry.models import EvaluationJob, Inspection, ModelVersion, Result
+from webapp.teams.models import User
+from webapp.ui.templatetags.figures import count
+
+UNITS = "units-"
+"""Artifacts of this name hold the sums of a split, unit by unit."""
+
+
+class EvaluateKind(JobKind):
+    name = "evaluate"
+
+    def url(self, job: Job) -> str | None:
+        made = EvaluationJob.objects.filter(job=job).select_related("version").first()
+        return f"{made.version.get_absolute_url()}?tab=evaluations" if made else None
+
+    def model_label(self, job: Job) -> str:
+        made = EvaluationJob.objects.filter(job=job).select_related("version__checkpoint__run").first()
+        return label_of(made.version) if made else ""
+
+    def resume_from(self, job: Job) -> list[str]:
+        return []  # a measurement starts from the beginning
+
+    def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
+        made = EvaluationJob.objects.filter(job=job).select_related("dataset_version").first()
+        if made is not None and isinstance(event, Evaluation):
+            Result.objects.update_or_create(
+                version_id=made.version_id,
+                job=job,
+                split=event.split,
+                defaults={
+                    "suite_id": made.suite_id,
+                    "dataset_version": made.dataset_version,
+                    "content_hash": made.dataset_version.content_hash,
+                    "metrics": event.metrics,
+                },
+            )
+        if made is not None and isinstance(event, Artifact) and event.name.startswith(UNITS):
+            path = f"jobs/{job.code}/{event.path}"
+            Result.objects.filter(job=job, split=event.name.removeprefix(UNITS)).update(units_path=path)
+        return event_payload(event)
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        made = super().retry(job, by)
+        if old := EvaluationJob.objects.filter(job=job).first():
+            EvaluationJob.objects.get_or_create(
+                job=made,
+                defaults={"version": old.version, "suite": old.suite, "dataset_version": old.dataset_version},
+            )
+        return made
+
+
+class InspectKind(JobKind):
+    name = "inspect"
+
+    def url(self, job: Job) -> str | None:
+        made = Inspection.objects.filter(job=job).first()
+        return made.get_absolute_url() if made else None
+
+    def model_label(self, job: Job) -> str:
+        made = Inspection.objects.filter(job=job).select_related("version__checkpoint__run").first()
+        return label_of(made.version) if made else ""
+
+    def resume_from(self, job: Job) -> list[str]:
+        return []
+
+    def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
+        if isinstance(event, Report):
+            Inspection.objects.filter(job=job).update(report=storable(event.report))
+            return {"type": "report"}
+        return event_payload(event)
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        """The inspection stays the same one; the new job takes over."""
+        made = super().retry(job, by)
+        Inspection.objects.filter(job=job).update(job=made)
+        return made
+
+
+def label_of(version: ModelVersion) -> str:
+    run = version.run
+    family, size = families().get(run.family), run.facts.get("num_parameters")
+    return f"{family.title if family else run.family} {count(size) if size else ''}".strip()
+
+
+def storable(value: Any) -> Any:
+    """Return plain data as PostgreSQL takes it: a text may well hold a NUL."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, list):
+        return [storable(each) for each in value]
+    if isinstance(value, dict):
+        return {key: storable(each) for key, each in value.items()}
+    return value
