@@ -1,0 +1,155 @@
+"""Images prepared: planted flaws are found, labels come from folders and tables, the result depends on content alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.trainer.data.images.pictures import classes, encoded, picture, zip_of
+from trainer.data.child import preview_in_child
+from trainer.data.images.prepare import prepare
+from trainer.data.images.recipe import ImageRecipe, ReadStep, ResizeStep
+from trainer.data.shards import PreparedVersion, open_version
+from trainer.data.sources import SourceSpec
+from trainer.data.spec import PrepareSpec, recipe_hash
+from trainer.errors import InputError
+
+SMALL = ImageRecipe(resize=ResizeStep(side=16))
+
+
+def prepared(folder: Path, *paths: Path, recipe: ImageRecipe = SMALL, **options: Any) -> tuple[PreparedVersion, Any]:
+    sources = [SourceSpec(path=str(path)) for path in paths]
+    _, report = prepare(PrepareSpec(sources=sources, data_kind="images", recipe=recipe, **options), folder)
+    return open_version(folder), report
+
+
+def sources_in(version: PreparedVersion, split: str) -> set[str]:
+    opened = version.open_split(split)
+    return {opened.source_of(i).partition("/")[2] for i in range(opened.num_documents)}
+
+
+def everywhere(version: PreparedVersion) -> set[str]:
+    return {name for split in ("train", "validation", "test") for name in sources_in(version, split)}
+
+
+def test_planted_flaws_are_found_and_told(tmp_path: Path) -> None:
+    members = classes()
+    first = picture(5_000)
+    members |= {
+        "dog/a.png": encoded(first),
+        "dog/a again.png": encoded(first, compress_level=1),
+        "dog/a smaller file.jpg": encoded(first, "JPEG", quality=70),
+        "dog/tiny.png": encoded(picture(6_000, size=(5, 40))),
+        "dog/long.png": encoded(picture(6_001, size=(400, 20))),
+        "dog/blank.png": encoded(Image.new("RGB", (50, 50), (9, 200, 9))),
+        "dog/broken.png": encoded(first)[:200],
+        "dog/no picture.jpg": b"hello",
+        "notes.txt": b"hello",
+        "bird/grey.png": encoded(picture(7_000).convert("L")),
+        "bird/clear.png": encoded(picture(7_001).convert("RGBA")),
+        "bird/palette.gif": encoded(picture(7_002).convert("P"), "GIF"),
+        "bird/deep.png": encoded(Image.fromarray((np.arange(2_500).reshape(50, 50) * 26).astype(np.uint16))),
+    }
+    version, report = prepared(tmp_path / "v", zip_of(tmp_path / "pets.zip", members))
+    kept = everywhere(version)
+    assert {"bird/grey.png", "bird/clear.png", "bird/palette.gif", "bird/deep.png", "dog/a.png"} <= kept
+    assert not kept & {"dog/a again.png", "dog/a smaller file.jpg", "dog/tiny.png", "dog/long.png", "dog/blank.png"}
+    assert {"猫/3.png", "dog/3.png"} <= kept
+    assert len(kept) == 90 + 5
+    steps = {step["name"]: step for step in report["steps"]}
+    assert {reason["reason"] for reason in steps["check"]["reasons"]} == {"too small", "too drawn-out", "of one colour"}
+    assert report["duplicates"]["exact"]["removed"] == 1
+    assert report["duplicates"]["near"]["removed"] == 1
+    assert report["duplicates"]["pairs"][0]["removed"]["source"].endswith("a smaller file.jpg")
+    skipped = {row["reason"]: row["count"] for row in report["skipped"]}
+    assert skipped == {"broken picture": 2, "no picture (.txt)": 1}
+    assert sorted(version.manifest.label_names) == ["bird", "dog", "猫"]
+    assert all((tmp_path / "v" / sample["file"]).is_file() for sample in report["samples"])
+    version.verify()
+
+
+def test_the_same_pictures_give_the_same_hash_on_any_number_of_threads(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "pets.zip", classes(num_each=10))
+    one, _ = prepared(tmp_path / "one", path, num_threads=1)
+    two, _ = prepared(tmp_path / "two", path, num_threads=2)
+    assert one.manifest.content_hash == two.manifest.content_hash
+    other, _ = prepared(tmp_path / "other", path, recipe=replace(SMALL, resize=ResizeStep(side=24)))
+    assert other.manifest.content_hash != one.manifest.content_hash
+
+
+def test_nearly_the_same_never_cross_splits_when_they_stay(tmp_path: Path) -> None:
+    members = {}
+    for i in range(60):
+        members[f"a/{i}.png"] = encoded(picture(i))
+        members[f"b/{i}.jpg"] = encoded(picture(i), "JPEG", quality=80)
+    recipe = ImageRecipe.from_dict({"resize": {"side": 16}, "duplicates": {"near": False, "exact": False}})
+    version, _ = prepared(tmp_path / "v", zip_of(tmp_path / "twins.zip", members), recipe=recipe)
+    assert len(everywhere(version)) == 120
+    for split in ("train", "validation", "test"):
+        numbers = [name.split("/")[1].split(".")[0] for name in sources_in(version, split)]
+        assert all(numbers.count(number) == 2 for number in numbers)
+
+
+def test_a_table_says_the_label_before_the_folder_does(tmp_path: Path) -> None:
+    members = {f"images/{i}.png": encoded(picture(i)) for i in range(20)}
+    rows = ["path,label", *(f"images/{i}.png,{'odd' if i % 2 else 'even'}" for i in range(20))]
+    members["labels.csv"] = "\n".join(rows).encode()
+    version, report = prepared(tmp_path / "v", zip_of(tmp_path / "numbers.zip", members))
+    train = version.open_split("train")
+    names = version.manifest.label_names
+    for i in range(train.num_documents):
+        number = int(train.source_of(i).split("/")[-1].split(".")[0])
+        assert names[train.label_ids[i]] == ("odd" if number % 2 else "even")
+    assert report["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "sentence"),
+    [
+        (b"file,kind\na.png,1\n", "labels.csv", "one of labels"),
+        ("path,label\nä,1\n".encode("latin-1"), "labels.csv", "not UTF-8"),
+        (b'{"path": "a.png", "label": 1}\n{oops\n', "labels.jsonl", "line 2 is not JSON"),
+    ],
+)
+def test_a_wrong_table_is_told_where(tmp_path: Path, data: bytes, name: str, sentence: str) -> None:
+    path = zip_of(tmp_path / "x.zip", {"a.png": encoded(picture(1)), name: data})
+    with pytest.raises(InputError, match=sentence):
+        prepared(tmp_path / "v", path)
+
+
+def test_a_picture_that_claims_too_many_pixels_is_not_unpacked(tmp_path: Path) -> None:
+    flood = encoded(Image.new("1", (20_000, 20_000)), "PNG")
+    members = {**classes(num_each=2), "dog/flood.png": flood}
+    _, report = prepared(tmp_path / "v", zip_of(tmp_path / "x.zip", members))
+    assert "pixels" in report["skipped"][0]["examples"][0]
+    none_allowed = replace(SMALL, read=ReadStep(max_broken_images=0))
+    with pytest.raises(InputError, match="pixels"):
+        prepared(tmp_path / "w", tmp_path / "x.zip", recipe=none_allowed)
+
+
+def test_files_without_pictures_get_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("hello")
+    with pytest.raises(InputError, match=r"No picture was found in notes\.txt"):
+        prepared(tmp_path / "v", path)
+    shown = preview_in_child([SourceSpec(path=str(path))], data_kind="images")
+    assert "No picture was found" in shown.error
+
+
+def test_the_preview_shows_small_copies_and_classes(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "pets.zip", classes(num_each=2))
+    shown = preview_in_child([SourceSpec(path=str(path))], data_kind="images")
+    assert shown.error == ""
+    assert {row.values["class"] for row in shown.rows} == {"猫", "dog", "bird"}
+    assert shown.rows[0].values["size"] == "60 x 50"
+    assert shown.rows[0].values["picture"].startswith("data:image/jpeg;base64,")
+
+
+def test_the_recipe_hash_knows_the_kind_of_data(tmp_path: Path) -> None:
+    source = SourceSpec(path="x", sha256="0" * 64)
+    assert recipe_hash([source], SMALL, data_kind="images") != recipe_hash([source], SMALL)

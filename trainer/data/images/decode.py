@@ -1,0 +1,131 @@
+"""One picture: decoded safely, checked, brought to its size, and described by a hash that survives small changes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from trainer.data.images.recipe import CheckStep, ImageRecipe, ResizeStep
+
+BLANK_DEVIATION = 1.0
+"""Grey levels by which pixels must scatter for a picture to show anything."""
+
+SMALL_SIDE = 16
+FLAT_LEVELS = 2
+"""Neighbouring cells that differ by no more are called flat: compression moves grey levels by one or two."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+
+class BrokenImageError(Exception):
+    """The picture cannot be read; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """A picture as a model will see it, and what tells it from others."""
+
+    pixels: NDArray[np.uint8]
+    """(side, side, channels)."""
+
+    width: int
+    height: int
+    """Before it was resized."""
+
+    digest: int
+    """First 64 bits of a hash of the pixels."""
+
+    difference_hash: int
+    """64 bits: is each of 8 x 8 cells brighter than its right neighbour?"""
+
+    small: NDArray[np.uint8]
+    """(16, 16) grey levels."""
+
+    dropped: str = ""
+    """Why it does not stay; empty: it stays."""
+
+
+def decode(data: bytes, recipe: ImageRecipe) -> DecodedImage:
+    """Return the picture; raise `BrokenImageError` if it cannot be read whole."""
+    image = open_image(data, max_pixels=recipe.read.max_pixels)
+    width, height = image.size
+    mode = "RGB" if recipe.resize.channels == "rgb" else "L"
+    try:
+        image = upright(image).convert(mode)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BrokenImageError(f"cut short or damaged ({error})") from error
+    resized = resize(image, recipe.resize)
+    pixels = np.asarray(resized, dtype=np.uint8).reshape(recipe.resize.side, recipe.resize.side, -1)
+    grey = image.convert("L")
+    small = np.asarray(grey.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX), dtype=np.uint8)
+    return DecodedImage(
+        pixels=pixels,
+        width=width,
+        height=height,
+        digest=int.from_bytes(hashlib.blake2b(pixels.tobytes(), digest_size=8).digest(), "little"),
+        difference_hash=difference_hash(grey),
+        small=small,
+        dropped=reason_to_drop(width, height, grey, recipe.check) if recipe.check.enabled else "",
+    )
+
+
+def open_image(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Open a picture without decoding it; refuse one that claims more pixels than are allowed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; the limit here is our own
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise BrokenImageError("no picture in a form that is known") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BrokenImageError(str(error)) from error
+    if image.width * image.height > max_pixels:
+        raise BrokenImageError(f"{image.width:,} x {image.height:,} pixels, more than {max_pixels:,}")
+    return image
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn the picture as its EXIF data says, and put what is transparent on white."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("RGBA", "LA", "PA") or (image.mode == "P" and "transparency" in image.info):
+        colours = image.convert("RGBA")
+        ground = Image.new("RGBA", colours.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, colours).convert("RGB")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):  # 16 bits a pixel: keep the high ones
+        levels = np.asarray(image, dtype=np.int64)
+        return Image.fromarray((levels >> 8 if levels.max(initial=0) > 255 else levels).astype(np.uint8))
+    return image
+
+
+def resize(image: Image.Image, step: ResizeStep) -> Image.Image:
+    """Return the square that a model sees."""
+    size, smooth = (step.side, step.side), Image.Resampling.BICUBIC
+    if step.method == "stretch":
+        return image.resize(size, smooth)
+    if step.method == "pad":
+        return ImageOps.pad(image, size, smooth, color=(124, 116, 104) if image.mode == "RGB" else 118)
+    return ImageOps.fit(image, size, smooth)
+
+
+def difference_hash(grey: Image.Image) -> int:
+    """Return 64 bits that stay nearly the same when a picture is scaled, recompressed or made a little brighter."""
+    cells = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
+    bits = cells[:, 1:] > cells[:, :-1] + FLAT_LEVELS
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def reason_to_drop(width: int, height: int, grey: Image.Image, step: CheckStep) -> str:
+    """Return why a picture does not stay; empty if it does."""
+    if min(width, height) < step.min_side:
+        return "too small"
+    if max(width, height) / min(width, height) > step.max_aspect:
+        return "too drawn-out"
+    if step.drop_blank and float(np.asarray(grey, dtype=np.float32).std()) < BLANK_DEVIATION:
+        return "of one colour"
+    return ""

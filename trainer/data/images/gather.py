@@ -1,0 +1,122 @@
+"""First pass over pictures: decoded ahead in threads, their pixels written to a spool, a few numbers of each kept."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.images.decode import BrokenImageError, DecodedImage, decode
+from trainer.data.images.reading import RawImage, read_images
+from trainer.data.images.recipe import ImageRecipe
+from trainer.data.prepare import StoppedError
+from trainer.data.skipped import SkipCounter
+from trainer.data.spec import PrepareSpec
+from trainer.data.workers import num_cores
+from trainer.errors import InputError, TrainerError
+from trainer.events import AnyEvent, Progress
+
+MAX_CLASSES = 100_000
+NUM_EXAMPLES = 5
+SECONDS_BETWEEN_PROGRESS = 0.25
+
+
+@dataclass(slots=True)
+class Gathered:
+    """A few numbers of every picture that was decoded and not dropped."""
+
+    labels: list[int] = field(default_factory=list)
+    digests: list[int] = field(default_factory=list)
+    hashes: list[int] = field(default_factory=list)
+    smalls: list[NDArray[np.uint8]] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    label_ids: dict[str, int] = field(default_factory=dict)
+    num_read: int = 0
+    bytes_read: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    dropped_examples: dict[str, list[str]] = field(default_factory=dict)
+    sizes: Counter[str] = field(default_factory=Counter)
+
+
+def gather(
+    spec: PrepareSpec,
+    recipe: ImageRecipe,
+    spool: Path,
+    skips: SkipCounter,
+    emit: Callable[[AnyEvent], object],
+    should_stop: Callable[[], bool],
+) -> Gathered:
+    """Read every picture; write the pixels of those that stay to the spool."""
+    found, told = Gathered(), 0.0
+    free = shutil.disk_usage(spool.parent).free
+    image_bytes = recipe.resize.side**2 * recipe.num_channels
+    with open(spool, "wb") as file:
+        for raw, image in _decoded(read_images(spec.sources, skips), recipe, num_cores(spec.num_threads), skips):
+            if should_stop():
+                raise StoppedError
+            found.num_read += 1
+            found.bytes_read += len(raw.data)
+            if image is None:
+                continue
+            if image.dropped:
+                found.dropped[image.dropped] += 1
+                examples = found.dropped_examples.setdefault(image.dropped, [])
+                if len(examples) < NUM_EXAMPLES:
+                    examples.append(f"{raw.where} ({image.width} x {image.height})")
+                continue
+            _take(found, raw, image)
+            file.write(image.pixels.tobytes())
+            if len(found.labels) * image_bytes * 2.2 > free:
+                raise TrainerError(
+                    "The disk is too full for these pictures. Free some space, then prepare again.", code="disk_full"
+                )
+            if time.monotonic() - told > SECONDS_BETWEEN_PROGRESS:
+                told = time.monotonic()
+                emit(Progress(done=found.num_read, unit="image", phase="reading"))
+    if not found.labels:
+        why = "; ".join(f"{reason} ({count})" for reason, count in found.dropped.items())
+        why = why or "; ".join(
+            f"{row['reason']} ({row['count']}): {row['examples'][0]}" for row in skips.as_report()[:3]
+        )
+        raise InputError(f"No picture is left to learn from: {why}.")
+    return found
+
+
+def _take(found: Gathered, raw: RawImage, image: DecodedImage) -> None:
+    if raw.label and raw.label not in found.label_ids and len(found.label_ids) >= MAX_CLASSES:
+        raise InputError(f"There are more than {MAX_CLASSES:,} classes; the folder or table does not hold classes.")
+    found.labels.append(found.label_ids.setdefault(raw.label, len(found.label_ids)) if raw.label else -1)
+    found.digests.append(image.digest)
+    found.hashes.append(image.difference_hash)
+    found.smalls.append(image.small)
+    found.sources.append(raw.where)
+    found.sizes[f"{image.width} x {image.height}"] += 1
+
+
+def _decoded(
+    images: Iterator[RawImage], recipe: ImageRecipe, num_threads: int, skips: SkipCounter
+) -> Iterator[tuple[RawImage, DecodedImage | None]]:
+    """Decode ahead in threads (Pillow lets go of the interpreter), and yield in order; broken ones are counted."""
+    with ThreadPoolExecutor(num_threads) as pool:
+        waiting: deque[tuple[RawImage, Future[DecodedImage]]] = deque()
+        for raw in images:
+            waiting.append((raw, pool.submit(decode, raw.data, recipe)))
+            while len(waiting) > 4 * num_threads:
+                yield _result(*waiting.popleft(), skips)
+        while waiting:
+            yield _result(*waiting.popleft(), skips)
+
+
+def _result(raw: RawImage, future: Future[DecodedImage], skips: SkipCounter) -> tuple[RawImage, DecodedImage | None]:
+    try:
+        return raw, future.result()
+    except BrokenImageError as error:
+        skips.broken("broken picture", raw.where, str(error))
+        return raw, None

@@ -1,0 +1,78 @@
+"""The first pictures of files, before anything is prepared: sizes, forms, classes, what is wrong."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from trainer.data.images.decode import BrokenImageError, open_image, upright
+from trainer.data.images.reading import read_images, read_labels
+from trainer.data.images.recipe import ImageRecipe
+from trainer.data.preview import Preview, PreviewFile, PreviewRow
+from trainer.data.skipped import SkipCounter
+from trainer.data.sources import SourceSpec
+from trainer.errors import InputError
+
+SHOWN_SIDE = 72
+MAX_SHOWN = 40
+
+
+def preview(sources: Sequence[SourceSpec | str | Path], *, rows: int = 100) -> Preview:
+    """Return the first pictures of the sources; what is wrong is said in the result, not raised."""
+    specs = [source if isinstance(source, SourceSpec) else SourceSpec(path=str(source)) for source in sources]
+    result, skips = Preview(columns=["picture", "class", "size", "form"]), SkipCounter(1 << 30)
+    if all(PurePosixPath(spec.display_name).suffix.lower() in {".csv", ".tsv", ".jsonl", ".ndjson"} for spec in specs):
+        return _table(specs, skips)
+    try:
+        for number, raw in enumerate(read_images(specs, skips), start=1):
+            if number > rows:
+                result.warnings.append(f"Only the first {rows:,} pictures are looked at here.")
+                break
+            result.num_files += 1
+            try:
+                image = open_image(raw.data, max_pixels=ImageRecipe().read.max_pixels)
+                values = {"class": raw.label, "size": f"{image.width} x {image.height}", "form": image.format or ""}
+                if number <= MAX_SHOWN:
+                    values["picture"] = _thumbnail(image)
+            except BrokenImageError as error:
+                skips.broken("broken picture", raw.where, str(error))
+                continue
+            result.files.append(PreviewFile(raw.where, values["form"], ""))
+            result.rows.append(PreviewRow(raw.where, 0, values))
+    except InputError as error:
+        result.error = str(error)
+    result.skipped = skips.as_report()
+    result.warnings += [f"{skip['reason']} ({skip['count']}): {skip['examples'][0]}" for skip in result.skipped[:5]]
+    if not result.rows and not result.error:
+        result.error = result.warnings[0] if result.warnings else "The files hold no pictures."
+    return result
+
+
+def _table(specs: list[SourceSpec], skips: SkipCounter) -> Preview:
+    """Return what a table of labels says; the pictures come in other files."""
+    try:
+        labels = read_labels(specs, skips)
+    except InputError as error:
+        return Preview(error=str(error))
+    result = Preview(columns=["path", "class"], num_files=len(specs))
+    for path, label in list(labels.by_path.items())[:100]:
+        result.rows.append(PreviewRow(specs[0].display_name, 0, {"path": path, "class": label}))
+    if not result.rows:
+        result.error = "The table holds no row with a path and a label."
+    return result
+
+
+def _thumbnail(image: Image.Image) -> str:
+    """Return a small copy as a data URL. Decoding happens here, in the limited child process."""
+    try:
+        small = upright(image).convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BrokenImageError(f"cut short or damaged ({error})") from error
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    out = io.BytesIO()
+    small.save(out, format="JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()

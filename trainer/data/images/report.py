@@ -1,0 +1,157 @@
+"""The report of a preparation of images, in the form that pages know, and the pictures that it shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from trainer.data.images.gather import Gathered
+from trainer.data.manifest import SPLIT_NAMES, VersionManifest
+from trainer.data.skipped import SkipCounter
+from trainer.data.spec import PrepareSpec
+
+NUM_SAMPLES, NUM_PAIRS = 24, 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What the passes left behind that the report is made of; arrays have an entry for each picture."""
+
+    found: Gathered
+    skips: SkipCounter
+    removed_exact: NDArray[np.bool_]
+    removed_near: NDArray[np.bool_]
+    splits: NDArray[np.uint8]
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    pairs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def keep(self) -> NDArray[np.bool_]:
+        return ~(self.removed_exact | self.removed_near)
+
+
+def build_report(spec: PrepareSpec, outcome: Outcome, manifest: VersionManifest, *, seconds: float) -> dict[str, Any]:
+    """Return the report in the form that pages know: steps with what went in and out and why."""
+    found, keep, splits = outcome.found, outcome.keep, outcome.splits
+    labels, names = np.array(found.labels, np.int32), list(found.label_ids)
+    num_kept = int(keep.sum())
+    num_decoded = len(labels) + sum(found.dropped.values())
+    reasons = [
+        {"reason": reason, "documents": count, "examples": found.dropped_examples[reason]}
+        for reason, count in found.dropped.most_common()
+    ]
+    num_exact, num_near = int(outcome.removed_exact.sum()), int(outcome.removed_near.sum())
+    image_bytes = spec.recipe.resize.side**2 * spec.recipe.num_channels
+    per_class = Counter(labels[keep].tolist())
+    return {
+        "version": 1,
+        "steps": [
+            _step("read", None, num_decoded, found.bytes_read, None, []),
+            _step("check", num_decoded, len(labels), None, None, reasons),
+            _step("exact", len(labels), len(labels) - num_exact, None, None, []),
+            _step("near", len(labels) - num_exact, num_kept, None, None, []),
+            _step("resize", num_kept, num_kept, None, num_kept * image_bytes, []),
+        ],
+        "totals": {"documents": num_kept, "content_hash": manifest.content_hash, "recipe_hash": manifest.recipe_hash},
+        "splits": {
+            name: {"documents": split.num_documents, "tokens": 0, "bytes": split.num_bytes}
+            for name, split in manifest.splits.items()
+        },
+        "labels": [
+            {"label": names[label] if label >= 0 else "", "documents": count} for label, count in per_class.most_common()
+        ],
+        "sizes": [{"size": size, "images": count} for size, count in found.sizes.most_common(20)],
+        "duplicates": {
+            "exact": {"removed": num_exact}, "near": {"removed": num_near, "threshold": spec.recipe.duplicates.max_bits},
+            "pairs": outcome.pairs,
+        },
+        "skipped": outcome.skips.as_report(),
+        "samples": outcome.samples,
+        "facts": manifest.facts,
+        "warnings": _warnings(per_class, splits, labels, keep, names),
+        "recipe": spec.recipe.to_dict(),
+        "sources": [
+            {"name": source.display_name, "sha256": source.sha256, "bytes": Path(source.path).stat().st_size}
+            for source in spec.sources
+        ],
+        "seconds": {"all": round(seconds, 3)},
+    }  # fmt: skip
+
+
+def _step(
+    name: str, given: int | None, left: int, bytes_in: int | None, bytes_out: int | None, reasons: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "name": name, "documents_in": given, "documents_out": left, "bytes_in": bytes_in, "bytes_out": bytes_out,
+        "reasons": reasons,
+    }  # fmt: skip
+
+
+def _warnings(
+    per_class: Counter[int],
+    splits: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    keep: NDArray[np.bool_],
+    names: list[str],
+) -> list[str]:
+    found = []
+    if len(names) < 2:
+        found.append(
+            "There are fewer than two classes, so there is nothing to tell apart. Put each class into a folder of its own, "
+            "or add a table with the columns path and label."
+        )
+    if per_class.get(-1):
+        found.append(f"{per_class[-1]:,} images have no class; models that tell classes apart leave them out.")
+    in_train = set(labels[keep & (splits == 0)].tolist())
+    unseen = sorted({int(label) for label in labels[keep & (splits != 0)].tolist()} - in_train - {-1})
+    if unseen:
+        listed = ", ".join(names[label] for label in unseen[:5])
+        found.append(f"{len(unseen)} classes are in validation or test and not in training: {listed}.")
+    counted = [count for label, count in per_class.items() if label >= 0]
+    if counted and max(counted) > 10 * min(counted):
+        found.append(
+            f"Classes differ much in size: the smallest has {min(counted):,} images, the largest {max(counted):,}."
+        )
+    return found
+
+
+def write_samples(
+    folder: Path, pixels: NDArray[np.uint8], kept: NDArray[np.int64], found: Gathered, splits: NDArray[np.uint8]
+) -> list[dict[str, Any]]:
+    """Write some pictures for the report, chosen by their content: the same data shows the same ones."""
+    chosen = kept[np.argsort(np.array(found.digests, np.uint64)[kept], kind="stable")[:NUM_SAMPLES]]
+    names = list(found.label_ids)
+    rows = []
+    for number, i in enumerate(chosen):
+        file = _write_png(folder, f"samples/{number:02d}.png", pixels[i])
+        label = names[found.labels[i]] if found.labels[i] >= 0 else ""
+        rows.append({"file": file, "source": found.sources[i], "label": label, "split": SPLIT_NAMES[int(splits[i])]})
+    return rows
+
+
+def write_pairs(
+    folder: Path, pixels: NDArray[np.uint8], pairs: list[tuple[int, int, float]], found: Gathered
+) -> list[dict[str, Any]]:
+    def side(name: str, i: int) -> dict[str, Any]:
+        return {"file": _write_png(folder, f"samples/{name}.png", pixels[i]), "source": found.sources[i]}
+
+    return [
+        {
+            "difference": round(difference, 2),
+            "kept": side(f"pair-{number:02d}-a", first),
+            "removed": side(f"pair-{number:02d}-b", second),
+        }
+        for number, (first, second, difference) in enumerate(pairs[:NUM_PAIRS])
+    ]
+
+
+def _write_png(folder: Path, name: str, pixels: NDArray[np.uint8]) -> str:
+    (folder / name).parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0]).save(folder / name, format="PNG")
+    return name

@@ -1,0 +1,109 @@
+"""Prepared images on disk, and opened again.
+
+<split>/pixels.bin     uint8, (number, side, side, channels), mapped into memory
+<split>/labels.bin     int32: id of each picture's class, -1 for none
+<split>/origins.bin    int64: line in sources.txt
+sources.jsonl          where each picture came from, one JSON string a line
+samples/<n>.png        pictures for the report
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.manifest import FileInfo, SplitInfo, VersionManifest, content_hash, hash_file, write_manifest
+from trainer.errors import InputError
+
+
+class ImageSplit:
+    """One split of prepared images. Reading copies only what is asked for."""
+
+    num_tokens = 0
+
+    def __init__(self, folder: Path, name: str, info: SplitInfo, manifest: VersionManifest) -> None:
+        self.name, self.num_documents, self.num_bytes = name, info.num_documents, info.num_bytes
+        self.side, self.num_channels = int(manifest.facts["side"]), int(manifest.facts["num_channels"])
+        self._folder = folder
+        shape = (self.num_documents, self.side, self.side, self.num_channels)
+        self.pixels: NDArray[np.uint8] = _mapped(folder / name / "pixels.bin", "u1", shape)
+        self.label_ids: NDArray[np.int32] = _mapped(folder / name / "labels.bin", "<i4", (self.num_documents,))
+
+    def read(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return those pictures (B, side, side, channels)."""
+        return self.pixels[numbers]
+
+    def source_of(self, number: int) -> str:
+        """Return the file that a picture came from."""
+        return self._sources[int(self._origins[number])]
+
+    @cached_property
+    def _origins(self) -> NDArray[np.int64]:
+        return _mapped(self._folder / self.name / "origins.bin", "<i8", (self.num_documents,))
+
+    @cached_property
+    def _sources(self) -> list[str]:
+        return [
+            msgspec.json.decode(line, type=str) for line in (self._folder / "sources.jsonl").read_bytes().splitlines()
+        ]
+
+
+def open_split(folder: Path, name: str, info: SplitInfo, manifest: VersionManifest) -> ImageSplit:
+    return ImageSplit(folder, name, info, manifest)
+
+
+def write_split(
+    folder: Path, name: str, *, pixels: NDArray[np.uint8], chosen: NDArray[np.int64], labels: NDArray[np.int32]
+) -> SplitInfo:
+    """Write the chosen pictures as a split, a window at a time."""
+    place = folder / name
+    place.mkdir(parents=True, exist_ok=True)
+    with open(place / "pixels.bin", "xb") as file:
+        for first in range(0, len(chosen), 1_024):
+            file.write(np.ascontiguousarray(pixels[chosen[first : first + 1_024]]).tobytes())
+    labels[chosen].astype("<i4").tofile(place / "labels.bin")
+    chosen.astype("<i8").tofile(place / "origins.bin")
+    return SplitInfo(
+        num_documents=len(chosen),
+        num_bytes=int(len(chosen) * np.prod(pixels.shape[1:], dtype=np.int64)),
+        shards=[_info(folder, f"{name}/pixels.bin")],
+        indexes=[_info(folder, f"{name}/labels.bin"), _info(folder, f"{name}/origins.bin")],
+    )
+
+
+def finish(
+    folder: Path, *, splits: dict[str, SplitInfo], label_names: list[str], facts: dict[str, Any], recipe_hash: str
+) -> VersionManifest:
+    """Write the manifest, last: a folder with a manifest is complete."""
+    manifest = VersionManifest(
+        data_kind="images",
+        content_hash="",
+        recipe_hash=recipe_hash,
+        label_names=label_names,
+        facts=facts,
+        splits=splits,
+        files=[_info(folder, "sources.jsonl")],
+    )
+    manifest = replace(manifest, content_hash=content_hash(manifest))
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _info(folder: Path, path: str) -> FileInfo:
+    sha256, num_bytes = hash_file(folder / path)
+    return FileInfo(path=path, sha256=sha256, num_bytes=num_bytes)
+
+
+def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    if not shape[0]:
+        return np.empty(shape, dtype)
+    try:
+        return np.memmap(path, dtype=dtype, mode="r", shape=shape)
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(f"{path} is missing or cut short ({error}); prepare the dataset again.") from error
