@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.db.models import F, Sum
+from django.utils.functional import Promise
 
 from webapp.datasets.models import DatasetVersion, SourceFile, Upload
 from webapp.teams.models import Team
 
+Text = Promise | str
 DISK_RESERVE_BYTES = 256 * 2**20
 """Left free for PostgreSQL, logs and checkpoints; an upload never takes it."""
+
+
+_others: dict[Text, Callable[[Team], int]] = {}
+
+
+def register_storage(name: Text, used_bytes: Callable[[Team], int]) -> None:
+    """Let an app say how much disk it uses for a team, under a name for people."""
+    _others[name] = used_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +36,9 @@ class StorageUse:
     """Declared by uploads under way: reserved, though not all of it is here yet."""
 
     versions_bytes: int
+    others_bytes: dict[str, int]
+    """What other apps keep for the team, by its name for people. It takes up disk, but no quota: it has its own limits."""
+
     quota_bytes: int
 
     @property
@@ -46,6 +60,7 @@ def storage_use(team: Team) -> StorageUse:
         files_bytes=_total(SourceFile.objects.stored().filter(dataset__project__team=team)),
         uploads_bytes=_total(Upload.objects.open().filter(dataset__project__team=team)),
         versions_bytes=_total(DatasetVersion.objects.filter(dataset__project__team=team)),
+        others_bytes={str(name): size for name, used in _others.items() if (size := used(team))},
         quota_bytes=settings.ISOCOST_TEAM_QUOTA_BYTES if team.quota_bytes is None else team.quota_bytes,
     )
 

@@ -18,6 +18,7 @@ from trainer.events import Checkpoint as CheckpointWritten
 from webapp.jobs.models import ACTIVE_STATES, Job
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint, Run
+from webapp.teams.models import Team
 
 log = logging.getLogger(__name__)
 PIN_FILE = "pinned"
@@ -155,3 +156,9 @@ def disk_use_bytes(project: Project) -> dict[str, int]:
         "all": rows.aggregate(total=Sum("size_bytes", default=0))["total"],
         "freeable": freeable(project).aggregate(total=Sum("size_bytes", default=0))["total"],
     }
+
+
+def team_bytes(team: Team) -> int:
+    """Return the bytes of the team's checkpoints, those of deleted runs included while they lie on the disk."""
+    rows = Checkpoint.objects.filter(run__project__team=team, removed_at=None)
+    return int(rows.aggregate(total=Sum("size_bytes", default=0))["total"])

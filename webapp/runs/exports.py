@@ -30,6 +30,7 @@ def export_folder(checkpoint: Checkpoint) -> Path:
     shutil.rmtree(making, ignore_errors=True)
     making.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "trainer", "export", str(checkpoint.path), "--out", str(making)]
+    command += ["--name", f"{checkpoint.run.name}, step {checkpoint.step:,}"]
     try:
         done = subprocess.run(  # nosec B603
             command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=EXPORT_SECONDS, check=False
