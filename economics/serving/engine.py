@@ -17,7 +17,7 @@ from economics.serving.decode import DecodeTime, decode_seconds
 from economics.serving.formats import KVFormat, WeightFormat
 from economics.serving.memory import ServingMemory, largest_batch, serving_memory
 from economics.serving.prefill import prefill_seconds
-from economics.training.estimate import normal_draws
+from economics.training.draws import normal_draws
 from economics.uncertainty import Interval, interval_of
 
 ENGINE_BATCH_LIMIT = 2048

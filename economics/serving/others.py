@@ -10,19 +10,18 @@ from economics.constants import DECODE_FRACTION
 from economics.errors import InputError
 from economics.flop.others import embedding_bytes_per_example, flop_per_example
 from economics.hardware import Accelerator
+from economics.throughput.example_passes import lookup_fraction
 from economics.throughput.operations import copy_seconds, sustained_fraction
 
 _BATCH = 256.0
-_LOOKUP_FRACTION = 0.25
-"""Rows of a table lie anywhere: random reads of a few hundred bytes reach about a quarter of the streaming rate."""
 
 
 def example_seconds(architecture: Architecture, accelerator: Accelerator, *, sequence_length: int = 512) -> float:
     """Return the device's time for one example in a large batch.
 
     Arithmetic at the sustained rate, the traffic of activations (a convolution with its norm and activation writes and
-    reads each output about three times), the weights' share over a batch of 256, and look-ups at a quarter of the
-    streaming rate. Convolutions with few channels fill matrix units badly: those bound by traffic show it here.
+    reads each output about three times), the weights' share over a batch of 256, and look-ups at the
+    rate of random reads. Convolutions with few channels fill matrix units badly: those bound by traffic show it here.
 
     >>> from economics.architecture.lookup import preset
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -37,7 +36,7 @@ def example_seconds(architecture: Architecture, accelerator: Accelerator, *, seq
         seconds += copy_seconds(accelerator, 3.0 * 2.0 * values)
     if isinstance(architecture, DLRM | TwoTower):
         read = embedding_bytes_per_example(architecture)
-        seconds += copy_seconds(accelerator, read / _LOOKUP_FRACTION)
+        seconds += copy_seconds(accelerator, read / lookup_fraction(4.0 * architecture.embedding_width))
         weights = 2.0 * counted.matmul
     else:
         weights = 2.0 * counted.total

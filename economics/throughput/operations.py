@@ -41,13 +41,15 @@ def matmul_seconds(
     *,
     number: Number = "bf16",
     out_bytes: float = 2.0,
+    moved_bytes: float | None = None,
 ) -> float:
     """Return the time of one matrix product (rows x inner) (inner x columns).
 
     2 m k n FLOP at the measured ceiling for large products, less what ordinary shapes and data lose on the way, and
     the bytes of the three matrices at streaming rate. The two overlap in part: (tc^x + tm^x)^(1/x), between adding
     them (x = 1) and taking the larger (x large). A product with one side under C/BW (135 on an A100, 240 on an
-    H100) is bound by memory, one of the same order loses much, a large one little.
+    H100) is bound by memory, one of the same order loses much, a large one little. `moved_bytes` says what is moved
+    where it is not the three matrices (a convolution reads each input once, not once per position of its kernel).
 
     >>> from economics.catalogue.accelerators import find_accelerator
     >>> a100 = find_accelerator("a100")
@@ -58,6 +60,8 @@ def matmul_seconds(
     flop = 2.0 * rows * inner * columns
     size = _BYTES[number]
     moved = size * (rows * inner + inner * columns) + out_bytes * rows * columns
+    if moved_bytes is not None:
+        moved = moved_bytes
     computing = flop / (accelerator.ceiling(number) * sustained_fraction(accelerator))
     moving = moved / streaming_bytes_per_second(accelerator)
     x = OVERLAP_EXPONENT.value

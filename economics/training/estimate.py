@@ -1,33 +1,25 @@
-"""The estimate of a run: throughput, goodput, hours, energy, money; each an interval with its assumptions."""
+"""The estimate of a decoder's run: throughput, goodput, hours, energy, money; each an interval with its assumptions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from economics.assumptions import (
-    ABLATION_MULTIPLIER,
-    EVALUATION_FRACTION,
-    GRID_KG_PER_KWH,
-    POWER_USAGE_EFFECTIVENESS,
-    RESTART_SECONDS,
-    SERVER_LOAD_FRACTION,
-)
-from economics.constants import CHOICE_SPREAD, FAILURES_PER_ACCELERATOR_DAY, RUN_FRACTION, STEP_SPREAD, Constant
-from economics.energy import two_digits
+from economics.constants import CHOICE_SPREAD, STEP_SPREAD
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.layout import Layout, check_layout
 from economics.memory.training import TrainingMemory
 from economics.throughput.search import Choice, best_layout, with_practice
 from economics.throughput.step import StepTime, Workload
-from economics.training.billing import Term, run_bill
-from economics.training.goodput import Goodput, run_goodput
-from economics.uncertainty import Interval, interval_of
+from economics.training.billing import Term
+from economics.training.draws import normal_draws, spread_draws
+from economics.training.goodput import Goodput
+from economics.training.outcome import Conditions, outcome_of, run_assumptions
+from economics.uncertainty import Interval
 
-_DRAWS = 4000
+__all__ = ["Estimate", "RunPlan", "normal_draws", "spread_draws", "training_estimate"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +45,16 @@ class RunPlan:
     usd_per_accelerator_hour: float | None = None
     usd_spread: float = 0.0
     """Standard deviation of the price's logarithm."""
+
+    @property
+    def conditions(self) -> Conditions:
+        """Where and on what terms the run takes place."""
+        return Conditions(
+            accelerator=self.workload.accelerator, num_accelerators=self.num_accelerators,
+            num_params=self.workload.decoder.parameters().total, steady_state=self.steady_state, term=self.term,
+            preemptions_per_node_day=self.preemptions_per_node_day, hot_spares=self.hot_spares,
+            usd_per_accelerator_hour=self.usd_per_accelerator_hour, usd_spread=self.usd_spread,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,25 +93,6 @@ class Estimate:
         return self.choice.memory
 
 
-@lru_cache(maxsize=8)
-def normal_draws(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Standard normal draws of one uncertainty: the same for every estimate, so that options compare on equal luck."""
-    seed = int.from_bytes(name.encode()[:8], "little")
-    draws = np.random.default_rng(seed).standard_normal(_DRAWS // 2)
-    return np.concatenate([draws, -draws])
-
-
-def spread_draws(name: str, constant: Constant, sd: float | None = None) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return lognormal draws around a constant's value.
-
-    >>> from economics.constants import RUN_FRACTION
-    >>> abs(float(np.median(spread_draws("run", RUN_FRACTION))) - RUN_FRACTION.value) < 0.01
-    True
-    """
-    width = constant.spread if sd is None else sd
-    return np.asarray(constant.value * np.exp(width * normal_draws(name)))
-
-
 def training_estimate(plan: RunPlan) -> Estimate:
     """Return the estimate of a training run.
 
@@ -137,134 +120,28 @@ def training_estimate(plan: RunPlan) -> Estimate:
     known = plan.layout is not None and plan.micro_batch is not None and plan.recompute is not None
     if plan.layout is None:
         choice = with_practice(choice)
-    rate = choice.time.tokens_per_second_per_accelerator
     sd = STEP_SPREAD.value if known else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
-    rates = rate * np.exp(sd * normal_draws("step"))
-    goodput, useful = _goodput_draws(plan)
-    per_device = rates * useful
-    seconds = plan.tokens / (per_device * plan.num_accelerators)
-    hours = seconds * plan.num_accelerators / 3600.0
     flop = training_flop_per_token(decoder, work.sequence_length).total
-    peak = work.accelerator.peak("bf16")
-    kwh = _energy_draws(plan, hours)
-    cost = _cost_draws(plan, hours)
+    found = outcome_of(
+        plan.conditions, rate=choice.time.tokens_per_second_per_accelerator, rate_sd=sd, units=plan.tokens,
+        flop_per_unit=flop,
+    )  # fmt: skip
     return Estimate(
         choice=choice,
-        goodput=goodput,
+        goodput=found.goodput,
         training_flop=flop * plan.tokens,
         training_flop_6nd=6.0 * decoder.parameters().active_matmul * plan.tokens,
-        tokens_per_second_per_accelerator=interval_of(rates),
-        model_flop_per_second=interval_of(rates * flop),
-        mfu_fraction=interval_of(np.minimum(1.0, rates * flop / peak)),
-        effective_mfu_fraction=interval_of(np.minimum(1.0, per_device * flop / peak)),
-        goodput_fraction=interval_of(np.asarray(useful) * np.ones(_DRAWS)),
-        accelerator_hours=interval_of(hours),
-        wall_seconds=interval_of(seconds),
-        energy_kwh=None if kwh is None else interval_of(kwh),
-        co2e_kg=None if kwh is None else _rounded(interval_of(kwh * spread_draws("grid", GRID_KG_PER_KWH))),
-        cost_usd=None if cost is None else interval_of(cost),
-        project_cost_usd=None
-        if cost is None
-        else interval_of(cost * np.clip(spread_draws("ablations", ABLATION_MULTIPLIER), 1.0, None)),
-        checkpoint_storage_usd=None if cost is None else _storage_usd(plan, float(np.median(seconds))),
-        assumptions=run_assumptions(plan),
+        tokens_per_second_per_accelerator=found.units_per_second_per_accelerator,
+        model_flop_per_second=found.model_flop_per_second,
+        mfu_fraction=found.mfu_fraction,
+        effective_mfu_fraction=found.effective_mfu_fraction,
+        goodput_fraction=found.goodput_fraction,
+        accelerator_hours=found.accelerator_hours,
+        wall_seconds=found.wall_seconds,
+        energy_kwh=found.energy_kwh,
+        co2e_kg=found.co2e_kg,
+        cost_usd=found.cost_usd,
+        project_cost_usd=found.project_cost_usd,
+        checkpoint_storage_usd=found.checkpoint_storage_usd,
+        assumptions=run_assumptions(steady_state=plan.steady_state),
     )
-
-
-def _rounded(interval: Interval) -> Interval:
-    return Interval(*(two_digits(value) for value in interval))
-
-
-def _goodput_draws(plan: RunPlan) -> tuple[Goodput, Any]:
-    """The central goodput, and draws of useful time over wall time."""
-    work = plan.workload
-    size = 14.0 * work.decoder.parameters().total
-
-    def at(rate: float, restart: float) -> Goodput:
-        return run_goodput(
-            num_accelerators=plan.num_accelerators, num_per_node=work.accelerator.num_per_node, checkpoint_bytes=size,
-            failures_per_accelerator_day=rate, restart_seconds=restart, hot_spares=plan.hot_spares,
-            preemptions_per_node_day=plan.preemptions_per_node_day if plan.term == "spot" else 0.0,
-        )  # fmt: skip
-
-    if plan.steady_state:
-        return at(0.0, 0.0), np.ones(_DRAWS)
-    central = at(FAILURES_PER_ACCELERATOR_DAY.value, RESTART_SECONDS.value)
-    rates = spread_draws("failures", FAILURES_PER_ACCELERATOR_DAY)
-    grid = np.quantile(rates, np.linspace(0.005, 0.995, 24))
-    useful = np.interp(rates, grid, [at(float(rate), RESTART_SECONDS.value).goodput_fraction for rate in grid])
-    return central, useful * _behind_steady_state(plan)
-
-
-def _behind_steady_state(plan: RunPlan) -> Any:
-    """Draws of what a whole run keeps of steady state: evaluation's share taken off, and the constant to the power
-    1 - 1/nodes; never above 1."""
-    device = plan.workload.accelerator
-    nodes = max(1.0, plan.num_accelerators / max(1, min(8, device.num_per_node)))
-    shared = spread_draws("whole run", RUN_FRACTION) ** (1.0 - 1.0 / nodes)
-    return np.minimum(1.0, (1.0 - EVALUATION_FRACTION.value) * shared)
-
-
-def _energy_draws(plan: RunPlan, hours: Any) -> Any:
-    watts = plan.workload.accelerator.watts_of_server
-    if not watts:
-        return None
-    load = np.minimum(1.0, spread_draws("load", SERVER_LOAD_FRACTION))
-    pue = np.maximum(1.02, spread_draws("pue", POWER_USAGE_EFFECTIVENESS))
-    return hours * watts * load * pue / 1000.0
-
-
-def _cost_draws(plan: RunPlan, hours: Any) -> Any:
-    if plan.usd_per_accelerator_hour is None:
-        return None
-    charged = 1.0 - taken_away_fraction(plan)
-    return hours * charged * plan.usd_per_accelerator_hour * np.exp(plan.usd_spread * normal_draws("price"))
-
-
-def taken_away_fraction(plan: RunPlan) -> float:
-    """Return the share of a spot run's time without its capacity, which is not charged: from a preemption until the
-    nodes are back, taken as the restart without its warm-up (two thirds).
-
-    >>> from economics.architecture import decoder_of_size
-    >>> from economics.catalogue.accelerators import find_accelerator
-    >>> work = Workload(decoder=decoder_of_size(1e9), accelerator=find_accelerator("h100"), sequence_length=2048,
-    ...                 num_sequences=64)
-    >>> plan = RunPlan(workload=work, tokens=1e9, num_accelerators=64, term="spot", preemptions_per_node_day=1.0)
-    >>> 0.03 < taken_away_fraction(plan) < 0.08
-    True
-    """
-    if plan.term != "spot":
-        return 0.0
-    nodes = max(1.0, plan.num_accelerators / max(1, min(8, plan.workload.accelerator.num_per_node)))
-    per_second = nodes * plan.preemptions_per_node_day / 86_400.0
-    away = per_second * RESTART_SECONDS.value * 2.0 / 3.0
-    return away / (1.0 + away)
-
-
-def _storage_usd(plan: RunPlan, seconds: float) -> float:
-    return run_bill(
-        charged_accelerator_hours=0.0, usd_per_accelerator_hour=0.0,
-        stored_bytes=3 * 14.0 * plan.workload.decoder.parameters().total, stored_hours=seconds / 3600.0,
-    ).storage_usd  # fmt: skip
-
-
-def run_assumptions(plan: RunPlan) -> list[dict[str, Any]]:
-    """List what was assumed, with unit and source."""
-    used: list[tuple[str, Constant]] = []
-    if not plan.steady_state:
-        used += [
-            ("failures_per_accelerator_day", FAILURES_PER_ACCELERATOR_DAY),
-            ("restart_seconds", RESTART_SECONDS),
-            ("whole_run_fraction", RUN_FRACTION),
-            ("evaluation_fraction", EVALUATION_FRACTION),
-        ]
-    used += [
-        ("server_load_fraction", SERVER_LOAD_FRACTION),
-        ("power_usage_effectiveness", POWER_USAGE_EFFECTIVENESS),
-        ("grid_kg_per_kwh", GRID_KG_PER_KWH),
-        ("ablation_multiplier", ABLATION_MULTIPLIER),
-    ]
-    return [
-        {"name": name, "value": constant.value, "unit": constant.unit, "source": f"{constant.source} ({constant.date})"}
-        for name, constant in used
-    ]

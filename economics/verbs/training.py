@@ -6,6 +6,7 @@ import argparse
 import datetime as dt
 from typing import Any, get_args
 
+from economics.architecture.lookup import find_architecture
 from economics.errors import InputError
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.hardware import Accelerator
@@ -17,6 +18,7 @@ from economics.training.billing import Term
 from economics.training.defaults import usual_batch_tokens, usual_num_accelerators, usual_sequence_length
 from economics.training.estimate import Estimate, RunPlan, training_estimate
 from economics.units import parse_quantity, positive, whole
+from economics.verbs._examples import EXAMPLE_MODELS, training_of_examples
 from economics.verbs._options import (
     add_device_options,
     add_model_options,
@@ -43,6 +45,7 @@ def training(
     power_watts: float | str | None = None,
     num_accelerators: int | str | None = None,
     sequence_length: int | str | None = None,
+    target_length: int | str | None = None,
     batch_tokens: float | str | None = None,
     precision: Precision = "bf16",
     parallelism: str | Layout = "auto",
@@ -52,25 +55,42 @@ def training(
     optimizer: Optimizer = "adamw",
     price_usd_per_accelerator_hour: float | str | None = None,
     steady_state: bool = False,
-    term: str = "on-demand",
+    term: Term = "on-demand",
     preemptions_per_node_day: float | str = 0.0,
     hot_spares: bool = False,
     on_day: dt.date | None = None,
 ) -> dict[str, Any]:
     """Return what a training run is expected to take; see `economics.training.estimate` for how.
 
+    For a model that is no decoder or encoder `tokens` counts what `unit` says: tokens of source and target together
+    (encoder-decoder), images, or examples (recommender); the keys are the same.
+
     >>> result = training(model="llama-2-7b", tokens="2T", accelerator="a100", num_accelerators=1024)
     >>> result["fits"], 100_000 < result["accelerator_hours"]["p50"] < 250_000
     (True, True)
     """
-    decoder, taken = model_of(model, params, active_params, allow_encoder=True)
     device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
     num_tokens = positive(tokens, field="tokens")
-    if precision not in get_args(Precision):
-        raise InputError("precision", precision, "fp32, tf32, bf16 or fp8")
-    if recompute not in _LEVELS:
-        raise InputError("recompute", recompute, "auto, none, selective or full")
+    for field, value, choices in (
+        ("precision", precision, get_args(Precision)), ("recompute", recompute, _LEVELS), ("term", term, get_args(Term)),
+        ("optimizer", optimizer, get_args(Optimizer)),
+    ):  # fmt: skip
+        if value not in choices:
+            raise InputError(field, value, "one of " + ", ".join(choices))
     notes: list[dict[str, Any]] = []
+    price, spread = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes, term)
+    preemptions = parse_quantity(preemptions_per_node_day, field="preemptions_per_node_day")
+    if model and params is None and isinstance((found := find_architecture(model))[0], EXAMPLE_MODELS):
+        return training_of_examples(
+            *found, units=num_tokens, device=device, num_accelerators=num_accelerators, source_length=sequence_length,
+            target_length=target_length, batch=batch_tokens, precision=precision, parallelism=parallelism,
+            micro_batch=micro_batch, recompute=recompute, fused=compile, optimizer=optimizer, steady_state=steady_state,
+            term=term, price=price, price_spread=spread, preemptions_per_node_day=preemptions, hot_spares=hot_spares,
+            notes=notes,
+        )  # fmt: skip
+    if target_length is not None:
+        raise InputError("target_length", target_length, "left out: only an encoder-decoder has a target of its own")
+    decoder, taken = model_of(model, params, active_params, allow_encoder=True)
     counted = decoder.parameters()
     sequence = usual_sequence_length(decoder) if sequence_length is None else whole(
         sequence_length, field="sequence_length"
@@ -91,9 +111,6 @@ def training(
         layout = parse_layout(parallelism, devices)
     micro = None if micro_batch is None else whole(micro_batch, field="micro_batch")
     sequences = _sequences(batch_tokens, counted.active, sequence, devices, layout, micro, notes)
-    if term not in get_args(Term):
-        raise InputError("term", term, "one of " + ", ".join(get_args(Term)))
-    price, spread = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes, term)
     work = Workload(
         decoder=decoder, accelerator=device, sequence_length=sequence, num_sequences=sequences, precision=precision,
         fused=compile, optimizer=optimizer,
@@ -101,8 +118,8 @@ def training(
     plan = RunPlan(
         workload=work, tokens=num_tokens, num_accelerators=devices, layout=layout, micro_batch=micro,
         recompute=None if recompute == "auto" else recompute,  # type: ignore[arg-type]
-        steady_state=steady_state, usd_per_accelerator_hour=price, usd_spread=spread, term=term,  # type: ignore[arg-type]
-        preemptions_per_node_day=parse_quantity(preemptions_per_node_day, field="preemptions_per_node_day"),
+        steady_state=steady_state, usd_per_accelerator_hour=price, usd_spread=spread, term=term,
+        preemptions_per_node_day=preemptions,
         hot_spares=hot_spares,
     )  # fmt: skip
     estimate = training_estimate(plan)
@@ -150,6 +167,8 @@ def _as_dict(estimate: Estimate, plan: RunPlan, taken: str, notes: list[dict[str
     counted = work.decoder.parameters()
     return {
         "model": taken,
+        "kind": "decoder" if work.decoder.causal else "encoder",
+        "unit": "token",
         "params": counted.total,
         "active_params": counted.active,
         "accelerator": device_as_dict(device),
@@ -197,8 +216,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_model_options(parser)
     add_device_options(parser)
-    parser.add_argument("--tokens", required=True, help="tokens to train on, such as 2T")
-    parser.add_argument("--sequence-length", help="tokens of a sequence")
+    parser.add_argument("--tokens", required=True, help="tokens to train on, such as 2T (or images, or examples)")
+    parser.add_argument("--sequence-length", help="tokens of a sequence (of the source, in an encoder-decoder)")
+    parser.add_argument("--target-length", help="tokens of the target, in an encoder-decoder")
     parser.add_argument("--batch-tokens", help="tokens of an optimizer step, such as 4M")
     parser.add_argument("--precision", default="bf16", help="fp32, tf32, bf16 or fp8")
     parser.add_argument("--micro-batch", help="sequences per data rank and forward pass")
@@ -218,8 +238,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         model=a.model, params=a.params, active_params=a.active_params, tokens=a.tokens, accelerator=a.accelerator,
         memory_gb=a.memory_gb, memory_bandwidth_gb_per_second=a.memory_bandwidth_gb_per_second,
         power_watts=a.power_watts, num_accelerators=a.num_accelerators, sequence_length=a.sequence_length,
-        batch_tokens=a.batch_tokens, precision=a.precision, parallelism=a.parallelism, micro_batch=a.micro_batch,
-        recompute=a.recompute, compile=a.compile, optimizer=a.optimizer,
+        target_length=a.target_length, batch_tokens=a.batch_tokens, precision=a.precision, parallelism=a.parallelism,
+        micro_batch=a.micro_batch, recompute=a.recompute, compile=a.compile, optimizer=a.optimizer,
         price_usd_per_accelerator_hour=a.price_usd_per_accelerator_hour, steady_state=a.steady_state,
         term=a.term, preemptions_per_node_day=a.preemptions_per_node_day, hot_spares=a.hot_spares,
     )  # fmt: skip
@@ -239,7 +259,7 @@ def explain(result: dict[str, Any]) -> list[str]:
     lines = [
         f"step = {parts} = {step:.4g} s",
         (
-            f"tokens/s per accelerator = {result['batch_tokens']:,} / {step:.4g} s / {result['num_accelerators']:,}"
+            f"{result['unit']}s/s per accelerator = {result['batch_tokens']:,} / {step:.4g} s / {result['num_accelerators']:,}"
             f" = {rate:,.4g}"
         ),
         (

@@ -25,7 +25,7 @@ from economics.validation.predictions import (
     run_predictions,
     steady_predictions,
 )
-from economics.validation.refit import changed, refit_run_fraction, refit_on
+from economics.validation.refit import changed, refit_on, refit_run_fraction
 from economics.validation.runs import RunRow, read_run, usable
 from economics.validation.spreads import with_spreads_of_others
 from economics.validation.summary import pooled_coverage, summarise
