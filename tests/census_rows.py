@@ -11,6 +11,7 @@ from django.db.models import Model
 from tests.factories import Cast, make_checkpoint, make_dataset, make_ended_job, make_run, make_version
 from tests.webapp.jobs.rows import make_job
 from tests.webapp.ladders.rows import make_fit, make_ladder, make_seal
+from webapp.catalogue.models import Contract, OwnHardware
 from webapp.costs.models import Invoice, InvoiceUpload
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile, Upload
 from webapp.jobs.models import Job
@@ -141,3 +142,13 @@ def _invoice(cast: Cast) -> Invoice:
         team=cast.team, provider="Elsewhere", file_name="bill.csv", currency="USD", usd_per_currency=1, first_day=day,
         last_day=day,
     )  # fmt: skip
+
+
+@maker(OwnHardware)
+def _hardware(cast: Cast) -> OwnHardware:
+    return OwnHardware.objects.create(team=cast.team, name="Rack", purchase_usd=1_000, watts=300)
+
+
+@maker(Contract)
+def _contract(cast: Cast) -> Contract:
+    return Contract.objects.create(team=cast.team, provider="Somebody", starts_on=date(2026, 1, 1))

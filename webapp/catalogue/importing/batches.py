@@ -102,8 +102,9 @@ def batch_leave(*, batch: ImportBatch) -> None:
 
 def compare(offers: Iterable[Offer]) -> list[Change]:
     """Return each offer against the newest price of the same offer."""
-    there = newest_by_offer({offer.provider for offer in (offers := list(offers))})
-    return [Change(offer=offer, before=there.get(_key(offer))) for offer in offers]
+    wanted = list(offers)
+    there = newest_by_offer({offer.provider for offer in wanted})
+    return [Change(offer=offer, before=there.get(_key(offer))) for offer in wanted]
 
 
 def newest_by_offer(providers: set[str]) -> dict[Key, Price]:

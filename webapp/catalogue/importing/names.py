@@ -23,7 +23,7 @@ def accelerator_named(text: str, *, memory_gb: float | None = None) -> tuple[str
 
 @lru_cache(maxsize=2_000)
 def _found(text: str, memory_gb: float | None) -> tuple[str, bool]:
-    for wanted in (RENAMED.get(text, ""), f"{text} {memory_gb:g}GB" if memory_gb else "", text):
+    for wanted in (f"{text} {memory_gb:g}GB" if memory_gb else "", RENAMED.get(text, ""), text):
         if not wanted:
             continue
         try:
