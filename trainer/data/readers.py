@@ -60,16 +60,30 @@ def read_documents(
     """Yield every document of the sources in order; raise `InputError` when there is none at all."""
     any_found = False
     for source in sources:
-        if len(sources) > 1 and Path(source.path).is_file() and not Path(source.path).stat().st_size:
-            skips.passed_over("empty file", source.display_name)
-            continue
-        check_source(source)
-        for file in open_source(source, limits, skips, on_progress=on_progress, is_one_of_many=len(sources) > 1):
-            for document in _documents_or_broken(file):
-                any_found = True
-                yield document
+        for document in source_documents(
+            source, limits, skips, on_progress=on_progress, is_one_of_many=len(sources) > 1
+        ):
+            any_found = True
+            yield document
     if not any_found:
-        raise InputError(_nothing_found(sources, skips))
+        raise InputError(nothing_found(sources, skips))
+
+
+def source_documents(
+    source: SourceSpec,
+    limits: ReadLimits,
+    skips: SkipCounter,
+    *,
+    on_progress: Callable[[int], None] | None = None,
+    is_one_of_many: bool = False,
+) -> Iterator[Document]:
+    """Yield every document of one source; among many, one that holds nothing is passed over."""
+    if is_one_of_many and Path(source.path).is_file() and not Path(source.path).stat().st_size:
+        skips.passed_over("empty file", source.display_name)
+        return
+    check_source(source)
+    for file in open_source(source, limits, skips, on_progress=on_progress, is_one_of_many=is_one_of_many):
+        yield from _documents_or_broken(file)
 
 
 def check_source(source: SourceSpec) -> None:
@@ -285,7 +299,7 @@ def _seekable_copy(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
     return copy
 
 
-def _nothing_found(sources: list[SourceSpec], skips: SkipCounter) -> str:
+def nothing_found(sources: list[SourceSpec], skips: SkipCounter) -> str:
     names = ", ".join(source.display_name for source in sources[:3]) + (" …" if len(sources) > 3 else "")
     why = [f"{skip['reason']}: {skip['examples'][0]}" for skip in skips.as_report()[:3]]
     return f"No text was found in {names}. " + ("; ".join(why) + "." if why else "They hold nothing but white space.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,14 @@ from trainer.data.filters import drop_reason
 from trainer.data.minhash import band_shape
 from trainer.data.near import find_clusters
 from trainer.data.normalise import normalise
-from trainer.data.readers import read_documents
 from trainer.data.recipe import Recipe
 from trainer.data.redact import redact
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import Document, SourceSpec
 from trainer.data.spool import Spool
-from trainer.errors import InputError
+from trainer.data.spread import spread_documents
 
 SHOWN_CHARACTERS = 2_000
-MAX_TRIAL_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -40,6 +37,9 @@ class TrialDocument:
     language: str
     steps: list[str]
     """What was done, in order: `mojibake repaired`, `redacted: email (2)`, `dropped: too short (12 of 20 characters)`."""
+
+    bytes_after: int = 0
+    """Of the whole text, of which `after` shows the beginning; 0 when it is dropped."""
 
     dropped_by: str = ""
     """Step that dropped it: filter, exact or near. Empty: it stays."""
@@ -63,21 +63,12 @@ class TrialResult:
 
 
 def try_recipe(sources: Sequence[SourceSpec | str | Path], recipe: Recipe, num_documents: int = 1_000) -> TrialResult:
-    """Return what the recipe makes of the first documents; what is wrong is said in the result, not raised."""
+    """Return what the recipe makes of some documents; what is wrong is said in the result, not raised."""
     specs = [source if isinstance(source, SourceSpec) else SourceSpec(path=str(source)) for source in sources]
     specs = [replace(spec, sha256="") for spec in specs]  # hashing a large file is for the preparation
     skips = SkipCounter(1 << 30)
     result = TrialResult()
-    documents: list[Document] = []
-    num_bytes = 0
-    try:
-        for document in islice(read_documents(specs, recipe.read, skips), num_documents):
-            documents.append(document)
-            num_bytes += utf8_length(document.text)
-            if num_bytes > MAX_TRIAL_BYTES:
-                break
-    except InputError as error:
-        result.error = str(error)
+    documents, result.error = spread_documents(specs, recipe.read, skips, num_documents=num_documents)
     result.documents = [_try_document(document, recipe) for document in documents]
     _mark_duplicates(documents, recipe, result)
     result.skipped = skips.as_report()
@@ -103,7 +94,8 @@ def _try_document(document: Document, recipe: Recipe) -> TrialDocument:
         after[:SHOWN_CHARACTERS],
         language,
         steps,
-        "filter" if dropped else "",
+        bytes_after=utf8_length(after),
+        dropped_by="filter" if dropped else "",
     )
 
 
@@ -129,7 +121,7 @@ def _mark_duplicates(documents: list[Document], recipe: Recipe, result: TrialRes
         tried.duplicate_of = kept[first]
         name = "exact" if is_exact else "near"
         if (recipe.exact if is_exact else recipe.near).enabled or (is_exact and recipe.near.enabled):
-            tried.dropped_by, tried.after = name, ""
+            tried.dropped_by, tried.after, tried.bytes_after = name, "", 0
             tried.steps.append(
                 "dropped: " + ("same text" if is_exact else "nearly the same") + " as an earlier document"
             )
@@ -139,6 +131,7 @@ def _sum_up(documents: list[Document], result: TrialResult) -> None:
     result.num_documents = len(documents)
     for document, tried in zip(documents, result.documents, strict=True):
         result.bytes_before += utf8_length(document.text)
+        result.bytes_after += tried.bytes_after
         if tried.dropped_by:
             result.dropped[tried.dropped_by] = result.dropped.get(tried.dropped_by, 0) + 1
         else:

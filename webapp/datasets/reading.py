@@ -45,10 +45,10 @@ def look_at(file: SourceFile) -> Look:
 
 
 def try_on(dataset: Dataset, recipe: StepsRecipe, *, num_documents: int) -> TrialResult:
-    """Try the recipe on the first documents of the dataset."""
+    """Try the recipe on some documents from all over the dataset."""
     from webapp.datasets.services.versions import dataset_sources
 
-    # Small files first: the documents tried then come from as many files as possible.
+    # Small files first: what they leave of the share that may be read goes to the large ones.
     sources = sorted(dataset_sources(dataset), key=lambda source: Path(source.path).stat().st_size)
     _enter()
     try:
