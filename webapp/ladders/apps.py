@@ -1,5 +1,23 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class LaddersConfig(AppConfig):
     name = "webapp.ladders"
+
+    def ready(self) -> None:
+        from django.db.models.signals import post_save
+
+        from webapp.jobs.kinds import register_end_hook
+        from webapp.ladders.panels import prediction_panel
+        from webapp.ladders.queueing import continue_after
+        from webapp.ladders.seals import seal_on_made
+        from webapp.runs.models import TrainJob
+        from webapp.ui.panels import register_panel
+        from webapp.ui.sections import Section, register_section
+
+        register_end_hook(continue_after)
+        # runs stand below ladders and cannot call them: a new run is heard of by its first job
+        post_save.connect(seal_on_made, sender=TrainJob, dispatch_uid="ladders-seal")
+        register_panel("run-overview", prediction_panel, order=10)
+        register_section(Section(name="ladder", title=_("Ladder"), url_name="ladder-list", order=40))

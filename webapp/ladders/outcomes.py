@@ -1,0 +1,117 @@
+"""A sealed prediction against what came: inside or outside its 80 % interval, and what may have moved it when it missed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from webapp.costs.queries import job_spend
+from webapp.jobs.models import ACTIVE_STATES, Job, State
+from webapp.ladders.landing import last_validation
+from webapp.ladders.models import SealedPrediction
+from webapp.runs.models import Run
+
+WIDE_REACH = 3.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """One predicted number and what it became."""
+
+    name: str
+    title: str
+    predicted: dict[str, float] | None
+    landed: float | None
+
+    @property
+    def is_inside(self) -> bool | None:
+        if self.landed is None or not self.predicted:
+            return None
+        return bool(self.predicted["p10"] <= self.landed <= self.predicted["p90"])
+
+    @property
+    def position(self) -> float | None:
+        """Where it landed, in widths of the interval: 0 at p10, 1 at p90; cut at a half width outside."""
+        if self.landed is None or not self.predicted:
+            return None
+        width = self.predicted["p90"] - self.predicted["p10"]
+        return max(-0.5, min(1.5, (self.landed - self.predicted["p10"]) / width)) if width > 0 else 0.5
+
+    @property
+    def x(self) -> float:
+        """The same on the panel's drawing, where the band reaches from 50 to 150 of 200; the mark stays inside it."""
+        return min(max(50 + 100 * (self.position or 0.0), 8.0), 192.0)
+
+
+def outcomes_of(seal: SealedPrediction) -> list[Outcome]:
+    """Return loss, time and cost: predicted, and landed once the run has ended."""
+    run, said = seal.run, seal.content
+    loss, seconds, usd = _landed(run, said)
+    rows = [
+        Outcome(name="loss", title=_("loss"), predicted=said["loss"], landed=loss),
+        Outcome(name="seconds", title=_("time"), predicted=said.get("seconds"), landed=seconds),
+        Outcome(name="usd", title=_("cost"), predicted=said.get("usd"), landed=usd),
+    ]
+    return [row for row in rows if row.predicted]
+
+
+def _landed(run: Run, said: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    if run.latest_job.state != State.SUCCEEDED:
+        return None, None, None
+    measured = last_validation(run) or {}
+    key = "bits_per_byte" if said.get("loss_unit") == "bits_per_byte" else "loss"
+    spent = job_spend(jobs=Job.objects.filter(train_job__run=run))
+    return measured.get(key), spent.seconds or None, float(spent.effective_usd) or None
+
+
+def why_missed(seal: SealedPrediction, rows: list[Outcome]) -> list[str]:
+    """Return what may have moved the numbers that landed outside, most likely first; empty if none did."""
+    outside = {row.name: row for row in rows if row.is_inside is False}
+    found: list[str] = []
+    if "loss" in outside:
+        found += _why_loss(seal, outside["loss"])
+    if "seconds" in outside:
+        attempts = sum(job.attempts.count() for job in Job.objects.filter(train_job__run=seal.run))
+        if attempts > 1:
+            found.append(_("It took %(n)d attempts; the time of all of them counts.") % {"n": attempts})
+        else:
+            found.append(_("Other work on the machine, or a step that is slower at this size than the calibration's."))
+    return found
+
+
+def _why_loss(seal: SealedPrediction, row: Outcome) -> list[str]:
+    said, found = seal.content, []
+    assert row.landed is not None
+    assert row.predicted is not None
+    if said.get("differences"):
+        found.append(_("It was made otherwise than the ladder: %(what)s.") % {"what": "; ".join(said["differences"])})
+    if said["compute_ratio"] > WIDE_REACH:
+        found.append(
+            _("It lies %(n)s times beyond the largest rung: a law may bend there.")
+            % {"n": f"{said['compute_ratio']:.2g}"}
+        )
+    if said["num_tokens"] > 1.01 * said["num_unique_tokens"]:
+        found.append(
+            _("Its data repeat; what a repeated token is worth was taken from published runs, not from yours.")
+        )
+    if row.landed < row.predicted["p10"]:
+        found.append(
+            _("It did better than expected: often a learning rate that suits this size better than the rungs'.")
+        )
+    if not found:
+        found.append(_("One run in five is expected to land outside an 80 %% interval by chance alone.") % {})
+    return found
+
+
+def tally(project_seals: list[SealedPrediction]) -> dict[str, int]:
+    """Return how many losses landed, and how many of those inside."""
+    landed = [
+        row for seal in project_seals for row in outcomes_of(seal) if row.name == "loss" and row.is_inside is not None
+    ]
+    return {"landed": len(landed), "inside": sum(bool(row.is_inside) for row in landed)}
+
+
+def is_open(seal: SealedPrediction) -> bool:
+    return seal.run.latest_job.state in ACTIVE_STATES

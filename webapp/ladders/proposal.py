@@ -1,0 +1,230 @@
+"""The wizard's proposal: sizes with token counts for a budget, resolved into rungs and quoted; and the same for edited rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from economics.errors import EconomicsError
+from economics.scaling.ladder_design import (
+    RUN_NOISE_SIGMA,
+    LadderDesign,
+    SizePlan,
+    belief_before_runs,
+    believed_sigma,
+    grid_of,
+    ladder_design,
+    remaining_sigma,
+)
+from economics.uncertainty import Interval
+from webapp.datasets.models import DatasetVersion
+from webapp.ladders.rungs import LEAST_STEPS, Common, Rung, RungRefused, trunk
+from webapp.ladders.timing import device_of_ladders, rungs_quote, seconds_model, summed
+from webapp.quotes.devices import Device
+from webapp.quotes.figures import QuoteFigures
+from webapp.runs.work import split_tokens
+from webapp.teams.models import Team
+
+MOST_EPOCHS = 4.0
+"""Beyond so many passes over the data a token is worth less than the law's fresh one."""
+
+LEAST_PARAMS = 5e4
+REPEAT_SEED_STEP = 1_000
+SLACK_FRACTION = 0.03
+NUM_CORRECTIONS = 4
+Z80 = 1.2816
+"""From a standard deviation to the half width of an 80 % interval."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedRung:
+    """A rung with its place in the ladder and its quote."""
+
+    role: str
+    size: int
+    rung: Rung
+    quote: QuoteFigures
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """A whole ladder before it is made."""
+
+    sizes: tuple[SizePlan, ...]
+    rungs: list[PlannedRung]
+    seconds: Interval | None
+    usd: Interval | None
+    target: tuple[float, float]
+    sigma_before: float
+    sigma_after: float
+    device: Device
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def half_width(self) -> float:
+        """Half the 80 % interval that is expected at the target, as a share of the loss."""
+        return Z80 * self.sigma_after
+
+    @property
+    def half_width_before(self) -> float:
+        return Z80 * self.sigma_before
+
+    @property
+    def has_repeat(self) -> bool:
+        return any(planned.role == "repeat" for planned in self.rungs)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One line a size, as the wizard's table has it; the repeated rung counts to its size."""
+        return [_table_row(size, [p for p in self.rungs if p.size == n]) for n, size in enumerate(self.sizes)]
+
+    @property
+    def largest(self) -> PlannedRung:
+        return max(self.rungs, key=lambda planned: planned.rung.flop)
+
+    @property
+    def target_ratio(self) -> float:
+        """Compute of the run to be predicted over that of the largest rung."""
+        return self.target[0] * self.target[1] / (self.largest.rung.num_params * self.largest.rung.num_tokens)
+
+    def quote_dict(self) -> dict[str, Any]:
+        return {
+            "seconds": self.seconds.to_dict() if self.seconds else None,
+            "usd": self.usd.to_dict() if self.usd else None,
+            "device": self.device.name,
+            "sigma_before": self.sigma_before,
+            "sigma_after": self.sigma_after,
+        }
+
+
+def propose(common: Common, team: Team, *, budget_seconds: float, target_ratio: float) -> Proposal:
+    """Return the ladder that tells a run `target_ratio` times beyond it best, within the time."""
+    device = measured_device()
+    seconds_of = seconds_model(common, device, team)
+    if seconds_of is None:
+        raise RungRefused(NOT_MEASURED())
+    train_tokens = split_tokens(common.version, "train") or float("inf")
+    try:
+        design = ladder_design(
+            seconds_of, budget_seconds=budget_seconds, target_ratio=target_ratio,
+            least_params=max(LEAST_PARAMS, 24.0 * (common.version.vocab_size or 0)),
+            least_tokens=LEAST_STEPS * common.tokens_per_step, most_tokens=MOST_EPOCHS * train_tokens,
+        )  # fmt: skip
+    except EconomicsError as error:
+        raise RungRefused(
+            _("%(why)s The data has %(n)s tokens to learn from, and a token is used %(epochs)s times at most.")
+            % {"why": error, "n": f"{train_tokens:,.0f}", "epochs": f"{MOST_EPOCHS:.0f}"}
+        ) from error
+    return _within(design, common, team, device, budget_seconds, target_ratio)
+
+
+def NOT_MEASURED() -> str:  # noqa: N802 - a sentence, translated when it is said
+    return _("No basis yet: how fast this machine trains was never measured. Measure it first; it takes ten seconds.")
+
+
+def measured_device() -> Device:
+    """Return the device that makes rungs; refuse where none was measured."""
+    device = device_of_ladders()
+    if device is None:
+        raise RungRefused(_("No worker is there to train. Start one, then come back."))
+    if not device.calibration:
+        raise RungRefused(NOT_MEASURED())
+    return device
+
+
+def _within(
+    design: LadderDesign, common: Common, team: Team, device: Device, budget_seconds: float, target_ratio: float
+) -> Proposal:
+    """Turn a design into whole layers and steps, and shorten its runs until the quote of those keeps to the budget."""
+    sizes = design.sizes
+    largest = max(size.num_params * size.num_tokens[-1] for size in sizes)
+    num_params = (target_ratio * largest / 20.0) ** 0.5
+    target = (num_params, 20.0 * num_params)
+    found = quoted(sizes, common, team, target=target, device=device)
+    for _round in range(NUM_CORRECTIONS):
+        over = found.seconds.p50 / budget_seconds if found.seconds else 1.0
+        if 1 - 3 * SLACK_FRACTION <= over <= 1 + SLACK_FRACTION:
+            break
+        factor = over**-1.2 if over > 1 else min(over**-1.0, 1.5)
+        sizes = tuple(
+            SizePlan(num_params=size.num_params, num_tokens=tuple(t * factor for t in size.num_tokens))
+            for size in sizes
+        )
+        found = quoted(sizes, common, team, target=target, device=device)
+    return found
+
+
+def quoted(
+    sizes: Sequence[SizePlan],
+    common: Common,
+    team: Team,
+    *,
+    target: tuple[float, float],
+    device: Device | None = None,
+    has_repeat: bool = True,
+) -> Proposal:
+    """Return a ladder of given sizes with the quote of each rung: what an edited table shows."""
+    device = device or measured_device()
+    placed = _placed(sizes, common, has_repeat=has_repeat)
+    quotes, seconds, usd = rungs_quote([rung for _role, _size, rung in placed], common.version, device, team)
+    planned = [
+        PlannedRung(role=role, size=size, rung=rung, quote=quote)
+        for (role, size, rung), quote in zip(placed, quotes, strict=True)
+    ]
+    actual = tuple(
+        SizePlan(num_params=float(mine[0].rung.num_params), num_tokens=tuple(float(p.rung.num_tokens) for p in mine))
+        for size in range(len(sizes))
+        if (mine := [p for p in planned if p.size == size and p.role != "repeat"])
+    )
+    belief = belief_before_runs(target[0] / 10, target[1] / 10)
+    n, d = grid_of(actual)
+    return Proposal(
+        sizes=actual, rungs=planned, seconds=seconds, usd=usd, target=target, device=device,
+        sigma_before=believed_sigma(belief, target),
+        sigma_after=remaining_sigma(belief, n, d, target, noise_sigma=RUN_NOISE_SIGMA),
+        warnings=_warnings(actual, common.version),
+    )  # fmt: skip
+
+
+def _placed(sizes: Sequence[SizePlan], common: Common, *, has_repeat: bool) -> list[tuple[str, int, Rung]]:
+    """Return rungs in the order they are run: small before large, so that the law is known before the dearest begins."""
+    found: list[tuple[str, int, Rung]] = []
+    for index, size in enumerate(sizes):
+        rungs = trunk(size.num_params, size.num_tokens, common)
+        found += [("trunk" if place == 0 else "cooldown", index, rung) for place, rung in enumerate(rungs)]
+        if has_repeat and index == len(sizes) // 2:
+            again = trunk(size.num_params, size.num_tokens[:1], common, seed=common.seed + REPEAT_SEED_STEP)
+            found += [("repeat", index, again[0])]
+    return found
+
+
+def _warnings(sizes: Sequence[SizePlan], version: DatasetVersion) -> list[str]:
+    found = []
+    n, d = grid_of(sizes)
+    ratio = d / n
+    if ratio.max() / ratio.min() < 3:
+        found.append(_("All rungs have nearly the same tokens per parameter: size and data could not be told apart."))
+    if len(n) < 8:
+        found.append(_("Fewer than 8 points: the fit would give a range and no central estimate."))
+    train_tokens = split_tokens(version, "train")
+    if train_tokens and d.max() > train_tokens:
+        found.append(
+            _("The longest run sees the data %(n).1f times; repeated tokens are worth a little less than fresh ones.")
+            % {"n": d.max() / train_tokens}
+        )
+    return found
+
+
+def _table_row(size: SizePlan, planned: list[PlannedRung]) -> dict[str, Any]:
+    ratios = [tokens / size.num_params for tokens in size.num_tokens]
+    return {
+        "params_text": f"{size.num_params / 1e6:.4g}",
+        "tokens_text": ", ".join(f"{tokens / 1e6:.4g}" for tokens in size.num_tokens),
+        "low": min(ratios),
+        "high": max(ratios),
+        "seconds": summed(p.quote.seconds for p in planned),
+        "usd": summed(p.quote.usd for p in planned),
+    }

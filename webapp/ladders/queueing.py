@@ -1,0 +1,130 @@
+"""A ladder goes on by itself: whenever a rung ends its result is taken in, the law fitted anew, and the next rung made.
+
+`ladder_continue` looks at what is there and does the next step, so that it may be called at any time, any number of times
+and by anyone: when a job ends, by the clock, after a restart. The ladder's row is locked meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any, cast
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from trainer.spec import TrainSpec, spec_from_dict
+from webapp.jobs.errors import JobRefused
+from webapp.jobs.models import ACTIVE_STATES, Attempt
+from webapp.ladders.fits import fit_refresh
+from webapp.ladders.landing import branch_checkpoint, point_land
+from webapp.ladders.models import Ladder, LadderPoint
+from webapp.runs.services import run_create
+from webapp.ui.templatetags.figures import count
+
+log = logging.getLogger(__name__)
+
+
+def continue_on_commit(ladder_id: int) -> None:
+    transaction.on_commit(lambda: continue_quietly(ladder_id))
+
+
+def continue_quietly(ladder_id: int) -> None:
+    try:
+        ladder_continue(ladder_id)
+    except Exception:  # a ladder must never break what has just ended; the clock tries again
+        log.exception("ladder %s could not go on", ladder_id)
+
+
+def continue_after(attempt: Attempt) -> None:
+    """The hook at the end of every attempt: go on once it is committed, if the job was a rung's."""
+    found = LadderPoint.objects.filter(run__train_jobs__job=attempt.job_id).values_list("ladder_id", flat=True).first()
+    if found is not None and attempt.job.is_final:
+        continue_on_commit(found)
+
+
+def ladders_sweep() -> int:
+    """Go on with every ladder that nothing works on: what a crash, a lost hook or a cancelled wait left behind."""
+    running = list(Ladder.objects.filter(state=Ladder.State.RUNNING).values_list("pk", flat=True))
+    for ladder_id in running:
+        continue_quietly(ladder_id)
+    return len(running)
+
+
+@transaction.atomic
+def ladder_continue(ladder_id: int) -> None:
+    """Take in what has landed, and make the next rung unless one is under way."""
+    ladder = (
+        Ladder.objects.select_for_update(of=("self",))
+        .select_related("project__team", "dataset_version")
+        .get(pk=ladder_id)
+    )
+    points = list(ladder.points.select_related("run__latest_job", "after__run").order_by("position"))
+    num_landed = sum(point_land(point) for point in points)
+    if num_landed:
+        fit_refresh(ladder)
+    if ladder.state != Ladder.State.RUNNING or any(_is_under_way(point) for point in points):
+        return
+    for point in points:
+        if point.run is None and _may_begin(point) and not point.has_landed:
+            _begin(ladder, point)
+            return
+    _settle(ladder, points)
+
+
+def _is_under_way(point: LadderPoint) -> bool:
+    return point.run is not None and not point.has_landed and point.run.latest_job.state in ACTIVE_STATES
+
+
+def _may_begin(point: LadderPoint) -> bool:
+    return point.after is None or (point.after.run is not None and point.after.has_landed)
+
+
+def _begin(ladder: Ladder, point: LadderPoint) -> None:
+    """Make the rung's run; where it may not be made, the ladder says why and waits."""
+    spec = cast(TrainSpec, spec_from_dict(point.spec)[1])
+    if point.after is not None:
+        checkpoint = branch_checkpoint(point.after)
+        if checkpoint is None:
+            gone = _("The checkpoint that %(point)s goes on from is gone; add the run on its own.")
+            _block(ladder, gone % {"point": point_name(point)})
+            return
+        spec = replace(spec, branch_from=str(checkpoint.path))
+    values: dict[str, Any] = {
+        "project": ladder.project, "created_by": ladder.created_by, "version": ladder.dataset_version, "spec": spec,
+        "name": f"{ladder.name} {point_name(point)}"[:120], "tags": ["ladder"],
+        "parent": point.after.run if point.after else None,
+        "idempotency_key": f"ladder-{ladder.code}-{point.position}",
+    }  # fmt: skip
+    try:
+        with transaction.atomic():
+            run = run_create(**values)
+    except (JobRefused, ValidationError) as error:
+        _block(ladder, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
+        return
+    point.run = run
+    point.save(update_fields=["run"])
+
+
+def _settle(ladder: Ladder, points: list[LadderPoint]) -> None:
+    """Nothing is left that can be made: all is done, or something has to be tried again."""
+    missing = [point for point in points if not point.has_landed]
+    if not missing:
+        Ladder.objects.filter(pk=ladder.pk).update(state=Ladder.State.DONE, problem="")
+        return
+    ended = [point for point in missing if point.run is not None]
+    names = ", ".join(point_name(point) for point in ended)
+    _block(ladder, _("%(names)s ended without a result. Try again, or leave it out.") % {"names": names})
+
+
+def _block(ladder: Ladder, sentence: str) -> None:
+    Ladder.objects.filter(pk=ladder.pk).update(state=Ladder.State.BLOCKED, problem=sentence)
+
+
+def point_name(point: LadderPoint) -> str:
+    """0.35 M × 4.2 M, as lists and names of runs have it."""
+    if point.label:
+        return point.label
+    again = _(" again") if point.role == LadderPoint.Role.REPEAT else ""
+    return f"{count(point.num_params)} × {count(point.num_tokens)}{again}"

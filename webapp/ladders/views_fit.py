@@ -1,0 +1,149 @@
+"""The fit page: the law with its intervals, what stands behind it, where the money touches the loss, and what to run next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET
+
+from economics.errors import EconomicsError
+from economics.scaling import FittedLaw, Points, predict_loss
+from economics.verbs.fit import next_experiments
+from webapp.ladders.charts import residual_chart
+from webapp.ladders.fits import fit_points, fitted_law
+from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
+from webapp.ladders.prices import Hardware, hardware_choices, hardware_of
+from webapp.ladders.seals import canonical
+from webapp.ladders.surface import default_budget, plan_of
+from webapp.runs.views_data import json_response
+from webapp.teams.access import team_object
+from webapp.teams.models import Role
+
+COEFFICIENTS = (
+    ("E", _("irreducible loss")),
+    ("A", _("weight of the model's term")),
+    ("alpha", _("how fast more parameters help")),
+    ("B", _("weight of the data's term")),
+    ("beta", _("how fast more tokens help")),
+)
+
+
+@team_object(ScalingFit, Role.VIEWER, related=("ladder__project__team", "ladder__dataset_version__dataset"))
+@require_GET
+def fit_detail(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
+    fitted, points = fitted_law(fit), fit_points(fit)
+    ladder = fit.ladder
+    hardware = hardware_of(request.GET.get("hardware", ""))
+    context = {
+        "fit": fit, "ladder": ladder, "project": ladder.project, "section": "ladder", "fitted": fitted,
+        "coefficients": _coefficients(fit, fitted), "held_out": fit.answer.get("leave_largest_out_error"),
+        "why_not_held_out": _why_not_held_out(fit), "warnings": _warnings(fit),
+        "residuals": residual_chart(fitted, points) if fitted.law else None,
+        "conventions": fitted.conventions, "figures_from": fitted.figures_from,
+        "in_matmuls": fit.facts.get("num_params_in_matmuls_over_total"),
+        "versions": ladder.fits.only("code", "number", "num_points", "created_at")[:20],
+        "is_latest": fit.number == ladder.fits.order_by("-number").values_list("number", flat=True).first(),
+        "hardware_choices": hardware_choices(),
+        "next": _next(ladder, fitted, points, hardware),
+        "can_write": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
+        **_plan_context(request, fitted, points, hardware),
+    }  # fmt: skip
+    return render(request, "ladders/fit.html", context)
+
+
+@team_object(ScalingFit, Role.VIEWER, related=("ladder__project__team",))
+@require_GET
+def fit_plan(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
+    """The plan's part alone, for another budget or other hardware."""
+    fitted, points = fitted_law(fit), fit_points(fit)
+    hardware = hardware_of(request.GET.get("hardware", ""))
+    context = {"fit": fit, "fitted": fitted, **_plan_context(request, fitted, points, hardware)}
+    return render(request, "ladders/_plan.html", context)
+
+
+@team_object(ScalingFit, Role.VIEWER, related=("ladder__project__team",))
+@require_GET
+def fit_json(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
+    """The fit as `python -m economics fit --json` prints it: `python -m economics predict` reads the file."""
+    response = json_response(fit.answer)
+    response["Content-Disposition"] = f'attachment; filename="fit-{fit.code}.json"'
+    return response
+
+
+@team_object(SealedPrediction, Role.VIEWER, related=("project__team",))
+@require_GET
+def seal_json(request: HttpRequest, seal: SealedPrediction) -> HttpResponse:
+    """The very bytes that were hashed: `sha256sum` of the file is the hash on the page."""
+    response = HttpResponse(canonical(seal.content), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="sealed-{seal.code}.json"'
+    return response
+
+
+def _plan_context(request: HttpRequest, fitted: FittedLaw, points: Points, hardware: Hardware | None) -> dict[str, Any]:
+    """Return the plan at the asked budget and price; nothing where there is no law or no price."""
+    if fitted.law is None or hardware is None:
+        return {"plan": None, "hardware": hardware}
+    price = _asked(request, "usd_per_hour")
+    priced = replace(hardware, usd_per_hour=price) if price else hardware
+    budget = _asked(request, "budget_usd") or default_budget(fitted, priced)
+    try:
+        plan = plan_of(fitted, points, priced, budget)
+    except EconomicsError as error:
+        return {"plan": None, "hardware": priced, "plan_problem": str(error)}
+    return {"plan": plan, "hardware": priced}
+
+
+def _asked(request: HttpRequest, name: str) -> float | None:
+    try:
+        value = float(request.GET.get(name, ""))
+    except ValueError:
+        return None
+    return value if 1e-9 < value < 1e13 else None
+
+
+def _coefficients(fit: ScalingFit, fitted: FittedLaw) -> list[dict[str, Any]]:
+    weights = fit.facts.get("prior_weights") or {}
+    return [
+        {
+            "name": name, "meaning": meaning, "interval": fit.answer["intervals"][name],
+            "prior": weights.get(name, 0.0), "data": 1 - weights.get(name, 0.0),
+        }
+        for name, meaning in COEFFICIENTS
+    ]  # fmt: skip
+
+
+def _warnings(fit: ScalingFit) -> list[str]:
+    """Return what is doubtful, each once; the ladder's own words on rates and trunks in place of the general ones."""
+    own = list(fit.facts.get("warnings") or [])
+    rates_said = any("rates" in text for text in own)
+    general = [
+        text
+        for text in fit.answer["warnings"]
+        if not (rates_said and "earning rates are not stated" in text)
+        and not text.startswith("No error on the largest")
+    ]
+    return list(dict.fromkeys([*own, *general]))
+
+
+def _why_not_held_out(fit: ScalingFit) -> str:
+    found = [text for text in fit.answer["warnings"] if text.startswith("No error on the largest")]
+    return found[0].partition(": ")[2] if found else ""
+
+
+def _next(ladder: Ladder, fitted: FittedLaw, points: Points, hardware: Hardware | None) -> dict[str, Any] | None:
+    """Return the experiments that narrow the wanted loss most for their money, each after those before it."""
+    if not ladder.target_params or not ladder.target_tokens or hardware is None or ladder.dataset_version is None:
+        return None
+    target = (ladder.target_params, ladder.target_tokens)
+    try:
+        found = next_experiments(fitted, points, target, hardware.usd_per_flop)
+        wanted = predict_loss(fitted, *target)
+    except EconomicsError:
+        return None
+    for each in found:
+        each["narrower"] = 1 - each["remaining_width_fraction"]
+    return {"experiments": found[:3], "target": target, "loss": wanted.loss.to_dict(), "ratio": wanted.compute_ratio}
