@@ -14,6 +14,7 @@ from trainer.errors import InputError
 from trainer.events import Evaluation, Finished, Progress, Stopped
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.spec import EvaluateSpec
+from trainer.inference.units import Units, collector, finished_units, tell_units
 from trainer.spec import MachineSpec
 from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.machine import apply_machine
@@ -39,9 +40,11 @@ def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
     results: dict[str, Any] = {}
     try:
         for name in spec.splits:
-            results[name] = measure(spec, context, loaded, machine, version.open_split(name))
+            units = Units(split=name, content_hash=version.manifest.content_hash)
+            results[name] = measure(spec, context, loaded, machine, version.open_split(name), units)
             results[name] |= tell_details(spec, context, loaded, machine, version, name)
             context.emit(Evaluation(split=name, step=step, metrics=results[name]))
+            tell_units_of(spec, context, loaded, machine, version.open_split(name), units, results[name])
     except Interrupted:
         return Stopped(step=step, sentence=f"Stopped after {len(results)} of {len(spec.splits)} splits.")
     return Finished(result={"step": step, **results})
@@ -56,22 +59,55 @@ def machine_of(stored: StoredCheckpoint, device: torch.device) -> MachineSpec:
 
 
 def measure(
-    spec: EvaluateSpec, context: JobContext, loaded: LoadedModel, machine: MachineSpec, split: Any
+    spec: EvaluateSpec, context: JobContext, loaded: LoadedModel, machine: MachineSpec, split: Any, units: Units
 ) -> dict[str, float | None]:
-    batch = loaded.task.spec.batch
     found = measure_split(
         loaded.task,
         loaded.model,
         split,
         machine=machine,
-        batch_size=spec.batch_size or batch.micro_batch or batch.sequences_per_step,
+        batch_size=batch_size_of(spec, loaded),
         max_batches=spec.max_batches,
         should_stop=context.should_stop,
         on_batch=lambda number: context.emit(Progress(done=number, unit="batch", phase=split.name)),
+        on_sums=collector(loaded.task, units),
     )
     if not found:
         raise InputError(f"the {split.name} split is too small to measure anything on it")
     return {name: finite(value) for name, value in found.items()}
+
+
+def batch_size_of(spec: EvaluateSpec, loaded: LoadedModel) -> int:
+    batch = loaded.task.spec.batch
+    return spec.batch_size or batch.micro_batch or batch.sequences_per_step
+
+
+def tell_units_of(
+    spec: EvaluateSpec,
+    context: JobContext,
+    loaded: LoadedModel,
+    machine: MachineSpec,
+    split: Any,
+    units: Units,
+    metrics: dict[str, float | None],
+) -> None:
+    """Tell the sums of the whole split unit by unit, for paired tests; of a part of it there are none."""
+    if spec.max_batches:
+        return
+    totals = {name: sum(values) for name, values in units.sums.items()}
+    known = {name: value for name, value in loaded.task.summarise(totals).items() if name in metrics}
+    found = finished_units(
+        units,
+        loaded.task,
+        loaded.model,
+        split,
+        machine=machine,
+        batch_size=batch_size_of(spec, loaded),
+        metrics=known,
+        should_stop=context.should_stop,
+    )
+    if found is not None:
+        tell_units(context, found)
 
 
 def see_training(loaded: LoadedModel) -> None:
@@ -91,13 +127,12 @@ def tell_details(
     split: str,
 ) -> dict[str, float | None]:
     """Tell the family's own report of a split, if it makes one; return its measures."""
-    batch = loaded.task.spec.batch
     report = report_split(
         loaded.task,
         loaded.model,
         version.open_split(split),
         machine=machine,
-        batch_size=spec.batch_size or batch.micro_batch or batch.sequences_per_step,
+        batch_size=batch_size_of(spec, loaded),
         max_batches=spec.max_batches,
         should_stop=context.should_stop,
     )

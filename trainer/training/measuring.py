@@ -31,6 +31,7 @@ def measure_split(
     max_batches: int = 0,
     should_stop: Callable[[], object] = lambda: None,
     on_batch: Callable[[int], object] = lambda _: None,
+    on_sums: Callable[[Batch, dict[str, Tensor]], object] = lambda batch, sums: None,
 ) -> dict[str, float]:
     """Return the metrics of a pass over the split; empty where the split holds nothing to measure."""
     was_training = model.training
@@ -44,6 +45,7 @@ def measure_split(
             with autocast(machine):
                 sums = task.measure(model, to_device(batch, machine.device))
             totals = {name: totals[name] + value if totals else value for name, value in sums.items()}
+            on_sums(batch, sums)
             on_batch(number)
     finally:
         model.train(was_training)
