@@ -25,6 +25,9 @@ SPECS = {
         num_layers=2, model_width=48, num_heads=4, num_kv_heads=2, context_length=24, tied_embeddings=False
     ),
     "wide heads": GPTSpec(num_layers=2, model_width=48, num_heads=4, head_width=16, context_length=24, rope_theta=5e5),
+    "qkv bias": GPTSpec(
+        num_layers=2, model_width=48, num_heads=4, num_kv_heads=2, context_length=24, qkv_bias=True, norm_eps=1e-6
+    ),
     "qk norm": GPTSpec(num_layers=2, model_width=48, num_heads=4, num_kv_heads=2, context_length=24, qk_norm=True),
 }
 
@@ -72,7 +75,7 @@ def test_weights_of_transformers_can_be_read(name: str) -> None:
 
 
 def test_other_models_are_refused_with_a_sentence() -> None:
-    with pytest.raises(InputError, match="'bert' model; gpt2, llama and qwen3"):
+    with pytest.raises(InputError, match="'bert' model; gpt2, llama, mistral, qwen2 and qwen3"):
         spec_of_hf_config({"model_type": "bert"})
 
 

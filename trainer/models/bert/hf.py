@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from trainer.errors import InputError
+from trainer.models.bert.hf_config import spec_of_hf_config
 from trainer.models.bert.spec import BertSpec
 from trainer.models.bert.words import SpecialIds
 
+__all__ = ["from_hf", "hf_config", "spec_of_hf_config", "to_hf"]
 Weights = dict[str, Tensor]
 
 EMBEDDINGS = {
@@ -90,36 +92,6 @@ def hf_config(spec: BertSpec, *, special: SpecialIds, label_names: list[str]) ->
     if spec.objective == "multi_label":
         config["problem_type"] = "multi_label_classification"
     return config
-
-
-def spec_of_hf_config(config: dict[str, Any]) -> BertSpec:
-    """Return the spec of an encoder with this config.json; raise `InputError` where ours has no such form."""
-    kind = config.get("model_type")
-    if kind not in ("bert", "roberta", "xlm-roberta"):
-        raise InputError(f"config.json is of a {kind!r} model; bert, roberta and xlm-roberta can be read")
-    for name, wanted in (("hidden_act", "gelu"), ("position_embedding_type", "absolute"), ("is_decoder", False)):
-        if config.get(name, wanted) not in (wanted, None):
-            raise InputError(f"config.json has {name} {config[name]!r}; only {wanted!r} can be read")
-    unused = 0 if kind == "bert" else int(config.get("pad_token_id") or 1) + 1
-    return BertSpec(
-        objective=objective_of(config),
-        num_layers=config["num_hidden_layers"],
-        model_width=config["hidden_size"],
-        num_heads=config["num_attention_heads"],
-        feed_forward_width=config["intermediate_size"],
-        context_length=config["max_position_embeddings"] - unused,
-        num_types=config.get("type_vocab_size", 2),
-        num_unused_positions=unused,
-        norm_eps=config.get("layer_norm_eps", 1e-12),
-    )
-
-
-def objective_of(config: dict[str, Any]) -> Any:
-    """Return what a published model was trained for, as its class says; without a head: embeddings."""
-    named = (config.get("architectures") or [""])[0]
-    if named.endswith("ForMaskedLM"):
-        return "masked"
-    return "embed"
 
 
 def names_of(spec: BertSpec) -> dict[str, str]:

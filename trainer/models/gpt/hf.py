@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.errors import InputError
-from trainer.models.gpt.model import NORM_EPS
+from trainer.models.gpt.hf_config import spec_of_hf_config
 from trainer.models.gpt.spec import GPTSpec
+
+__all__ = ["from_hf", "has_hf_form", "hf_config", "spec_of_hf_config", "to_hf"]
 
 Weights = dict[str, Tensor]
 
@@ -35,7 +36,9 @@ MODERN_BLOCK = {
 
 def has_hf_form(spec: GPTSpec) -> bool:
     """Say whether transformers has a model of this shape: GPT-2's heads always fill the width."""
-    return spec.form == "modern" or spec.width_of_head * spec.num_heads == spec.model_width
+    if spec.form == "modern":
+        return not (spec.qk_norm and spec.qkv_bias)
+    return spec.width_of_head * spec.num_heads == spec.model_width
 
 
 def hf_config(spec: GPTSpec, *, vocab_size: int, end_of_text_id: int) -> dict[str, Any]:
@@ -57,12 +60,12 @@ def hf_config(spec: GPTSpec, *, vocab_size: int, end_of_text_id: int) -> dict[st
             "n_inner": spec.width_of_feed_forward,
             "n_positions": spec.context_length,
             "activation_function": "gelu_new",
-            "layer_norm_epsilon": NORM_EPS,
+            "layer_norm_epsilon": spec.norm_eps,
             **common,
         }
     return {
-        "model_type": "qwen3" if spec.qk_norm else "llama",
-        "architectures": ["Qwen3ForCausalLM" if spec.qk_norm else "LlamaForCausalLM"],
+        "model_type": kind_of(spec),
+        "architectures": [{"qwen3": "Qwen3", "qwen2": "Qwen2", "llama": "Llama"}[kind_of(spec)] + "ForCausalLM"],
         "num_hidden_layers": spec.num_layers,
         "hidden_size": spec.model_width,
         "num_attention_heads": spec.num_heads,
@@ -71,7 +74,7 @@ def hf_config(spec: GPTSpec, *, vocab_size: int, end_of_text_id: int) -> dict[st
         "intermediate_size": spec.width_of_feed_forward,
         "max_position_embeddings": spec.context_length,
         "hidden_act": "silu",
-        "rms_norm_eps": NORM_EPS,
+        "rms_norm_eps": spec.norm_eps,
         "attention_bias": False,
         "mlp_bias": False,
         "rope_theta": spec.rope_theta,  # where transformers looked for it before version 5
@@ -80,39 +83,11 @@ def hf_config(spec: GPTSpec, *, vocab_size: int, end_of_text_id: int) -> dict[st
     }
 
 
-def spec_of_hf_config(config: dict[str, Any]) -> GPTSpec:
-    """Return the spec of a model with this config.json; raise `InputError` where ours has no such form."""
-    kind = config.get("model_type")
-    if kind == "gpt2":
-        _require(config, "activation_function", "gelu_new")
-        return GPTSpec(
-            form="classic",
-            num_layers=config["n_layer"],
-            model_width=config["n_embd"],
-            num_heads=config["n_head"],
-            feed_forward_width=config.get("n_inner") or 0,
-            context_length=config["n_positions"],
-            tied_embeddings=config.get("tie_word_embeddings", True),
-        )
-    if kind not in ("llama", "qwen3"):
-        raise InputError(f"config.json is of a {kind!r} model; gpt2, llama and qwen3 can be read")
-    for name, wanted in (("hidden_act", "silu"), ("attention_bias", False), ("mlp_bias", False)):
-        _require(config, name, wanted)
-    rope = config.get("rope_parameters") or {}
-    _require(rope, "rope_type", "default")
-    return GPTSpec(
-        form="modern",
-        num_layers=config["num_hidden_layers"],
-        model_width=config["hidden_size"],
-        num_heads=config["num_attention_heads"],
-        num_kv_heads=config.get("num_key_value_heads") or 0,
-        head_width=config.get("head_dim") or 0,
-        feed_forward_width=config["intermediate_size"],
-        context_length=config["max_position_embeddings"],
-        tied_embeddings=config.get("tie_word_embeddings", False),
-        qk_norm=kind == "qwen3",
-        rope_theta=rope.get("rope_theta") or config.get("rope_theta") or 10_000.0,
-    )
+def kind_of(spec: GPTSpec) -> str:
+    """Return whose form the modern one is."""
+    if spec.qk_norm:
+        return "qwen3"
+    return "qwen2" if spec.qkv_bias else "llama"
 
 
 def to_hf(weights: Weights, spec: GPTSpec) -> Weights:
@@ -163,11 +138,15 @@ def _modern_names(spec: GPTSpec) -> dict[str, str]:
     return names if spec.tied_embeddings else {**names, "head.weight": "lm_head.weight"}
 
 
-def _joined_names(layer: int) -> dict[str, list[str]]:
+def _joined_names(layer: int, *, qkv_bias: bool) -> dict[str, list[str]]:
     """Return our matrices that hold several of theirs, one below the other."""
     attention, feed_forward = f"model.layers.{layer}.self_attn", f"model.layers.{layer}.mlp"
+    kinds = ("weight", "bias") if qkv_bias else ("weight",)
     return {
-        f"blocks.{layer}.attention.qkv.weight": [f"{attention}.{part}_proj.weight" for part in "qkv"],
+        **{
+            f"blocks.{layer}.attention.qkv.{kind}": [f"{attention}.{part}_proj.{kind}" for part in "qkv"]
+            for kind in kinds
+        },
         f"blocks.{layer}.feed_forward.up.weight": [f"{feed_forward}.{part}_proj.weight" for part in ("gate", "up")],
     }
 
@@ -177,7 +156,7 @@ def _modern_to_hf(weights: Weights, spec: GPTSpec) -> Weights:
     query, key = spec.num_heads * spec.width_of_head, spec.num_key_value_heads * spec.width_of_head
     sizes = {2: [spec.width_of_feed_forward] * 2, 3: [query, key, key]}
     for layer in range(spec.num_layers):
-        for ours, parts in _joined_names(layer).items():
+        for ours, parts in _joined_names(layer, qkv_bias=spec.qkv_bias).items():
             pieces = torch.split(weights[ours], sizes[len(parts)])
             found.update({theirs: piece.contiguous() for theirs, piece in zip(parts, pieces, strict=True)})
     return found
@@ -186,11 +165,6 @@ def _modern_to_hf(weights: Weights, spec: GPTSpec) -> Weights:
 def _modern_from_hf(weights: Weights, spec: GPTSpec) -> Weights:
     found = {ours: weights[theirs] for ours, theirs in _modern_names(spec).items()}
     for layer in range(spec.num_layers):
-        for ours, parts in _joined_names(layer).items():
+        for ours, parts in _joined_names(layer, qkv_bias=spec.qkv_bias).items():
             found[ours] = torch.cat([weights[theirs] for theirs in parts])
     return found
-
-
-def _require(config: dict[str, Any], name: str, wanted: Any) -> None:
-    if config.get(name, wanted) != wanted:
-        raise InputError(f"config.json has {name} {config[name]!r}; only {wanted!r} can be read")

@@ -21,7 +21,6 @@ from torch.utils.checkpoint import checkpoint as recompute
 
 from trainer.models.gpt.spec import GPTSpec
 
-NORM_EPS = 1e-5
 EMBEDDING_STD = 0.02
 
 
@@ -58,10 +57,10 @@ class Attention(nn.Module):
         self.dropout = dropout
         bias = spec.form == "classic"
         query_width, kv_width = self.num_heads * self.head_width, self.num_kv_heads * self.head_width
-        self.qkv = nn.Linear(spec.model_width, query_width + 2 * kv_width, bias=bias)
+        self.qkv = nn.Linear(spec.model_width, query_width + 2 * kv_width, bias=bias or spec.qkv_bias)
         self.out = nn.Linear(query_width, spec.model_width, bias=bias)
-        self.query_norm = nn.RMSNorm(self.head_width, eps=NORM_EPS) if spec.qk_norm else nn.Identity()
-        self.key_norm = nn.RMSNorm(self.head_width, eps=NORM_EPS) if spec.qk_norm else nn.Identity()
+        self.query_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
+        self.key_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
         q, k, v = self.project(x, rotation)  # (B, H, T, K), (B, G, T, K) twice
@@ -268,8 +267,8 @@ def part_of(name: str) -> str:
 
 def make_norm(spec: GPTSpec) -> nn.Module:
     if spec.form == "classic":
-        return nn.LayerNorm(spec.model_width, eps=NORM_EPS)
-    return nn.RMSNorm(spec.model_width, eps=NORM_EPS)
+        return nn.LayerNorm(spec.model_width, eps=spec.norm_eps)
+    return nn.RMSNorm(spec.model_width, eps=spec.norm_eps)
 
 
 def rotation_table(spec: GPTSpec) -> tuple[Tensor, Tensor]:

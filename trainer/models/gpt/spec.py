@@ -46,6 +46,12 @@ class GPTSpec:
     rope_theta: float = 10_000.0
     """Base of the rotary positions. modern only."""
 
+    norm_eps: float = 1e-5
+    """Added to the variance in the norms. Llama and Qwen 2 have 1e-6 or 1e-5."""
+
+    qkv_bias: bool = False
+    """Queries, keys and values have biases, as in Qwen 2. modern only; the classic form always has them."""
+
     def __post_init__(self) -> None:
         for name in ("num_layers", "model_width", "num_heads", "context_length"):
             if getattr(self, name) < 1:
@@ -53,8 +59,9 @@ class GPTSpec:
         for name in ("num_kv_heads", "head_width", "feed_forward_width"):
             if getattr(self, name) < 0:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 0")
-        if not self.rope_theta > 0:
-            raise SpecError(f"model.rope_theta is {self.rope_theta}; it must be above 0")
+        for name in ("rope_theta", "norm_eps"):
+            if not getattr(self, name) > 0:
+                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be above 0")
         if not self.head_width and self.model_width % self.num_heads:
             raise SpecError(f"model.num_heads ({self.num_heads}) must divide model.model_width ({self.model_width})")
         if self.form == "modern" and self.width_of_head % 2:

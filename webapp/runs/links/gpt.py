@@ -22,7 +22,8 @@ def gpt_decoder(model: GPTSpec, vocab_size: int) -> Decoder:
     }
     if model.form == "classic":
         return replace(classic_decoder(**sizes), head_width=model.head_width)
-    return modern_decoder(**sizes, num_kv_heads=model.num_kv_heads, head_width=model.head_width, qk_norm=model.qk_norm)
+    found = modern_decoder(**sizes, num_kv_heads=model.num_kv_heads, head_width=model.head_width, qk_norm=model.qk_norm)
+    return replace(found, qkv_bias=model.qkv_bias)
 
 
 def gpt_settings(decoder: Decoder, wanted: GPTSpec) -> GPTSpec:

@@ -1,0 +1,1 @@
+"""Image classifiers: ResNet, VGG and ViT, with names of weights as torchvision has them."""

@@ -1,0 +1,113 @@
+"""ResNet: blocks of convolutions that add to what came in. Names of weights as in torchvision, so that its files load."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+LAYERS = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+    "resnet152": (3, 8, 36, 3),
+}
+BOTTLENECKS = {"resnet50", "resnet101", "resnet152"}
+
+
+def conv(num_in: int, num_out: int, size: int, *, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(num_in, num_out, size, stride=stride, padding=size // 2, bias=False)
+
+
+def shortcut(num_in: int, num_out: int, stride: int) -> nn.Module | None:
+    """Return what brings the input to the shape of the output; None where it has it already."""
+    if stride == 1 and num_in == num_out:
+        return None
+    return nn.Sequential(conv(num_in, num_out, 1, stride=stride), nn.BatchNorm2d(num_out))
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions (ResNet-18 and 34)."""
+
+    expansion = 1
+
+    def __init__(self, num_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = conv(num_in, width, 3, stride=stride), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = conv(width, width, 3), nn.BatchNorm2d(width)
+        self.downsample = shortcut(num_in, width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)))
+        out: Tensor = F.relu(self.bn2(self.conv2(x)) + kept)
+        return out
+
+
+class Bottleneck(nn.Module):
+    """1 x 1, 3 x 3, 1 x 1 (ResNet-50 and deeper); the stride lies on the 3 x 3."""
+
+    expansion = 4
+
+    def __init__(self, num_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = conv(num_in, width, 1), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = conv(width, width, 3, stride=stride), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = conv(width, 4 * width, 1), nn.BatchNorm2d(4 * width)
+        self.downsample = shortcut(num_in, 4 * width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        out: Tensor = F.relu(self.bn3(self.conv3(x)) + kept)
+        return out
+
+
+class ResNet(nn.Module):
+    """Pictures (B, C, S, S) in, logits (B, classes) out."""
+
+    def __init__(
+        self, name: str, *, num_channels: int, num_classes: int, width_fraction: float, small_stem: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        block = Bottleneck if name in BOTTLENECKS else BasicBlock
+        width = max(8, round(64 * width_fraction))
+        self.small_stem = small_stem
+        self.conv1 = conv(num_channels, width, 3) if small_stem else nn.Conv2d(num_channels, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        num_in = width
+        for stage, depth in enumerate(LAYERS[name]):
+            blocks = []
+            for number in range(depth):
+                stride = 2 if stage and number == 0 else 1
+                blocks.append(block(num_in, width * 2**stage, stride))
+                num_in = width * 2**stage * block.expansion
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(num_in, num_classes)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, (BasicBlock, Bottleneck)):  # each block begins as the identity (Goyal et al. 2017)
+                last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+                nn.init.zeros_(last.weight)
+
+    def extract(self, x: Tensor) -> Tensor:
+        """Return what the last block sees (B, D, s, s): where Grad-CAM looks."""
+        x = F.relu(self.bn1(self.conv1(x)))
+        if not self.small_stem:
+            x = F.max_pool2d(x, 3, 2, 1)
+        for stage in range(1, 5):
+            x = self.get_submodule(f"layer{stage}")(x)
+        return x
+
+    def classify(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.dropout(features.mean(dim=(2, 3))))
+        return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.extract(x))

@@ -1,0 +1,160 @@
+"""How an image classifier learns: an example is a picture with its class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from trainer.data.images.store import ImageSplit
+from trainer.errors import InputError
+from trainer.metrics.report import EvaluationReport
+from trainer.models.bert.label_report import single_label_report
+from trainer.models.vision.augment import augment, mix
+from trainer.models.vision.model import Classifier, build_net
+from trainer.models.vision.picture import heat_map, to_tensor
+from trainer.models.vision.spec import VisionSpec
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
+from trainer.training.task import Batch, Task
+
+TOP = 5
+
+
+class VisionTask(Task):
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
+        self.model_spec: VisionSpec = spec.model
+        self.side, self.num_channels = int(assets.facts["side"]), int(assets.facts["num_channels"])
+        self._labelled: dict[str, np.ndarray] = {}
+        self._train_counts: np.ndarray | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.assets.label_names
+
+    def labelled(self, split: ImageSplit) -> np.ndarray:
+        """Return the numbers of the pictures that have a class."""
+        if split.name not in self._labelled:
+            self._labelled[split.name] = np.flatnonzero(split.label_ids >= 0)
+        return self._labelled[split.name]
+
+    def build_model(self) -> Classifier:
+        if len(self.names) < 2:
+            raise InputError(
+                "the prepared images have fewer than two classes, so there is nothing to tell apart; put each class into a "
+                "folder of its own, or add a table of labels, and prepare again"
+            )
+        net = build_net(
+            self.model_spec,
+            side=self.side,
+            num_channels=self.num_channels,
+            num_classes=len(self.names),
+            dropout=self.spec.regularisation.dropout,
+        )
+        facts = self.assets.facts
+        return Classifier(net, mean=facts["mean"], deviation=facts["deviation"], ema_decay=self.model_spec.ema_decay)
+
+    def see_training(self, split: ImageSplit) -> None:
+        labels = np.asarray(split.label_ids)
+        self._train_counts = np.bincount(labels[labels >= 0], minlength=len(self.names))
+
+    def num_examples(self, split: ImageSplit) -> int:
+        if not (count := len(self.labelled(split))):
+            raise InputError(f"the {split.name} split has no image with a class; prepare the data with classes")
+        return count
+
+    def batch(self, split: ImageSplit, examples: np.ndarray) -> Batch:
+        numbers = self.labelled(split)[examples]
+        return {
+            "pixels": torch.from_numpy(split.read(numbers)),  # (B, S, S, C)
+            "labels": torch.from_numpy(split.label_ids[numbers].astype(np.int64)),
+            "documents": torch.from_numpy(numbers),
+        }
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        pictures, labels = to_pictures(batch["pixels"]), batch["labels"]
+        with torch.no_grad():
+            classes = F.one_hot(labels, len(self.names)).to(pictures.dtype)
+            pictures, classes = mix(augment(pictures, self.model_spec), classes, self.model_spec)
+        logits = model(pictures)
+        return F.cross_entropy(logits.float(), classes, label_smoothing=self.spec.regularisation.label_smoothing)
+
+    def count(self, batch: Batch) -> int:
+        return len(batch["labels"])
+
+    def evaluation_batches(self, split: ImageSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
+        count = len(self.labelled(split))
+        chosen = np.arange(count)
+        if max_batches and count > max_batches * batch_size:
+            chosen = np.linspace(0, count - 1, max_batches * batch_size).astype(np.int64)
+        for first in range(0, len(chosen), batch_size):
+            yield self.batch(split, chosen[first : first + batch_size])
+
+    def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        logits, labels = model(to_pictures(batch["pixels"])).float(), batch["labels"]
+        best = logits.topk(min(TOP, logits.size(1)), dim=1).indices  # (B, 5)
+        hits = best == labels[:, None]
+        return {
+            "loss": F.cross_entropy(logits, labels, reduction="sum"),
+            "correct": hits[:, 0].sum(),
+            "in_top": hits.any(dim=1).sum(),
+            "images": torch.tensor(len(labels)),
+        }
+
+    def summarise(self, totals: dict[str, float]) -> dict[str, float]:
+        count = totals["images"]
+        found = {"loss": totals["loss"] / count, "accuracy": totals["correct"] / count}
+        if len(self.names) > TOP:
+            found["top5_accuracy"] = totals["in_top"] / count
+        return {**found, "num_images": count}
+
+    def details(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        logits = model(to_pictures(batch["pixels"])).float()
+        return {
+            "probabilities": logits.softmax(dim=1),
+            "truth": batch["labels"],
+            "documents": batch["documents"],
+        }
+
+    def report(self, split: ImageSplit, rows: dict[str, np.ndarray]) -> EvaluationReport | None:
+        unseen: list[str] = []
+        if self._train_counts is not None:
+            present = np.unique(rows["truth"])
+            unseen = [self.names[int(label)] for label in present if not self._train_counts[int(label)]]
+        return single_label_report(
+            split=split.name, names=list(self.names), rows=rows, show=self.example_shower(split), unseen=unseen
+        )
+
+    def example_shower(self, split: ImageSplit) -> Callable[[int], tuple[str, str, int]]:
+        return lambda number: (split.source_of(number).rsplit("/", 1)[-1], split.source_of(number), 0)
+
+    def documents(self, split: ImageSplit, example: int) -> Sequence[int]:
+        return [int(self.labelled(split)[example])]
+
+    def facts(self, model: nn.Module) -> dict[str, Any]:
+        assert isinstance(model, Classifier)
+        return {
+            "num_parameters": sum(p.numel() for p in model.net.parameters()),
+            "parameters_by_part": model.parts(),
+            "num_labels": len(self.names),
+            "image_side": self.side,
+            "num_channels": self.num_channels,
+        }
+
+    def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
+        """Return the classes of a picture with their probabilities, likeliest first, and where the model looked."""
+        assert isinstance(model, Classifier)
+        picture = to_tensor(data, side=self.side, num_channels=self.num_channels)
+        heat, logits = heat_map(model, picture.to(model.mean.device))
+        found = sorted(zip(self.names, logits.softmax(dim=0).tolist(), strict=True), key=lambda pair: -pair[1])
+        return {"labels": [{"label": label, "probability": p} for label, p in found], "heat": heat}
+
+
+def to_pictures(pixels: Tensor) -> Tensor:
+    """Return (B, C, S, S) from 0 to 1 of bytes (B, S, S, C)."""
+    return pixels.permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,69 @@
+"""VGG: 3 x 3 convolutions, halving by maximum. Names of weights as in torchvision."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+STAGES = {
+    "vgg11": (1, 1, 2, 2, 2),
+    "vgg13": (2, 2, 2, 2, 2),
+    "vgg16": (2, 2, 3, 3, 3),
+    "vgg19": (2, 2, 4, 4, 4),
+}
+WIDTHS = (64, 128, 256, 512, 512)
+
+
+class VGG(nn.Module):
+    """Pictures (B, C, S, S) in, logits (B, classes) out.
+
+    Large: two hidden layers of 4,096 over 7 x 7 places, as published. Small: the mean of all places and one matrix, with
+    batch normalisation, without which small pictures hardly learn in deep VGGs.
+    """
+
+    def __init__(
+        self, name: str, *, num_channels: int, num_classes: int, width_fraction: float, small_stem: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        num_in, self.small_stem = num_channels, small_stem
+        for depth, usual in zip(STAGES[name], WIDTHS, strict=True):
+            width = max(8, round(usual * width_fraction))
+            for _ in range(depth):
+                layers.append(nn.Conv2d(num_in, width, 3, padding=1))
+                layers += [nn.BatchNorm2d(width)] if small_stem else []
+                layers.append(nn.ReLU(inplace=True))
+                num_in = width
+            layers.append(nn.MaxPool2d(2, 2, ceil_mode=small_stem))
+        self.features = nn.Sequential(*layers)
+        if small_stem:
+            self.classifier: nn.Module = nn.Sequential(nn.Dropout(dropout), nn.Linear(num_in, num_classes))
+        else:
+            hidden = round(4096 * width_fraction)
+            self.classifier = nn.Sequential(
+                nn.Linear(num_in * 49, hidden), nn.ReLU(True), nn.Dropout(max(dropout, 0.5)),
+                nn.Linear(hidden, hidden), nn.ReLU(True), nn.Dropout(max(dropout, 0.5)), nn.Linear(hidden, num_classes),
+            )  # fmt: skip
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, 0, 0.01)
+                nn.init.zeros_(module.bias)
+
+    def extract(self, x: Tensor) -> Tensor:
+        """Return what the last convolution sees (B, D, s, s): where Grad-CAM looks."""
+        found: Tensor = self.features(x)
+        return found
+
+    def classify(self, features: Tensor) -> Tensor:
+        pooled = features.mean(dim=(2, 3)) if self.small_stem else F.adaptive_avg_pool2d(features, 7).flatten(1)
+        logits: Tensor = self.classifier(pooled)
+        return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.extract(x))

@@ -1,0 +1,80 @@
+"""ViT: a picture cut into patches, read by a Transformer. Names of weights as in torchvision."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+# name -> (layers, heads, width)
+SIZES = {"vit_tiny": (12, 3, 192), "vit_small": (12, 6, 384), "vit_base": (12, 12, 768)}
+
+
+class EncoderLayer(nn.Module):
+    def __init__(self, width: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(width, eps=1e-6)
+        self.self_attention = nn.MultiheadAttention(width, num_heads, dropout=dropout, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.ln_2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * width, width),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = self.ln_1(x)
+        attended, _ = self.self_attention(normed, normed, normed, need_weights=False)
+        x = x + self.dropout(attended)
+        out: Tensor = x + self.mlp(self.ln_2(x))
+        return out
+
+
+class Encoder(nn.Module):
+    def __init__(self, num_tokens: int, num_layers: int, num_heads: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.pos_embedding = nn.Parameter(torch.empty(1, num_tokens, width).normal_(std=0.02))
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.Sequential()
+        for number in range(num_layers):
+            self.layers.add_module(f"encoder_layer_{number}", EncoderLayer(width, num_heads, dropout))
+        self.ln = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.ln(self.layers(self.dropout(x + self.pos_embedding)))
+        return out
+
+
+class ViT(nn.Module):
+    """Pictures (B, C, S, S) in, logits (B, classes) out."""
+
+    def __init__(
+        self, name: str, *, side: int, patch_side: int, num_channels: int, num_classes: int, dropout: float
+    ) -> None:
+        super().__init__()
+        num_layers, num_heads, width = SIZES[name]
+        self.places = side // patch_side
+        self.conv_proj = nn.Conv2d(num_channels, width, patch_side, patch_side)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.encoder = Encoder(self.places**2 + 1, num_layers, num_heads, width, dropout)
+        self.heads = nn.Sequential()
+        self.heads.add_module("head", nn.Linear(width, num_classes))
+        nn.init.trunc_normal_(self.conv_proj.weight, std=(num_channels * patch_side**2) ** -0.5)
+        nn.init.zeros_(self.conv_proj.bias)  # type: ignore[arg-type]
+        nn.init.normal_(self.get_submodule("heads.head").weight, std=0.01)  # type: ignore[arg-type]
+
+    def extract(self, x: Tensor) -> Tensor:
+        """Return what the last layer says of each patch (B, D, s, s): where Grad-CAM looks. The class token comes along."""
+        patches = self.conv_proj(x).flatten(2).transpose(1, 2)  # (B, s * s, D)
+        tokens = torch.cat([self.class_token.expand(len(x), -1, -1), patches], dim=1)
+        read: Tensor = self.encoder(tokens)
+        return read
+
+    def classify(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.heads(features[:, 0])
+        return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.extract(x))
