@@ -10,6 +10,12 @@ export async function folderFiles(transfer) {
   return found;
 }
 
+// Out of a folder that was chosen. Hidden files and folders (.git) stay out here as well.
+export function chosenFiles(files) {
+  const found = [...files].map((file) => ({ file, name: file.webkitRelativePath || file.name }));
+  return found.filter(({ file, name }) => !file.webkitRelativePath || !name.split("/").some((part) => part.startsWith(".")));
+}
+
 async function walk(entry, path, found) {
   const name = path + entry.name;
   if (entry.name.startsWith(".")) return;

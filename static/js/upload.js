@@ -1,7 +1,7 @@
 // The upload card of a dataset: files, folders and pasted text go up, a few at a time, each with its bar.
 
 import { TusUpload } from "./tus.js";
-import { folderFiles } from "./folders.js";
+import { chosenFiles, folderFiles } from "./folders.js";
 
 const AT_ONCE = 3;
 const SHOWN_ROWS = 200;
@@ -141,12 +141,11 @@ function drawSum() {
   sum.textContent = counted.length > 1 ? fill(words.wordAll, done, counted.length, size(counted.reduce((total, upload) => total + upload.offset, 0))) : "";
 }
 
-const plain = (files) => [...files].map((file) => ({ file, name: file.webkitRelativePath || file.name }));
 const input = card.querySelector("#upload-files");
 const folderInput = card.querySelector("[data-folder-input]");
 for (const source of [input, folderInput]) {
   source.addEventListener("change", () => {
-    add(plain(source.files));
+    add(chosenFiles(source.files));
     source.value = "";
   });
 }

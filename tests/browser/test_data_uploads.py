@@ -181,3 +181,42 @@ def test_names_and_cells_that_want_to_be_markup_stay_text(page: Page, tmp_path: 
     page.click("text=Try on 1,000 documents")
     page.wait_for_selector("[data-trial] >> text=Documents", timeout=60_000)
     assert problems.found == []
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Drop files and folders of this machine on the card, as a hand would."""
+    box = page.locator("#upload .drop").bounding_box()
+    assert box is not None
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
+
+
+def some_folder(place: Path) -> Path:
+    for name, text in (("读我.txt", "read me"), ("src/main.py", "print('hello')"), (".git/config", "hidden")):
+        (place / "corpus" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / "corpus" / name).write_text(text)
+    return place / "corpus"
+
+
+def test_files_and_folders_are_dropped(page: Page, tmp_path: Path, dataset: Dataset) -> None:
+    (tmp_path / "alone.txt").write_text("a file by itself")
+    drop(page, tmp_path / "alone.txt", some_folder(tmp_path))
+    wait_until(lambda: SourceFile.objects.count() == 3)
+    # names keep the path inside the folder; hidden files stay out
+    assert set(SourceFile.objects.values_list("name", flat=True)) == {
+        "alone.txt",
+        "corpus/读我.txt",
+        "corpus/src/main.py",
+    }
+    page.wait_for_selector("tr[data-file] >> text=corpus/src/main.py")
+
+
+def test_a_folder_is_chosen(page: Page, tmp_path: Path, dataset: Dataset) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.click("[data-upload-folder]")
+    chooser.value.set_files(some_folder(tmp_path))
+    wait_until(lambda: SourceFile.objects.count() == 2)
+    assert set(SourceFile.objects.values_list("name", flat=True)) == {"corpus/读我.txt", "corpus/src/main.py"}
