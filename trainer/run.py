@@ -49,6 +49,7 @@ HANDLERS = {
     "prepare": Handler(function="trainer.data.kinds:run"),
     "evaluate": Handler(function="trainer.inference.evaluate:run", emits_started=True),
     "calibrate": Handler(function="trainer.calibrate.job:run"),
+    "inspect": Handler(function="trainer.inspect.job:run", emits_started=True),
 }
 
 

@@ -247,6 +247,7 @@ SPEC_TYPES = {
     "prepare": "trainer.data.spec:PrepareSpec",
     "evaluate": "trainer.inference.spec:EvaluateSpec",
     "calibrate": "trainer.calibrate.spec:CalibrateSpec",
+    "inspect": "trainer.inspect.spec:InspectSpec",
 }
 
 
