@@ -145,7 +145,7 @@ def test_serving_has_every_key(capsys: pytest.CaptureFixture[str]) -> None:
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--weights", "int3"), ("weights", "int3", "int4")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--utilisation", "0"), ("utilisation", "0", "above 0")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--batch", "0"), ("batch", "0", "whole number from 1")),
-        (("serving", "--model", "gpt2", "--accelerator", "RTX PRO 6000"), ("accelerator", "RTX PRO 6000", "knows")),
+        (("serving", "--model", "gpt2", "--accelerator", "RTX PRO 6999"), ("accelerator", "RTX PRO 6999")),
         (("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--term", "lease"), ("term", "lease", "spot")),
         (("catalogue", "stars"), ("kind", "stars", "accelerators")),
         (("quote", "/nowhere/facts.json"), ("file", "/nowhere/facts.json", "read")),
