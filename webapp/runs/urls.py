@@ -1,6 +1,6 @@
 from django.urls import path
 
-from webapp.runs import views, views_actions, views_data, views_form, views_table
+from webapp.runs import views, views_actions, views_data, views_form, views_table, views_true_cost
 
 urlpatterns = [
     path("projects/<str:code>/runs/", views_table.run_list, name="run-list"),
@@ -14,6 +14,9 @@ urlpatterns = [
     path("projects/<str:code>/runs/act/", views_actions.runs_act, name="runs-act"),
     path("projects/<str:code>/runs/free-space/", views_actions.space_free, name="runs-free-space"),
     path("runs/<str:code>/", views.run_detail, name="run-detail"),
+    path("runs/<str:code>/true-cost/", views_true_cost.run_true_cost, name="run-true-cost"),
+    path("runs/<str:code>/true-cost.csv", views_true_cost.run_true_cost_csv, name="run-true-cost-csv"),
+    path("projects/<str:code>/costs/quality/", views_true_cost.project_quality_cost, name="project-quality-cost"),
     path("runs/<str:code>/head/", views.run_head, name="run-head"),
     path("runs/<str:code>/metrics/", views_data.run_metrics, name="run-metrics"),
     path("runs/<str:code>/metrics.csv", views_data.run_csv, name="run-csv"),
