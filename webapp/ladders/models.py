@@ -34,7 +34,9 @@ class Ladder(models.Model):
     )  # null: all its runs were made elsewhere
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
     problem = models.TextField(blank=True)  # one sentence: why it does not go on
-    settings = models.JSONField(default=dict, blank=True)  # what the wizard was asked: budget, target, sequence length, rates
+    settings = models.JSONField(
+        default=dict, blank=True
+    )  # what the wizard was asked: budget, target, sequence length, rates
     quote = models.JSONField(default=dict, blank=True)  # what the whole was expected to take, when it was made
     target_params = models.FloatField(null=True, blank=True)  # of the run whose loss is wanted
     target_tokens = models.FloatField(null=True, blank=True)

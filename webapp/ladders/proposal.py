@@ -107,18 +107,21 @@ def propose(common: Common, team: Team, *, budget_seconds: float, target_ratio: 
     if seconds_of is None:
         raise RungRefused(NOT_MEASURED())
     train_tokens = split_tokens(common.version, "train") or float("inf")
-    try:
-        design = ladder_design(
-            seconds_of, budget_seconds=budget_seconds, target_ratio=target_ratio,
-            least_params=max(LEAST_PARAMS, 24.0 * (common.version.vocab_size or 0)),
-            least_tokens=LEAST_STEPS * common.tokens_per_step, most_tokens=MOST_EPOCHS * train_tokens,
-        )  # fmt: skip
-    except EconomicsError as error:
-        raise RungRefused(
-            _("%(why)s The data has %(n)s tokens to learn from, and a token is used %(epochs)s times at most.")
-            % {"why": error, "n": f"{train_tokens:,.0f}", "epochs": f"{MOST_EPOCHS:.0f}"}
-        ) from error
-    return _within(design, common, team, device, budget_seconds, target_ratio)
+    for most_tokens in (train_tokens, MOST_EPOCHS * train_tokens):
+        try:
+            design = ladder_design(
+                seconds_of, budget_seconds=budget_seconds, target_ratio=target_ratio,
+                least_params=max(LEAST_PARAMS, 24.0 * (common.version.vocab_size or 0)),
+                least_tokens=LEAST_STEPS * common.tokens_per_step, most_tokens=most_tokens,
+            )  # fmt: skip
+        except EconomicsError as error:
+            why = error
+        else:
+            return _within(design, common, team, device, budget_seconds, target_ratio)
+    raise RungRefused(
+        _("%(why)s The data has %(n)s tokens to learn from, and a token is used %(epochs)s times at most.")
+        % {"why": why, "n": f"{train_tokens:,.0f}", "epochs": f"{MOST_EPOCHS:.0f}"}
+    )
 
 
 def NOT_MEASURED() -> str:  # noqa: N802 - a sentence, translated when it is said
@@ -140,10 +143,7 @@ def _within(
 ) -> Proposal:
     """Turn a design into whole layers and steps, and shorten its runs until the quote of those keeps to the budget."""
     sizes = design.sizes
-    largest = max(size.num_params * size.num_tokens[-1] for size in sizes)
-    num_params = (target_ratio * largest / 20.0) ** 0.5
-    target = (num_params, 20.0 * num_params)
-    found = quoted(sizes, common, team, target=target, device=device)
+    found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device)
     for _round in range(NUM_CORRECTIONS):
         over = found.seconds.p50 / budget_seconds if found.seconds else 1.0
         if 1 - 3 * SLACK_FRACTION <= over <= 1 + SLACK_FRACTION:
@@ -153,8 +153,15 @@ def _within(
             SizePlan(num_params=size.num_params, num_tokens=tuple(t * factor for t in size.num_tokens))
             for size in sizes
         )
-        found = quoted(sizes, common, team, target=target, device=device)
+        found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device)
     return found
+
+
+def target_beyond(sizes: Sequence[SizePlan], ratio: float) -> tuple[float, float]:
+    """Return a run at 20 tokens a parameter with so many times the compute of the largest rung."""
+    largest = max(size.num_params * size.num_tokens[-1] for size in sizes)
+    num_params = (ratio * largest / 20.0) ** 0.5
+    return num_params, 20.0 * num_params
 
 
 def quoted(

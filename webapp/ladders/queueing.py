@@ -60,7 +60,10 @@ def ladder_continue(ladder_id: int) -> None:
         .select_related("project__team", "dataset_version")
         .get(pk=ladder_id)
     )
-    points = list(ladder.points.select_related("run__latest_job", "after__run").order_by("position"))
+    points = list(ladder.points.select_related("run__latest_job").order_by("position"))
+    known = {point.pk: point for point in points}
+    for point in points:
+        point.after = known.get(point.after_id)  # the same object, so that it is seen to land
     num_landed = sum(point_land(point) for point in points)
     if num_landed:
         fit_refresh(ladder)

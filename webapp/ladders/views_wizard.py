@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from webapp.jobs.errors import JobRefused
 from webapp.ladders import services
 from webapp.ladders.forms import WizardForm, rows_read
-from webapp.ladders.proposal import Proposal, measured_device, propose, quoted
+from webapp.ladders.proposal import Proposal, measured_device, propose, quoted, target_beyond
 from webapp.ladders.rungs import RungRefused
 from webapp.ladders.timing import device_of_ladders
 from webapp.projects.models import Project
@@ -70,9 +70,7 @@ def _edited(form: WizardForm, project: Project, data: Any) -> Proposal:
     try:
         target = (float(data.get("target_params", "")), float(data.get("target_tokens", "")))
     except ValueError:
-        largest = max(size.num_params * size.num_tokens[-1] for size in sizes)
-        num_params = (form.cleaned_data["target_ratio"] * largest / 20.0) ** 0.5
-        target = (num_params, 20.0 * num_params)
+        target = target_beyond(sizes, form.cleaned_data["target_ratio"])
     if not all(1 <= value < 1e18 for value in target):
         raise RungRefused(_("The run to be predicted needs a size and a token count."))
     return quoted(sizes, form.common(), project.team, target=target, has_repeat=bool(data.get("repeat")))

@@ -30,7 +30,7 @@ def measured_worker() -> Worker:
     steps = [
         {
             "preset": "nano", "sequence_length": 128, "sequences_per_step": 16, "dtype": "float32",
-            "counted_flop_per_step": flop, "seconds": flop / 4e10, "flop_per_second": 4e10, "num_threads": 2,
+            "counted_flop_per_step": flop, "seconds_per_step": flop / 4e10, "flop_per_second": 4e10, "num_threads": 2,
             "family": "gpt", "vocab_size": 4096,
         }
         for flop in (1e9, 1e10)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext_lazy as _
 
 from webapp.ladders.queueing import point_name
-from webapp.ui.templatetags.figures import UNKNOWN, count, seconds, usd
+from webapp.ui.templatetags.figures import UNKNOWN, count, usd
 
 register = template.Library()
 register.filter("point_name", point_name)
@@ -71,10 +72,20 @@ def span_count(interval: Any) -> str:
     return UNKNOWN if ends is None else _between(count(ends[0], 2), count(ends[2], 2))
 
 
+UNITS = ((86_400 * 2, 86_400, _("d")), (5_400, 3_600, _("h")), (120, 60, _("min")), (0, 1, _("s")))
+"""From so many seconds on, so many to the unit."""
+
+
 @register.filter
 def span_seconds(interval: Any) -> str:
+    """{"p10": 1400, "p90": 2100} -> 23–35 min."""
     ends = _ends(interval)
-    return UNKNOWN if ends is None else _between(seconds(_tidy(ends[0])), seconds(_tidy(ends[2])))
+    if ends is None:
+        return UNKNOWN
+    size, unit = next((size, unit) for least, size, unit in UNITS if ends[2] >= least)
+    low, high = (float(f"{end / size:.2g}") for end in (ends[0], ends[2]))
+    texts = [f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}" for value in (low, high)]
+    return f"{texts[0]} {unit}" if texts[0] == texts[1] else f"{texts[0]}–{texts[1]} {unit}"
 
 
 @register.filter
@@ -87,12 +98,6 @@ def span_usd(interval: Any) -> str:
 def pair_count(pair: Any) -> str:
     """(low, high) -> low–high, two digits."""
     return _between(count(pair[0], 2), count(pair[1], 2)) if pair else UNKNOWN
-
-
-def _tidy(value: float) -> float:
-    """Seconds to two digits, whole where above ten."""
-    found = float(f"{value:.2g}")
-    return found if found < 10 else round(found)
 
 
 def _between(low: str, high: str) -> str:
