@@ -125,7 +125,9 @@ function start() {
   // --- draft ---
   const forget = $("[data-forget]");
   forget?.addEventListener("click", () => { localStorage.removeItem(draftName); location.reload(); });
-  form.addEventListener("submit", () => localStorage.removeItem(draftName));
+  form.addEventListener("submit", (event) => { // the draft stays when another button, such as the probe, sends the form elsewhere
+    if (!event.submitter?.hasAttribute("formaction")) localStorage.removeItem(draftName);
+  });
   form.addEventListener("input", changed);
   const draft = localStorage.getItem(draftName);
   if (draft && !form.querySelector(".has-error")) {

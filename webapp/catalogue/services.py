@@ -2,6 +2,7 @@
 
 price_for(accelerator, term, region, at)    one price to calculate with, its spread and where it comes from; None unknown
 offers_fresh(at)                            the offers of a day that can be compared, cheapest first
+fresh_by_accelerator(at)                    one such price for each accelerator that has comparable offers
 offers_current(at)                          the newest row of each offer known on a day, fresh or not
 """
 
@@ -75,6 +76,18 @@ def price_for(
     prices = [price for price in dated if price.seen_on and (latest - price.seen_on).days <= 365]
     note = f"median of {len(prices)} offers up to {latest:%B %Y}, {term}: refresh to compare"
     return _found(prices, note=note, is_fresh=False)
+
+
+def fresh_by_accelerator(at: date | None = None, *, term: str = Term.ON_DEMAND) -> dict[Accelerator, PriceFound]:
+    """Return a price to calculate with for each accelerator that has comparable offers of the day."""
+    found: dict[Accelerator, list[Price]] = {}
+    for row in offers_fresh(at, term=term):
+        if row.price.accelerator is not None:
+            found.setdefault(row.price.accelerator, []).append(row.price)
+    return {
+        accelerator: _found(prices, note=f"median of {len(prices)} offers of the last 180 days, {term}", is_fresh=True)
+        for accelerator, prices in found.items()
+    }
 
 
 def _filtered(prices: QuerySet[Price], term: str, region: str) -> QuerySet[Price]:

@@ -1,5 +1,8 @@
-from __future__ import annotations
+from django.urls import path
 
-from django.urls import URLPattern
+from webapp.quotes import views
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("projects/<str:code>/quotes/", views.project_quotes, name="project-quotes"),
+    path("jobs/<str:code>/quote.json", views.quote_file, name="quote-file"),
+]

@@ -5,7 +5,7 @@ Every formula is economics'; this file asks it, and says `None` for what it cann
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from economics.flop import training_flop_per_token
 from trainer.spec import TrainSpec
@@ -15,6 +15,7 @@ from webapp.quotes import devices
 from webapp.quotes.devices import device_of_worker, memory_of
 from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import NOWHERE, quote_on
+from webapp.runs.alternatives import Alternative, alternatives
 from webapp.runs.architectures import decoder_of, num_parameters_of
 from webapp.runs.work import split_tokens, train_work
 from webapp.teams.models import Team
@@ -33,6 +34,14 @@ class Estimate:
     flop_per_token: float | None = None
     flop: float | None = None
     machine_memory_bytes: float | None = None
+    alternatives: list[Alternative] = field(default_factory=list)
+    has_worker: bool = True
+    """Somebody is there to do it."""
+
+    @property
+    def needs_probe(self) -> bool:
+        """The machine was never measured, and a measurement would tell the time."""
+        return not self.quote.has_basis and self.has_worker and self.flop_per_token is not None
 
     @property
     def memory_by_part(self) -> dict[str, float]:
@@ -83,8 +92,11 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
     decoder = decoder_of(spec.family, spec.model, version.vocab_size)
     per_token = training_flop_per_token(decoder, spec.batch.sequence_length).total if decoder else None
     work = train_work(spec, version, device)
+    quote = quote_on(work, device, team=team or version.owning_team, kind="train")
     return Estimate(
-        quote=quote_on(work, device, team=team or version.owning_team, kind="train"),
+        quote=quote,
+        alternatives=alternatives(spec, decoder, work, quote) if decoder else [],
+        has_worker=worker is not None,
         num_tokens=num_tokens,
         num_parameters=num_parameters_of(spec.family, spec.model, version.vocab_size),
         epochs=num_tokens / train_tokens if train_tokens else None,
