@@ -48,7 +48,7 @@ class Family:
     lower_is_better: bool = True
 
     abilities: frozenset[str] = frozenset()
-    """What its models can be asked for, as pages need to know it: `generate`, `inspect`, `attention`, `predict`."""
+    """What its models can be asked for, as pages need to know it: `generate`, `inspect`, `attention`, `predict`, `explain`."""
 
     is_default: bool = False
     """The family that is meant where none is named. One has it."""

@@ -9,6 +9,8 @@ One JSON object a line, both ways, UTF-8. Requests (`id` is any text of the clie
     {"id", "op": "inspect", "checkpoint", "sha256", "text", "top": 20}
     {"id", "op": "attention", "checkpoint", "sha256", "text", "layer": 0, "head": 0}
     {"id", "op": "predict", "checkpoint", "sha256", "text"}
+    {"id", "op": "predict_image", "checkpoint", "sha256", "image"}             a picture's bytes in base64
+    {"id", "op": "explain", "checkpoint", "sha256", "text", "answer": ""}   a label or the next token; empty: the likeliest
     {"id", "op": "cancel", "target": id of a generate}
     {"id", "op": "unload", "checkpoint"}                   without a checkpoint: all models
     {"id", "op": "ping"}
@@ -23,8 +25,10 @@ Answers carry the `id` of their request, and each request ends with exactly one 
 `result` of generate: num_tokens, end (end_of_text, stop, length, cancelled), seconds, tokens_per_second. inspect:
 prompt, num_prompt_tokens, num_cut_tokens, positions [{token, text, probability, rank, candidates [{token, text,
 probability}]}]. attention: tokens, num_layers, num_heads, weights (row i has i + 1 numbers). predict: labels [{label,
-probability}]. cancel: was_running. unload: num_unloaded. ping: device, checkpoints, size_bytes, limit_bytes,
-num_running. A client that goes away cancels what it had asked for. Generations take turns token by token.
+probability}]. predict_image: labels, and heat: rows of numbers from 0 to 1, where the model looked. explain: tokens
+[{text, score}], target, probability, baseline_probability, change, gap, num_steps. cancel: was_running. unload:
+num_unloaded. ping: device, checkpoints, size_bytes, limit_bytes, num_running. A client that goes away cancels what it had
+asked for. Generations take turns token by token.
 """
 
 from __future__ import annotations
@@ -46,9 +50,10 @@ import psutil
 from trainer.errors import InputError
 from trainer.failures import explain
 from trainer.inference.engine import Written, generate
-from trainer.inference.operations import attention_map, inspect_text, predict_label, prompt_answer, read
+from trainer.inference.operations import attention_map, inspect_text, predict_image, predict_label, prompt_answer, read
 from trainer.inference.sampling import SamplingSpec
 from trainer.inference.store import ModelStore
+from trainer.inspect.attribution import explain_text
 
 MAX_LINE_BYTES = 8 * 2**20
 MAX_OPEN_REQUESTS = 64
@@ -63,11 +68,13 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str = ""
     prompt: str = ""
     text: str = ""
+    image: str = ""
     target: str = ""
     settings: dict[str, Any] = {}
     top: int = 20
     layer: int = 0
     head: int = 0
+    answer: str = ""
 
 
 class Server:
@@ -187,6 +194,18 @@ class Connection:
             lambda: predict_label(models.get(request.checkpoint, request.sha256), request.text)
         )
 
+    async def explain(self, request: Request) -> Any:
+        models = self.server.models
+        return await self.server.compute(
+            lambda: explain_text(models.get(request.checkpoint, request.sha256), request.text, target=request.answer)
+        )
+
+    async def predict_image(self, request: Request) -> Any:
+        models = self.server.models
+        return await self.server.compute(
+            lambda: predict_image(models.get(request.checkpoint, request.sha256), request.image)
+        )
+
     async def cancel(self, request: Request) -> dict[str, Any]:
         is_running = request.target in self.open
         if is_running:
@@ -214,6 +233,8 @@ OPERATIONS = {
     "inspect": Connection.inspect,
     "attention": Connection.attention,
     "predict": Connection.predict,
+    "predict_image": Connection.predict_image,
+    "explain": Connection.explain,
     "cancel": Connection.cancel,
     "unload": Connection.unload,
     "ping": Connection.ping,

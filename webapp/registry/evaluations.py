@@ -27,7 +27,7 @@ def suite_create(
     *,
     project: Project,
     name: str,
-    data: DatasetVersion,
+    data_version: DatasetVersion,
     splits: Sequence[str],
     metric: str,
     family: str = "",
@@ -37,7 +37,7 @@ def suite_create(
     name = " ".join(name.split())[:120]
     if not name:
         raise RegistryError(_("Give the suite a name."))
-    if data.dataset.project_id != project.pk or data.ready_at is None:
+    if data_version.dataset.project_id != project.pk or data_version.ready_at is None:
         raise RegistryError(_("This data version is not ready in this project; choose another."))
     chosen = [split for split in SPLITS if split in splits]
     if not chosen:
@@ -47,7 +47,7 @@ def suite_create(
     return EvaluationSuite.objects.create(
         project=project,
         name=name,
-        dataset_version=data,
+        dataset_version=data_version,
         splits=chosen,
         metric=metric.strip()[:60] or "loss",
         family=family,

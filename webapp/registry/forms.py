@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from trainer.families import families
+from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.registry.card import EDITABLE, HELP
 from webapp.registry.evaluations import SPLITS
@@ -69,7 +70,9 @@ class CardForm(forms.Form):
 
 class SuiteForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120)
-    data = forms.ModelChoiceField(label=_("Data version"), queryset=None, empty_label=None)
+    data_version = forms.ModelChoiceField(
+        label=_("Data version"), queryset=DatasetVersion.objects.none(), empty_label=None
+    )
     splits = forms.MultipleChoiceField(
         label=_("Splits"),
         choices=[(name, name) for name in SPLITS],
@@ -86,7 +89,7 @@ class SuiteForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["data"].queryset = ready_data(project)  # type: ignore[attr-defined]
+        self.fields["data_version"].queryset = ready_data(project)  # type: ignore[attr-defined]
         self.fields["family"].choices = [  # type: ignore[attr-defined]
             ("", _("any")),
             *((family.name, family.title) for family in families().values()),

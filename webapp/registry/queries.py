@@ -8,9 +8,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from webapp.costs.queries import spend
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Queue, Worker
 from webapp.projects.models import Project
+from webapp.registry.lineage import entries_of
 from webapp.registry.models import Alias, EvaluationSuite, ModelVersion, Result, Stage
 from webapp.runs.checkpoints import best
 from webapp.runs.models import Checkpoint, Run
@@ -96,8 +98,6 @@ class ModelRow:
 
 def model_rows(project: Project) -> list[ModelRow]:
     """Return the table of the project's models."""
-    from webapp.registry.lineage import entries_of, spend
-
     rows = []
     for version in versions_of(project):
         results = list(version.results.filter(split="test")[:1]) or list(version.results.all()[:1])

@@ -172,8 +172,8 @@ async def test_every_wrong_request_gets_a_sentence(socket: Path, checkpoint: Pat
         ({"op": "generate", **model, "settings": {"tpo_p": 2}}, "settings have no tpo_p"),
         ({"op": "attention", **model, "text": "rain", "layer": 7}, "layer is 7; this model has 2"),
         ({"op": "inspect", **model, "text": "rain", "top": 0}, "top is 0; it must be from 1 to 200"),
-        ({"op": "predict", **model, "text": "rain"}, "cannot predict; it can attention, generate, inspect"),
-        ({"op": "generate", "checkpoint": str(classifier), "prompt": "rain"}, "cannot generate; it can predict"),
+        ({"op": "predict", **model, "text": "rain"}, "cannot predict; it can attention, explain, generate, inspect"),
+        ({"op": "generate", "checkpoint": str(classifier), "prompt": "rain"}, "cannot generate; it can explain, predict"),
     ]
     for request, sentence in wrong:
         answer = await client.ask(**request)

@@ -43,7 +43,7 @@ def test_every_tab_shows_the_version(cast: Cast, tab: str) -> None:
     version = keep(cast)
     ledger(version.run, "2.5")
     suite_create(
-        project=cast.project, name="Held out", data=version.run.dataset_version, splits=["test"], metric="loss",
+        project=cast.project, name="Held out", data_version=version.run.dataset_version, splits=["test"], metric="loss",
         created_by=cast.bob,
     )  # fmt: skip
     answer = cast.client(cast.bob).get(f"{version.get_absolute_url()}?tab={tab}")

@@ -144,7 +144,7 @@ FAMILY = Family(
     presets={**ORIGINAL, **MODERN},
     data_kind="text",
     task="trainer.models.bert.task:BertTask",
-    abilities=frozenset({"predict", "attention"}),
+    abilities=frozenset({"predict", "attention", "explain"}),
     defaults={
         "batch": {"sequence_length": 128},
         "optimizer": {"learning_rate": 5e-4, "weight_decay": 0.01, "beta2": 0.999},

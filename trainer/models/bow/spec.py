@@ -28,5 +28,5 @@ FAMILY = Family(
     presets={"tiny": BowSpec(width=16), "small": BowSpec(width=64), "large": BowSpec(width=256)},
     data_kind="text",
     task="trainer.models.bow.task:BowTask",
-    abilities=frozenset({"predict"}),
+    abilities=frozenset({"predict", "explain"}),
 )

@@ -150,7 +150,7 @@ FAMILY = Family(
     presets={**SMALL, **GPT2, **GPT3},
     data_kind="text",
     task="trainer.models.gpt.task:GPTTask",
-    abilities=frozenset({"generate", "inspect", "attention"}),
+    abilities=frozenset({"generate", "inspect", "attention", "explain"}),
     is_default=True,
     calibration_presets=("nano", "micro", "mini"),
 )

@@ -1,0 +1,43 @@
+"""Integrated gradients: they add up, and they point at the words that matter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainer.errors import InputError
+from trainer.inference.loading import load_model
+from trainer.inspect.attribution import explain_text
+
+
+def test_parts_add_up_for_the_next_token(writer: Path) -> None:
+    loaded = load_model(writer, device="cpu")
+    found = explain_text(loaded, "salt bread butter 今天", num_steps=256)
+    assert abs(found["gap"]) < 0.05 * max(abs(found["change"]), 1)
+    assert sum(each["score"] for each in found["tokens"]) == pytest.approx(found["change"] + found["gap"], abs=1e-3)
+    assert 0 < found["probability"] <= 1
+    asked = explain_text(loaded, "salt bread", target=" storm")
+    assert asked["target"].strip().startswith(("s", "st"))
+
+
+@pytest.mark.parametrize("family", ["bow", "bert"])
+def test_the_words_of_a_label_speak_for_it(classifiers: dict[str, Path], family: str) -> None:
+    """In a text of both kinds, each half speaks for its own label."""
+    loaded = load_model(classifiers[family], device="cpu")
+    text = "storm frost cloud rain butter oven spoon knife"
+    middle = len(loaded.task.assets.tokenizer.encode("storm frost cloud rain")) + (family == "bert")
+    for label, sign in (("weather", 1), ("kitchen", -1)):
+        found = explain_text(loaded, text, target=label, num_steps=128)
+        assert found["target"] == label
+        assert abs(found["gap"]) < 0.05 * max(abs(found["change"]), 1)
+        scores = [each["score"] for each in found["tokens"]]
+        assert sign * (sum(scores[:middle]) - sum(scores[middle:])) > 0.5
+
+
+def test_what_cannot_be_explained_is_refused(classifiers: dict[str, Path], writer: Path) -> None:
+    bag = load_model(classifiers["bow"], device="cpu")
+    with pytest.raises(InputError, match="no label of this model"):
+        explain_text(bag, "salt", target="garden")
+    with pytest.raises(InputError, match="no text"):
+        explain_text(load_model(writer, device="cpu"), "  ")
