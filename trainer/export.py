@@ -20,6 +20,7 @@ import msgspec
 import torch
 from safetensors.torch import load_file, save_file
 
+from trainer.adapt.build import merged_weights
 from trainer.errors import CheckpointError, InputError
 from trainer.inference.loading import LoadedModel
 from trainer.readme import readme_text
@@ -63,7 +64,7 @@ def export_model(checkpoint: Path, folder: Path, *, name: str = "", sha256: str 
 
 
 def write_files(folder: Path, stored: StoredCheckpoint, task: Task, *, name: str) -> None:
-    config, weights = task.export(stored.weights())
+    config, weights = task.export(merged_weights(stored))
     save_file(plain(weights), folder / WEIGHTS, metadata={"format": "pt"})
     if config is not None:
         (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -88,7 +89,7 @@ def load_exported(folder: Path, *, device: str = "cpu") -> tuple[Task, torch.nn.
     _, spec = spec_from_dict(about.spec)
     assert isinstance(spec, TrainSpec)
     task = make_task(spec, Assets.load(folder))
-    model = task.build_model()
+    model = task.build_model()  # adapters were merged when it was written
     weights = load_file(folder / WEIGHTS)
     model.load_state_dict(task.import_weights(weights) if about.names == "transformers" else weights)
     chosen, _ = resolve_device(device)

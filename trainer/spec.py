@@ -210,6 +210,39 @@ class MachineSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TransferSpec:
+    """What is taken over from a model that was trained before, and how much of it may change."""
+
+    source: str = ""
+    """Folder of the weights to start from: a checkpoint, an exported model, or one of Hugging Face. Empty: random weights."""
+
+    freeze_layers: int = 0
+    """Blocks, counted from the input, that stay as they are; with any, the embeddings stay too. -1: all but the head."""
+
+    layer_rate_decay: float = 1.0
+    """Learning rate of each block as a fraction of that of the block above it. 1: the same for all."""
+
+    adapter: Literal["none", "lora", "dora"] = "none"
+    """lora, dora: the weights stay as they are, and small matrices beside them learn; only the head learns as a whole."""
+
+    adapter_rank: int = 8
+    """Width of an adapter's matrices."""
+
+    adapter_alpha: float = 16.0
+    """What the adapter writes counts alpha / rank."""
+
+    adapter_parts: Literal["attention", "feed_forward", "all"] = "all"
+    """Which matrices of the blocks get an adapter."""
+
+    def __post_init__(self) -> None:
+        _at_least("transfer.freeze_layers", self.freeze_layers, -1)
+        _above("transfer.layer_rate_decay", self.layer_rate_decay, 0)
+        _fraction("transfer.layer_rate_decay", self.layer_rate_decay)
+        _at_least("transfer.adapter_rank", self.adapter_rank, 1)
+        _above("transfer.adapter_alpha", self.adapter_alpha, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainSpec:
     """One training run from first step to last. `model` is the typed part of its family."""
 
@@ -223,6 +256,7 @@ class TrainSpec:
     evaluation: EvaluationSpec = field(default_factory=EvaluationSpec)
     checkpoint: CheckpointSpec = field(default_factory=CheckpointSpec)
     machine: MachineSpec = field(default_factory=MachineSpec)
+    transfer: TransferSpec = field(default_factory=TransferSpec)
     seed: int = 1
     """Seed of the initial weights, of the order of the data and of dropout."""
 

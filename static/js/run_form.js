@@ -47,6 +47,18 @@ function start() {
     put(found);
   });
 
+  // --- a model to start from: its sizes come with it, the task stays ---
+  const source = control("transfer.source");
+  const ownSettings = new Set(["model.objective", "model.pooling", "model.class_weights", "model.label_separator", "model.mask_fraction", "model.temperature"]);
+  source?.addEventListener("change", () => {
+    const shape = JSON.parse(source.dataset.sources)[source.value];
+    if (!shape) return;
+    const found = Object.fromEntries(Object.entries(shape).filter(([name]) => !ownSettings.has(name)));
+    const length = control("batch.sequence_length"), context = found["model.context_length"];
+    if (length && context) found["batch.sequence_length"] = Math.min(Number(length.value) || context, context);
+    put(found);
+  });
+
   $("[data-fit]").addEventListener("click", async () => {
     const place = $("[data-fit-answer]");
     place.textContent = "…";

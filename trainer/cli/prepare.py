@@ -1,4 +1,4 @@
-"""`python -m trainer prepare`: text files into a prepared version that models learn from.
+"""`python -m trainer prepare`: files into a prepared version that models learn from.
 
 python -m trainer prepare novels/ notes.jsonl --out jobs/prepare --set recipe.tokenizer.vocab_size=4096
 """
@@ -11,14 +11,19 @@ from typing import Any
 
 from trainer.cli.jobs import add_job_options, make_job, run_job
 from trainer.cli.settings import add_set_option, apply_settings
+from trainer.data.kinds import data_kinds
 from trainer.errors import InputError
 
 
 def add_parser(commands: Any) -> None:
-    parser = commands.add_parser("prepare", help="make text files ready for training")
+    parser = commands.add_parser("prepare", help="make files ready for training")
     parser.add_argument("files", type=Path, nargs="+", help="files, or folders whose files are all taken")
+    parser.add_argument("--data-kind", default="text", choices=sorted(data_kinds()), help="kind of data in the files")
     parser.add_argument("--label-column", default="", help="column or field that holds each document's label")
     parser.add_argument("--text-column", default="", help="column or field that holds the text; default: detected")
+    parser.add_argument(
+        "--tokenizer", type=Path, help="folder of an existing tokenizer, such as that of a model to start from"
+    )
     add_set_option(parser)
     add_job_options(parser)
     parser.set_defaults(command=command)
@@ -27,7 +32,9 @@ def add_parser(commands: Any) -> None:
 def command(options: argparse.Namespace) -> int:
     columns = {"text_column": options.text_column, "label_column": options.label_column}
     sources = [{"path": str(path.resolve()), "name": name, **columns} for path, name in all_files(options.files)]
-    raw: dict[str, Any] = {"kind": "prepare", "sources": sources}
+    raw: dict[str, Any] = {"kind": "prepare", "data_kind": options.data_kind, "sources": sources}
+    if options.tokenizer:
+        raw["tokenizer_path"] = str(options.tokenizer.resolve())
     apply_settings(raw, options.set)
     return run_job(make_job(options.out, raw), options)
 

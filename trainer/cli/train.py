@@ -27,6 +27,12 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--family", help=f"kind of model: {', '.join(families())}; default: {default_family().name}")
     parser.add_argument("--preset", help="size by name; default: the family's smallest")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        help="start from this model: a checkpoint, job folder or exported model of ours, or a folder of Hugging Face",
+    )
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
     add_set_option(parser)
     add_job_options(parser)
@@ -34,20 +40,39 @@ def add_parser(commands: Any) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
+    family, model = options.family, None
+    if options.source:
+        family, model = model_of(options.source, family)
     raw = train_dict(
-        data=options.data, family=options.family or default_family().name, preset=options.preset, steps=options.steps
+        data=options.data,
+        family=family or default_family().name,
+        preset=options.preset,
+        steps=options.steps,
+        model=model,
     )
+    if options.source:
+        raw["transfer"] = {"source": str(options.source.resolve())}
     apply_settings(raw, options.set)
     return run_job(make_job(options.out, raw), options)
 
 
-def train_dict(*, data: Path, family: str, preset: str | None, steps: int) -> dict[str, Any]:
+def model_of(source: Path, family: str | None) -> tuple[str, Any]:
+    """Return the family and the settings of a model to start from."""
+    from trainer.adapt.source import read_source
+
+    found = read_source(source)
+    if family and family != found.family:
+        raise SpecError(f"--family is {family}, but {source} holds a model of family {found.family}")
+    return found.family, found.model
+
+
+def train_dict(*, data: Path, family: str, preset: str | None, steps: int, model: Any = None) -> dict[str, Any]:
     """Return the plain form of a spec, with what follows from the size and the number of steps filled in."""
     found = get_family(family)
     name = preset or next(iter(found.presets))
     if name not in found.presets:
         raise SpecError(f"preset {name!r} is unknown; the presets of {family} are {', '.join(found.presets)}")
-    model = found.presets[name]
+    model = model or found.presets[name]
     longest = getattr(model, "context_length", LONGEST_DEFAULT_SEQUENCE)
     made: dict[str, Any] = {
         "kind": "train",

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import nn
 
+from trainer.adapt.build import build_model
 from trainer.errors import InputError
 from trainer.inference.engine import LanguageModel
 from trainer.training.checkpoint import StoredCheckpoint, tensor_bytes, verify_checkpoint
@@ -46,7 +47,7 @@ def load_model(folder: Path, *, sha256: str = "", device: str = "auto") -> Loade
     """Return the model of a checkpoint; raise `CheckpointError` where it is not whole or not the one meant."""
     stored = verify_checkpoint(folder, sha256=sha256)
     task = make_task(stored.spec(), stored.assets())
-    model = task.build_model()
+    model = build_model(task)
     model.load_state_dict(stored.weights())
     name, _ = resolve_device(device)
     return LoadedModel(stored=stored, task=task, model=model.to(name).eval(), device=torch.device(name))

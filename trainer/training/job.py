@@ -7,6 +7,9 @@ from pathlib import Path
 
 import torch
 
+from trainer.adapt.build import build_model
+from trainer.adapt.freezing import rate_scales
+from trainer.adapt.start import start_from
 from trainer.context import JobContext
 from trainer.data.shards import PreparedVersion, open_version
 from trainer.errors import InputError, SpecError
@@ -49,6 +52,10 @@ def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
     )
     if source := checkpoint or trunk:
         load_into(setting, source)
+    elif spec.transfer.source:
+        started = start_from(setting.task, setting.model, spec.transfer)
+        context.emit(Message(text=started.sentence, code="transfer"))
+        setting.facts["transfer"] = started.facts
     loop = Loop(setting, state, saved_step=resumed_step)
     if checkpoint is None:
         setting.machine, reasons = decide_compile(
@@ -131,12 +138,17 @@ def make_setting(
     assets = Assets.of_version(version)
     task = make_task(spec, assets)
     torch.manual_seed(spec.seed)
-    model = task.build_model()
+    model = build_model(task)
     num_parameters = count_parameters(model)
     machine, reasons = resolve_machine(wanted, device=device, device_reason=why, num_parameters=num_parameters)
     apply_machine(machine)
     model.to(device)
-    optimizer = Optimizer(model, spec.optimizer, hidden_matrices=task.hidden_matrices(model))
+    optimizer = Optimizer(
+        model,
+        spec.optimizer,
+        hidden_matrices=task.hidden_matrices(model),
+        rate_scales=rate_scales(model, spec.transfer),
+    )
     train = version.open_split("train")
     task.see_training(train)
     facts = {

@@ -8,12 +8,13 @@ Sources: Loshchilov and Hutter 2019 (AdamW), Jordan et al. 2024 (Muon).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainer.errors import InputError
+from trainer.errors import InputError, SpecError
 from trainer.spec import OptimizerSpec
 
 MUON_MOMENTUM = 0.95
@@ -22,21 +23,40 @@ MUON_MOMENTUM = 0.95
 class Optimizer:
     """The optimisers of one model. `rates` are peaks; `step` takes the fraction of them that the schedule gives."""
 
-    def __init__(self, model: nn.Module, spec: OptimizerSpec, *, hidden_matrices: Iterable[str]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        spec: OptimizerSpec,
+        *,
+        hidden_matrices: Iterable[str],
+        rate_scales: Mapping[str, float] | None = None,
+    ) -> None:
         self.spec = spec
-        self.parameters = dict(model.named_parameters())
-        hidden = set(hidden_matrices) if spec.name == "muon" else set()
-        adam = {name: p for name, p in self.parameters.items() if name not in hidden}
-        self.optimizers: list[torch.optim.Optimizer] = [make_adamw(adam.values(), spec)]
-        self.rates = [spec.learning_rate]
+        self.scales = dict(rate_scales or {})
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        if not self.parameters:
+            raise SpecError("transfer.freeze_layers leaves nothing that learns; make it smaller")
+        hidden = {name for name in hidden_matrices if name in self.parameters} if spec.name == "muon" else set()
+        self.optimizers: list[torch.optim.Optimizer] = []
+        self.rates = []
+        if adam := [name for name in self.parameters if name not in hidden]:
+            self.optimizers.append(make_adamw(self.by_scale(adam), spec))
+            self.rates.append(spec.learning_rate)
         if hidden:
-            self.optimizers.append(make_muon([self.parameters[name] for name in sorted(hidden)], spec))
+            self.optimizers.append(make_muon(self.by_scale(sorted(hidden)), spec))
             self.rates.append(spec.muon_learning_rate)
+
+    def by_scale(self, names: Iterable[str]) -> dict[float, list[nn.Parameter]]:
+        """Return the parameters of these names by the fraction of the learning rate that they learn at."""
+        found: dict[float, list[nn.Parameter]] = {}
+        for name in names:
+            found.setdefault(self.scales.get(name, 1.0), []).append(self.parameters[name])
+        return found
 
     def step(self, rate_fraction: float, scaler: torch.amp.GradScaler | None = None) -> None:
         for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = rate * rate_fraction
+                group["lr"] = rate * rate_fraction * group["scale"]
             if scaler is None:
                 optimizer.step()
             else:
@@ -57,6 +77,7 @@ class Optimizer:
                     found[f"{name}|{key}"] = value if isinstance(value, Tensor) else torch.tensor(value)
         return found
 
+    @torch.no_grad()
     def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Take over the state that `state_tensors` gave; raise `InputError` if it is of another model."""
         for joined, tensor in tensors.items():
@@ -67,25 +88,32 @@ class Optimizer:
             owner = next(o for o in self.optimizers if any(parameter is p for g in o.param_groups for p in g["params"]))
             # the step counts stay where the optimiser made them: on the processor, unless it is fused
             device = parameter.device if tensor.ndim or owner.defaults.get("fused") else torch.device("cpu")
-            owner.state[parameter][key] = tensor.to(device)
+            if tensor.ndim:  # laid out as the parameter is: fused steps walk both in the order of memory
+                owner.state[parameter][key] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+            else:
+                owner.state[parameter][key] = tensor.to(device)
 
 
-def make_adamw(parameters: Iterable[nn.Parameter], spec: OptimizerSpec) -> torch.optim.AdamW:
-    every = list(parameters)
-    groups = [
-        {"params": [p for p in every if p.ndim >= 2], "weight_decay": spec.weight_decay},
-        {"params": [p for p in every if p.ndim < 2], "weight_decay": 0.0},
-    ]
+def make_adamw(by_scale: Mapping[float, list[nn.Parameter]], spec: OptimizerSpec) -> torch.optim.AdamW:
+    groups: list[dict[str, Any]] = []
+    for scale, every in by_scale.items():
+        groups.append({"params": [p for p in every if p.ndim >= 2], "weight_decay": spec.weight_decay, "scale": scale})
+        groups.append({"params": [p for p in every if p.ndim < 2], "weight_decay": 0.0, "scale": scale})
+    device = next(p for every in by_scale.values() for p in every).device
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
         lr=spec.learning_rate,
         betas=(spec.beta1, spec.beta2),
         eps=spec.eps,
-        fused=every[0].device.type in ("cpu", "cuda"),
+        fused=device.type in ("cpu", "cuda"),
     )
 
 
-def make_muon(matrices: list[nn.Parameter], spec: OptimizerSpec) -> torch.optim.Muon:
+def make_muon(by_scale: Mapping[float, list[nn.Parameter]], spec: OptimizerSpec) -> torch.optim.Muon:
+    groups = [{"params": matrices, "scale": scale} for scale, matrices in by_scale.items()]
     return torch.optim.Muon(
-        matrices, lr=spec.muon_learning_rate, momentum=MUON_MOMENTUM, weight_decay=spec.weight_decay
+        groups,  # type: ignore[arg-type]
+        lr=spec.muon_learning_rate,
+        momentum=MUON_MOMENTUM,
+        weight_decay=spec.weight_decay,
     )

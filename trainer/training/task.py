@@ -91,6 +91,10 @@ class Task(ABC):
         """Return the names of the matrices inside the model, which Muon may update; embeddings and heads are not."""
         return set()
 
+    def head_names(self, model: nn.Module) -> set[str]:
+        """Return the names of what belongs to the task and not to the model it may be transferred from; it always learns."""
+        return {name for name, _ in model.named_parameters() if name.startswith(("head.", "masked_head."))}
+
     def predict(self, model: nn.Module, text: str) -> list[tuple[str, float]]:
         """Return labels with their probabilities, likeliest first; for families that tell one label from another."""
         raise NotImplementedError
@@ -98,6 +102,10 @@ class Task(ABC):
     def answer(self, model: nn.Module, text: str) -> dict[str, Any]:
         """Return what the model tells of a text: `labels` [{label, probability}], and what else the family gives."""
         return {"labels": [{"label": label, "probability": p} for label, p in self.predict(model, text)]}
+
+    def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
+        """Return what the model tells of a picture: `labels` [{label, probability}], and `heat`, where it looked."""
+        raise NotImplementedError
 
     def export(self, weights: dict[str, Tensor]) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
         """Return config.json and weights as Hugging Face transformers reads them; None and ours where it has no such."""

@@ -28,9 +28,11 @@ from trainer.spec import (
     RegularisationSpec,
     ScheduleSpec,
     TrainSpec,
+    TransferSpec,
 )
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
+from webapp.runs.sources import StartingPoint, put_together, starting_points
 from webapp.ui.field_docs import field_docs
 
 Text = Promise | str
@@ -42,6 +44,7 @@ SECTIONS: dict[str, tuple[Text, type]] = {
     "evaluation": (_("Evaluation"), EvaluationSpec),
     "checkpoint": (_("Checkpoints"), CheckpointSpec),
     "machine": (_("Machine"), MachineSpec),
+    "transfer": (_("Start from a trained model"), TransferSpec),
 }
 ESSENTIAL = (
     "schedule.num_steps", "batch.sequences_per_step", "batch.sequence_length", "optimizer.learning_rate",
@@ -53,6 +56,7 @@ LABELS: dict[str, Text] = {
     "batch.sequences_per_step": _("Sequences per step"),
     "batch.sequence_length": _("Sequence length, tokens"),
     "evaluation.every_steps": _("Validate every, steps"),
+    "transfer.freeze_layers": _("Frozen blocks"),
     "checkpoint.every_steps": _("Checkpoint every, steps"),
     "checkpoint.keep_last": _("Latest ones kept"),
     "optimizer.name": _("Optimiser"),
@@ -113,6 +117,8 @@ class SpecForm(forms.Form):
         self.fields |= section_fields("model", family.spec_type, default)
         for prefix, (_title, cls) in SECTIONS.items():
             self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
+        self.points = {point.path: point for point in starting_points(project, family)}
+        self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
         if start is None:
             for name, value in family_defaults(family).items():
                 self.fields[name].initial = value
@@ -163,6 +169,8 @@ class SpecForm(forms.Form):
         except SpecError as error:
             self._add(str(error), "model")
             return cleaned
+        if point := self.points.get(self.spec.transfer.source):
+            put_together(point)
         for sentence in cross_checks(self.spec):
             self._add(sentence, "batch")
         return cleaned
@@ -182,6 +190,20 @@ def cross_checks(spec: TrainSpec) -> list[str]:
             f"batch.sequence_length ({length}) is longer than model.context_length ({context}), the most the model sees"
         ]
     return []
+
+
+def source_field(plain: forms.Field, points: list[StartingPoint]) -> forms.ChoiceField:
+    """Return the choice of a model to start from, in the place of a path; each says the settings that go with it."""
+    field = forms.ChoiceField(
+        choices=[("", _("Random weights")), *((point.path, point.label) for point in points)],
+        required=False,
+        label=_("Start from"),
+        help_text=_("The model's sizes must be those of the one it starts from, and the data prepared with its tokenizer."),
+        initial=plain.initial,
+    )
+    shapes = {point.path: model_values(point.model) for point in points}
+    field.widget.attrs["data-sources"] = msgspec.json.encode(shapes).decode()
+    return field
 
 
 def family_defaults(family: Family) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""What a run may start from: own checkpoints and allowed folders, and no other path of the server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from tests.factories import Cast
+from tests.webapp.runs.rows import make_run
+from tests.webapp.runs.test_views import form_data, make_checkpoint
+from trainer.families import get_family
+from webapp.datasets.models import Dataset, SourceFile
+from webapp.runs.models import Run
+from webapp.runs.sources import put_together, starting_points
+
+pytestmark = pytest.mark.django_db
+CONFIG = {
+    "model_type": "bert", "num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64,
+    "max_position_embeddings": 64,
+}  # fmt: skip
+
+
+def write_model(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "model.safetensors").write_bytes(b"")
+
+
+def test_models_in_allowed_folders_are_offered(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    write_model(tmp_path / "allowed" / "mini")
+    write_model(tmp_path / "elsewhere")
+    settings.ISOCOST_SERVER_FOLDERS = [tmp_path / "allowed"]
+    found = starting_points(cast.project, get_family("bert"))
+    assert [(point.path, point.model.model_width) for point in found] == [(str(tmp_path / "allowed" / "mini"), 32)]
+    assert not starting_points(cast.project, get_family("gpt"))
+
+
+def test_an_uploaded_model_gets_a_folder(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    settings.ISOCOST_FILES = tmp_path / "files"
+    write_model(tmp_path / "files" / "stored")
+    dataset = Dataset.objects.create(project=cast.project, name="MiniLM")
+    for name in ("config.json", "model.safetensors"):
+        SourceFile.objects.create(
+            dataset=dataset, name=f"minilm/{name}", size_bytes=1, sha256=name[:1] * 64, stored_path=f"stored/{name}"
+        )
+    point = starting_points(cast.project, get_family("bert"))[0]
+    put_together(point)
+    assert json.loads((Path(point.path) / "config.json").read_text()) == CONFIG
+
+
+def test_the_form_takes_a_checkpoint_and_no_other_path(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    run = make_run(cast, state="succeeded")
+    checkpoint = make_checkpoint(run, 100)
+    url = reverse("run-create", args=[cast.project.code])
+    client = cast.client(cast.alice)
+    refused = client.post(url, form_data(run, **{"transfer.source": "/etc"}))
+    assert refused.status_code == 422
+    assert "transfer.source" in refused.context["form"].errors
+    taken = client.post(url, form_data(run, key="form-2", **{"transfer.source": str(checkpoint.path)}))
+    assert taken.status_code == 302, taken.context["form"].errors
+    assert Run.objects.order_by("-id")[0].spec["transfer"]["source"] == str(checkpoint.path)

@@ -1,0 +1,1 @@
+"""Transfer: starting from what was learnt before, and changing only a part of it."""

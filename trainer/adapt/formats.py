@@ -1,0 +1,58 @@
+"""Which family a folder of Hugging Face belongs to, and with which settings. Imports no torch.
+
+A family that reads such folders has `hf_config.py` beside its `spec.py`: `MODEL_TYPES` and `spec_of_hf_config(config)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import InputError
+from trainer.families import Family, families
+
+CONFIG = "config.json"
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """Read config.json; raise `InputError` where there is none."""
+    try:
+        raw = json.loads((folder / CONFIG).read_bytes())
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} is neither a checkpoint, nor an exported model, nor a folder of Hugging Face: it has no {CONFIG}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / CONFIG} cannot be read: {error}") from error
+    if not isinstance(raw, dict):
+        raise InputError(f"{folder / CONFIG} holds no object")
+    return raw
+
+
+def readers() -> dict[str, Family]:
+    """Return the family that reads each type of model."""
+    found = {}
+    for family in families().values():
+        name = f"trainer.models.{family.name}.hf_config"
+        if importlib.util.find_spec(name) is not None:
+            found |= dict.fromkeys(importlib.import_module(name).MODEL_TYPES, family)
+    return found
+
+
+def family_of_config(config: dict[str, Any]) -> Family:
+    known = readers()
+    kind = str(config.get("model_type"))
+    if kind not in known:
+        raise InputError(f"config.json is of a {kind!r} model; these can be read: {', '.join(sorted(known))}")
+    return known[kind]
+
+
+def spec_of_config(family: Family, config: dict[str, Any]) -> Any:
+    """Return the family's settings of such a model."""
+    try:
+        return importlib.import_module(f"trainer.models.{family.name}.hf_config").spec_of_hf_config(config)
+    except KeyError as error:
+        raise InputError(f"config.json has no {error}; it is not complete") from error

@@ -1,0 +1,136 @@
+"""Puts the weights of a source into a model: all that both have; the head of another task is left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainer.adapt.adapters import is_extra
+from trainer.adapt.build import reset_magnitudes
+from trainer.adapt.source import Source, read_source
+from trainer.errors import InputError, SpecError
+from trainer.spec import TransferSpec
+from trainer.training.task import Task
+
+FREE = ("objective", "pooling", "pooler", "mask_fraction", "class_weights", "label_separator", "temperature")
+"""Settings that are about the task and not about the shape of the weights."""
+TABLES = ("token_embedding.weight", "masked_head.bias", "head.weight")
+"""Rows of these are tokens: a source may have more of them than the tokenizer has ids."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    sentence: str
+    facts: dict[str, Any]
+
+
+def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
+    """Load the source's weights; raise with a sentence where they cannot be those of this model."""
+    source = read_source(Path(transfer.source))
+    check_shape(task, source)
+    check_tokenizer(task, source)
+    loaded = fit_rows(own_names(task, source), model)
+    heads = task.head_names(model)
+    missing = [name for name in model.state_dict() if name not in loaded and not is_extra(name)]
+    if lost := [name for name in missing if name not in heads and not name.startswith("pooler.")]:
+        raise InputError(
+            f"the weights of {source.path} have no {lost[0]} ({len(lost)} are missing); they are of another model"
+        )
+    try:
+        model.load_state_dict(loaded, strict=False)
+    except RuntimeError as error:
+        raise InputError(
+            f"the weights of {source.path} do not fit this model: {str(error).splitlines()[1].strip()}"
+        ) from error
+    reset_magnitudes(model)
+    learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    whole = sum(p.numel() for p in model.parameters())
+    new = f"; new: {', '.join(sorted(missing))}" if missing else ""
+    return Started(
+        sentence=(
+            f"Started from {source.path.name}: {len(loaded):,} tensors taken over{new}. "
+            f"{learning:,} of {whole:,} parameters learn."
+        ),
+        facts={
+            "source": str(source.path),
+            "num_tensors": len(loaded),
+            "new": sorted(missing),
+            "num_learning_parameters": learning,
+            "num_tokens_seen_before": source.num_tokens_seen,
+        },
+    )
+
+
+def check_shape(task: Task, source: Source) -> None:
+    """Raise `SpecError` that names the first setting in which the model differs from the source's."""
+    if source.family != task.spec.family:
+        raise SpecError(
+            f"transfer.source is a model of family {source.family}, and this run's is {task.spec.family}; choose the same"
+        )
+    for field in fields(source.model):
+        theirs, ours = getattr(source.model, field.name), getattr(task.spec.model, field.name)
+        if theirs != ours and field.name not in FREE and not same_meaning(task.spec.model, source.model, field.name):
+            raise SpecError(
+                f"model.{field.name} is {ours}, and that of transfer.source is {theirs}; set it to {theirs}"
+            )
+
+
+def same_meaning(ours: Any, theirs: Any, name: str) -> bool:
+    """Say whether two values of a setting come to the same: 0 stands for a width that follows from others."""
+    if name == "context_length" and getattr(ours, "form", "") == "modern":
+        return True  # rotary positions have no table
+    resolved = {
+        "feed_forward_width": "width_of_feed_forward", "head_width": "width_of_head", "num_kv_heads": "num_key_value_heads"
+    }.get(name, "")  # fmt: skip
+    return bool(resolved) and getattr(ours, resolved, 0) == getattr(theirs, resolved, 1)
+
+
+def check_tokenizer(task: Task, source: Source) -> None:
+    """Raise `InputError` where the data was prepared with another tokenizer than the source reads."""
+    if source.tokenizer is None or not task.assets.has_tokenizer:
+        return
+    ours, theirs = task.assets.tokenizer, source.tokenizer
+    probe = "The quick brown fox, naïve 今天天气 def f(x): return x + 1\n"
+    if ours.vocab_size != theirs.vocab_size or ours.encode(probe) != theirs.encode(probe):
+        raise InputError(
+            f"the data was prepared with another tokenizer ({ours.vocab_size:,} tokens) than the model at {source.path} reads "
+            f"({theirs.vocab_size:,}); prepare it with that one: `prepare --tokenizer {source.path}`"
+        )
+
+
+def own_names(task: Task, source: Source) -> dict[str, Tensor]:
+    """Return the source's weights under our names."""
+    if source.names == "own":
+        return source.weights
+    of_source = type(task)(replace(task.spec, model=with_objective(task, source)), task.assets)
+    return of_source.import_weights(source.weights)
+
+
+def with_objective(task: Task, source: Source) -> Any:
+    """Return this run's settings with the shape of the source: the names of the weights follow from both."""
+    shape = {f.name: getattr(source.model, f.name) for f in fields(source.model) if f.name not in FREE}
+    return replace(task.spec.model, **shape)
+
+
+def fit_rows(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights that the model has. Tables of tokens are cut or grown to its number of rows.
+
+    Some models have more rows than their tokenizer has ids, to fill up a block of memory; nothing ever reads those. Ids
+    that we add get rows as the model drew them.
+    """
+    found = {}
+    for name, own in model.state_dict().items():
+        if name not in weights:
+            continue
+        theirs = weights[name]
+        if name in TABLES and theirs.shape != own.shape and theirs.shape[1:] == own.shape[1:]:
+            rows = min(len(theirs), len(own))
+            theirs = torch.cat([theirs[:rows].to(own), own[rows:]])
+        elif name.startswith("head.") and theirs.shape != own.shape:
+            continue  # another task's labels
+        found[name] = theirs
+    return found

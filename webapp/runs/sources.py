@@ -1,0 +1,136 @@
+"""What a run may start from: kept checkpoints of the project, models in the server's folders, and uploaded ones.
+
+Only these paths are ever written into a spec: nobody can name a folder of the server that the operator did not allow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from trainer.adapt.formats import CONFIG, config_of, family_of_config, spec_of_config
+from trainer.errors import InputError, SpecError
+from trainer.families import Family
+from trainer.spec import spec_from_dict
+from webapp.datasets.models import Dataset, SourceFile
+from webapp.projects.models import Project
+from webapp.runs.models import Checkpoint
+
+WEIGHTS = "model.safetensors"
+MAX_DEPTH, MAX_FOLDERS, MAX_CHECKPOINTS = 3, 2_000, 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartingPoint:
+    """A model to start from."""
+
+    path: str
+    label: str
+    model: Any
+    """Its settings, as its family has them."""
+
+    dataset: Dataset | None = None
+    """Where it was uploaded; its folder is put together when it is chosen."""
+
+
+def starting_points(project: Project, family: Family) -> list[StartingPoint]:
+    """Return what a run of a family may start from: the newest checkpoints first."""
+    return [*_checkpoints(project, family), *_on_server(family), *_uploaded(project, family)]
+
+
+def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
+    rows = Checkpoint.objects.filter(
+        run__project=project, run__family=family.name, run__deleted_at=None, removed_at=None
+    ).select_related("run")
+    for row in rows.order_by("-run__created_at", "-is_best", "-step")[:MAX_CHECKPOINTS]:
+        try:
+            _kind, spec = spec_from_dict(row.run.spec)
+        except SpecError:
+            continue  # of an older version
+        best = f" · {_('best')}" if row.is_best else ""
+        label = _("%(run)s · step %(step)s") % {"run": row.run.name, "step": f"{row.step:,}"}
+        yield StartingPoint(path=str(row.path), label=f"{label}{best}", model=spec.model)
+
+
+def _on_server(family: Family) -> Iterator[StartingPoint]:
+    for folder in model_folders():
+        model = _model_in(folder, family)
+        if model is not None:
+            yield StartingPoint(
+                path=str(folder), label=_("%(folder)s, on the server") % {"folder": folder}, model=model
+            )
+
+
+def model_folders() -> Iterator[Path]:
+    """Yield the folders with config.json and weights among those that the operator allowed; links are not followed."""
+    seen = 0
+    for root in settings.ISOCOST_SERVER_FOLDERS:
+        for place, inside, files in os.walk(root):
+            seen += 1
+            if seen > MAX_FOLDERS:
+                return
+            if len(Path(place).relative_to(root).parts) >= MAX_DEPTH:
+                inside.clear()
+            inside[:] = sorted(name for name in inside if not name.startswith("."))
+            if CONFIG in files and any(name.endswith(".safetensors") for name in files):
+                yield Path(place)
+
+
+def _uploaded(project: Project, family: Family) -> Iterator[StartingPoint]:
+    with_config = Dataset.objects.filter(project=project, archived_at=None, files__removed_at=None).filter(
+        files__name__endswith=CONFIG
+    )
+    for dataset in with_config.distinct():
+        files = model_files(dataset)
+        if CONFIG not in files or WEIGHTS not in files:
+            continue
+        model = _model_in(files[CONFIG].path.parent, family, config=files[CONFIG].path)
+        if model is not None:
+            label = _("%(dataset)s, uploaded") % {"dataset": dataset.name}
+            yield StartingPoint(path=str(upload_folder(dataset)), label=label, model=model, dataset=dataset)
+
+
+def model_files(dataset: Dataset) -> dict[str, SourceFile]:
+    """Return the dataset's files by the last part of their names."""
+    rows = SourceFile.objects.filter(dataset=dataset, removed_at=None)
+    return {row.name.rsplit("/", 1)[-1]: row for row in rows if row.name.endswith((".json", ".safetensors", ".txt"))}
+
+
+def upload_folder(dataset: Dataset) -> Path:
+    return Path(settings.ISOCOST_FILES) / "models" / dataset.code
+
+
+def put_together(point: StartingPoint) -> None:
+    """Give an uploaded model the folder that the trainer reads: links to its files under their names."""
+    if point.dataset is None:
+        return
+    folder = Path(point.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, row in model_files(point.dataset).items():
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(row.path)
+
+
+def _model_in(folder: Path, family: Family, *, config: Path | None = None) -> Any:
+    """Return the settings of the model in a folder, if the family reads it; None otherwise."""
+    try:
+        found = config_of(folder) if config is None else _read(config)
+        return spec_of_config(family, found) if family_of_config(found).name == family.name else None
+    except (InputError, SpecError, TypeError):
+        return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
