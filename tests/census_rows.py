@@ -11,11 +11,13 @@ from django.db.models import Model
 from tests.factories import Cast, make_checkpoint, make_dataset, make_ended_job, make_run, make_version
 from tests.webapp.jobs.rows import make_job
 from tests.webapp.ladders.rows import make_fit, make_ladder, make_seal
+from webapp.budgets.models import Budget
 from webapp.catalogue.models import Contract, OwnHardware
 from webapp.costs.models import Invoice, InvoiceUpload
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile, Upload
 from webapp.jobs.models import Job
 from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
+from webapp.planning.models import Plan, ShareLink
 from webapp.projects.models import Project
 from webapp.registry.models import EvaluationSuite, Inspection, ModelVersion
 from webapp.runs.models import Checkpoint, Run
@@ -152,3 +154,27 @@ def _hardware(cast: Cast) -> OwnHardware:
 @maker(Contract)
 def _contract(cast: Cast) -> Contract:
     return Contract.objects.create(team=cast.team, provider="Somebody", starts_on=date(2026, 1, 1))
+
+
+@maker(Budget)
+def _budget(cast: Cast) -> Budget:
+    return Budget.objects.create(team=cast.team, amount=10, created_by=cast.alice)
+
+
+def _plan_version(cast: Cast) -> Any:
+    from tests.webapp.planning.plans import make_plan
+
+    return make_plan(cast).versions.get()
+
+
+@maker(Plan)
+def _plan(cast: Cast) -> Plan:
+    plan: Plan = _plan_version(cast).plan
+    return plan
+
+
+@maker(ShareLink)
+def _share_link(cast: Cast) -> ShareLink:
+    from webapp.planning.services import share_create
+
+    return share_create(version=_plan_version(cast), created_by=cast.bob)[0]

@@ -10,7 +10,7 @@ from django.db import transaction
 from webapp.jobs.claim import Claim
 from webapp.jobs.clock import ClockTimestamp
 from webapp.jobs.ends import NUM_RETRIES_BY_CODE, End
-from webapp.jobs.kinds import end_hooks, kind_of
+from webapp.jobs.kinds import end_hooks, kind_of, stop_reason_of
 from webapp.jobs.models import HELD_STATES, Attempt, Job, Lease, State
 from webapp.jobs.moves import final_state, job_held, job_move
 from webapp.jobs.steady import guarded
@@ -60,8 +60,16 @@ def _next(job: Job, end: End) -> tuple[State, dict[str, Any]]:
         return State.QUEUED, {}
     if end.outcome in ("released", "died"):
         return _after_death(job, end)
-    fields = {"reason_code": end.code, "reason": end.sentence}
-    return State(end.outcome), fields
+    return State(end.outcome), _reason(job, end)
+
+
+def _reason(job: Job, end: End) -> dict[str, Any]:
+    """Return why the job ended; of one that an app asked to stop, what the app says."""
+    asked = stop_reason_of(job) if end.outcome == "stopped" else None
+    if asked is None:
+        return {"reason_code": end.code, "reason": end.sentence}
+    code, sentence = asked
+    return {"reason_code": code, "reason": sentence if end.code == "stopped" else f"{sentence} {end.sentence}"}
 
 
 def _after_death(job: Job, end: End) -> tuple[State, dict[str, Any]]:

@@ -4,6 +4,7 @@ register_kind(TrainKind())          in runs.apps
 register_gate(budget_gate)          in costs.apps: may refuse a job before it is made
 register_made_hook(quote_store)     in quotes.apps: called once for each job that was made, in the same transaction
 register_end_hook(ledger_write)     in costs.apps: called once for each attempt that ended, in the same transaction
+register_stop_reason(stop_reason)   in budgets.apps: why an app asked a job to stop, which no person did
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ _kinds: dict[str, JobKind] = {}
 _gates: list[Callable[[Job], None]] = []
 _made_hooks: list[Callable[[Job], None]] = []
 _end_hooks: list[Callable[[Attempt], None]] = []
+_stop_reasons: list[Callable[[Job], tuple[str, str] | None]] = []
 
 
 def register_kind(kind: JobKind) -> None:
@@ -136,6 +138,11 @@ def register_end_hook(hook: Callable[[Attempt], None]) -> None:
     _end_hooks.append(hook)
 
 
+def register_stop_reason(reason: Callable[[Job], tuple[str, str] | None]) -> None:
+    """Register who may have asked a job to stop: it returns (reason code, sentence), None if it did not."""
+    _stop_reasons.append(reason)
+
+
 def kind_of(name: str) -> JobKind:
     return _kinds[name]
 
@@ -154,3 +161,8 @@ def made_hooks() -> list[Callable[[Job], None]]:
 
 def end_hooks() -> list[Callable[[Attempt], None]]:
     return list(_end_hooks)
+
+
+def stop_reason_of(job: Job) -> tuple[str, str] | None:
+    """Return why an app asked the job to stop; None if a person did."""
+    return next((found for reason in _stop_reasons if (found := reason(job)) is not None), None)
