@@ -5,16 +5,22 @@
     python -m benchmarks.economics_fit speed                # 1,000 resamples, plan scan, venture paths
 
 Coverage draws the true exponents from the prior (0.35 +- 0.05) and, separately, holds them at one published fit; runs
-lie on a grid of sizes and tokens and have lognormal noise. Prints Markdown; docs/numbers/scaling-laws.md quotes it.
+lie on a grid of sizes and tokens and have lognormal noise. Prints Markdown; docs/numbers/scaling-laws.md quotes it, and
+docs/performance/economics.json keeps the figures of coverage and speed.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import datetime as dt
+import json
+import os
+import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,8 +70,18 @@ def coverage_row(num_runs: int, *, fixed: bool, num_simulations: int, seed: int 
     return {name: float(np.mean(values)) for name, values in inside.items()}
 
 
-def coverage(num_simulations: int) -> None:
-    """Print the table of coverages with the band that chance allows."""
+def keep(out: Path, name: str, found: dict[str, Any]) -> None:
+    """Write one part of the figures beside those of the other parts, with the day and the machine."""
+    kept = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
+    day = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    kept[name] = {"date": day, "cores": os.cpu_count(), "python": platform.python_version(), **found}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def coverage(num_simulations: int, out: Path) -> None:
+    """Print the table of coverages with the band that chance allows, and keep it."""
+    rows: list[dict[str, Any]] = []
     band = 1.645 * np.sqrt(0.8 * 0.2 / num_simulations)
     print(
         f"{num_simulations} simulations; an exact 80 % interval shows {80 - 100 * band:.0f} to {80 + 100 * band:.0f} %.\n"
@@ -77,6 +93,10 @@ def coverage(num_simulations: int) -> None:
             row = coverage_row(num_runs, fixed=fixed, num_simulations=num_simulations)
             cells = " | ".join(f"{100 * value:.0f} %" for value in row.values())
             print(f"| {num_runs} | {'fixed' if fixed else 'from the prior'} | {cells} |", flush=True)
+            rows.append({"runs": num_runs, "truth": "fixed" if fixed else "from the prior", "inside_p10_p90": row})
+    keep(
+        out, "fit_coverage", {"simulations": num_simulations, "nominal": 0.8, "chance_band": float(band), "rows": rows}
+    )
 
 
 def ladders(folder: Path) -> Iterator[tuple[str, Points]]:
@@ -135,8 +155,9 @@ def extrapolation(folder: Path) -> None:
         print(f"| {factor:g} | {100 * np.mean(inside):.0f} % | {np.mean(score):.4f} |")
 
 
-def speed() -> None:
-    """Seconds of the three heavy computations, best of three, on this machine."""
+def speed(out: Path) -> None:
+    """Seconds of the three heavy computations, best of three, on one core of this machine."""
+    kept: dict[str, Any] = {}
     points = points_read(Path(__file__).parents[1] / "tests" / "economics" / "data" / "digitised_runs.csv")
     offer = HardwareOffer(
         name="x", usd_per_accelerator_hour=2.0, counts=(8, 64, 512), peak_flop_per_second=1e15, memory_bytes=8e10
@@ -156,10 +177,18 @@ def speed() -> None:
         pareto_front(found)
         return found.num_configurations
 
-    for name, work in (
-        ("1,000 resamples of 240 points", lambda: fit_parametric(points, num_resamples=1000)),
-        ("plan: scan, choose, front", scan),
-        ("venture: 10,000 paths x 60 months", lambda: venture_simulate(Venture(segments=(seats,)))),
+    for key, name, work in (
+        (
+            "fit_1000_resamples_of_240_points_seconds",
+            "1,000 resamples of 240 points",
+            lambda: fit_parametric(points, num_resamples=1000),
+        ),
+        ("plan_scan_seconds", "plan: scan, choose, front", scan),
+        (
+            "venture_10000_paths_60_months_seconds",
+            "venture: 10,000 paths x 60 months",
+            lambda: venture_simulate(Venture(segments=(seats,))),
+        ),
     ):
         best, answer = np.inf, None
         for _ in range(3):
@@ -168,6 +197,10 @@ def speed() -> None:
             best = min(best, time.perf_counter() - began)
         rate = f", {answer / best:,.0f} configurations a second" if isinstance(answer, int) else ""
         print(f"{name}: {best:.2f} s{rate}")
+        kept[key] = round(best, 3)
+        if isinstance(answer, int):
+            kept["plan_configurations_per_second"] = round(answer / best)
+    keep(out, "speed", kept)
 
 
 def main() -> None:
@@ -176,11 +209,12 @@ def main() -> None:
     parser.add_argument("what", nargs="?", default="speed", choices=("coverage", "extrapolation", "speed"))
     parser.add_argument("folder", nargs="?", type=Path, help="folder of the published CSV files (extrapolation)")
     parser.add_argument("--simulations", type=int, default=200)
+    parser.add_argument("--out", type=Path, default=Path("docs/performance/economics.json"))
     arguments = parser.parse_args()
     if arguments.what == "coverage":
-        coverage(arguments.simulations)
+        coverage(arguments.simulations, arguments.out)
     elif arguments.what == "speed":
-        speed()
+        speed(arguments.out)
     elif arguments.folder and arguments.folder.is_dir():
         extrapolation(arguments.folder)
     else:

@@ -1,22 +1,28 @@
-"""Fit the step's constants again without one source, so that a validation does not test what it was fitted to."""
+"""Fit constants again without one source, so that a validation does not test what it was fitted to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import log
 
 import numpy as np
+from numpy.typing import NDArray
 
 import economics.constants as constants
 from economics.constants import Constant
 from economics.throughput.step import Workload, step_time
+from economics.validation.inference import InferenceRow, predict_inference
 from economics.validation.predictions import run_predictions, steady_choice
 from economics.validation.runs import RunRow, usable
 
+Floats = NDArray[np.float64]
+
 FITTED = ("MATMUL_FRACTION", "ATTENTION_FRACTION", "EAGER_TRAFFIC", "POWER_EXPONENT", "SPEED_EXPONENT", "TENSOR_HIDDEN")
+SERVING_FITTED = ("DECODE_FRACTION", "LAYER_SECONDS", "DEQUANTISE_OPERATIONS", "ALL_REDUCE_STEP_SECONDS")
 _PRIOR_SD = 0.25
 """Standard deviation of ln(constant / its value) before seeing the rows: physics allows about so much."""
+_FEWEST_ROWS = 8
 
 
 @contextmanager
@@ -39,39 +45,57 @@ def changed(values: dict[str, float]) -> Iterator[None]:
             object.__setattr__(constant, "value", before[name])
 
 
-def _errors(work: list[tuple[Workload, float]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([log(step_time(w).tokens_per_second_per_accelerator / rate) for w, rate in work])
+def fitted(
+    names: tuple[str, ...], errors: Callable[[], Floats], clusters: list[str], *, steps: int = 2, robust: float = 0.06
+) -> dict[str, float]:
+    """Return constants that make errors small, sources weighing the same, with a prior at their present values.
+
+    Gauss-Newton on ln(predicted / measured). Rows far off (a starved allocator, a slow network) pull less.
+
+    Parameters
+    ----------
+    errors : ln(predicted / measured) of every row at the constants of the moment
+    clusters : the source of every row
+    robust : errors beyond this pull less
+    """
+    present = {name: float(getattr(constants, name).value) for name in names}
+    weight = np.array([1.0 / np.sqrt(max(4, clusters.count(cluster))) for cluster in clusters])
+    ridge = np.eye(len(names)) * (0.08 / _PRIOR_SD) ** 2
+    shift = np.zeros(len(names))
+    for _ in range(steps):
+        now = {name: present[name] * float(np.exp(s)) for name, s in zip(names, shift, strict=True)}
+        with changed(now):
+            base = errors()
+            columns = []
+            for name in names:
+                with changed({name: now[name] * 1.03}):
+                    columns.append((errors() - base) / log(1.03))
+        slope = np.stack(columns, axis=1) * weight[:, None]
+        pull = (1.0 / np.sqrt(1.0 + (base / robust) ** 2) ** 0.5)[:, None]
+        left = (slope * pull).T @ slope + ridge
+        right = -(slope * pull).T @ (base * weight) - ridge @ shift
+        shift = np.clip(shift + np.linalg.solve(left, right), -0.5, 0.5)
+    return {name: present[name] * float(np.exp(s)) for name, s in zip(names, shift, strict=True)}
 
 
-def refit_on(rows: list[RunRow], *, steps: int = 2) -> dict[str, float]:
+def refit_on(rows: list[RunRow]) -> dict[str, float]:
     """Return the constants of the step fitted to the usable steady-state rows among these.
 
-    Gauss-Newton on ln(predicted / measured), clusters weighing the same, with a prior at the present values; layouts
-    that rows leave open are held as chosen. Rows that are flagged, secondary or from memory are no basis.
+    Layouts that rows leave open are held as chosen. Rows that are flagged, secondary or from memory are no basis.
     """
     kept = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second and usable(row)]
-    present = {name: float(getattr(constants, name).value) for name in FITTED}
-    if len(kept) < 8:
-        return present
+    if len(kept) < _FEWEST_ROWS:
+        return {}
     work = [(steady_choice(row, given=True).workload, row.measured_tokens_per_second or 1.0) for row in kept]
-    sizes = {row.cluster: sum(other.cluster == row.cluster for other in kept) for row in kept}
-    weight = np.array([1.0 / np.sqrt(max(4, sizes[row.cluster])) for row in kept])
-    shift = np.zeros(len(FITTED))
-    for _ in range(steps):
-        now = {name: present[name] * float(np.exp(s)) for name, s in zip(FITTED, shift, strict=True)}
-        with changed(now):
-            base = _errors(work)
-            columns = []
-            for name in FITTED:
-                with changed({name: now[name] * 1.03}):
-                    columns.append((_errors(work) - base) / log(1.03))
-        slope = np.stack(columns, axis=1) * weight[:, None]
-        # robust: rows far off (a starved allocator, a slow network) pull less
-        pull = weight / np.sqrt(1.0 + (base / 0.06) ** 2) ** 0.5
-        left = (slope * (pull / weight)[:, None]).T @ slope + np.eye(len(FITTED)) * (0.08 / _PRIOR_SD) ** 2
-        right = -(slope * (pull / weight)[:, None]).T @ (base * weight) - shift * (0.08 / _PRIOR_SD) ** 2
-        shift = np.clip(shift + np.linalg.solve(left, right), -0.5, 0.5)
-    return {name: present[name] * float(np.exp(s)) for name, s in zip(FITTED, shift, strict=True)}
+
+    def errors() -> Floats:
+        return np.array([_log_ratio(one, rate) for one, rate in work])
+
+    return fitted(FITTED, errors, [row.cluster for row in kept])
+
+
+def _log_ratio(work: Workload, measured: float) -> float:
+    return log(step_time(work).tokens_per_second_per_accelerator / measured)
 
 
 def refit_run_fraction(rows: list[RunRow]) -> dict[str, float]:
@@ -79,12 +103,21 @@ def refit_run_fraction(rows: list[RunRow]) -> dict[str, float]:
 
     With whole runs of fewer than four sources nothing can be said, and the present value stays.
     """
-    predicted = run_predictions(rows)
     sources: dict[str, list[float]] = {}
-    for prediction in predicted:
+    for prediction in run_predictions(rows):
         sources.setdefault(prediction.cluster, []).append(prediction.log_error)
-    present = constants.RUN_FRACTION.value
     if len(sources) < 4:
-        return {"RUN_FRACTION": present}
+        return {}
     middle = float(np.median([np.mean(errors) for errors in sources.values()]))
-    return {"RUN_FRACTION": float(min(0.98, present * np.exp(middle)))}
+    return {"RUN_FRACTION": float(min(0.98, constants.RUN_FRACTION.value * np.exp(middle)))}
+
+
+def refit_serving_on(rows: list[InferenceRow]) -> dict[str, float]:
+    """Return the constants of decoding fitted to these rows."""
+    if len(rows) < _FEWEST_ROWS:
+        return {}
+
+    def errors() -> Floats:
+        return np.array([log(predict_inference(row).p50 / row.measured_tokens_per_second) for row in rows])
+
+    return fitted(SERVING_FITTED, errors, [row.cluster for row in rows], robust=0.1)

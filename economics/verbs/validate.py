@@ -25,13 +25,15 @@ from economics.validation.predictions import (
     run_predictions,
     steady_predictions,
 )
-from economics.validation.refit import changed, refit_on, refit_run_fraction
+from economics.validation.refit import changed, refit_on, refit_run_fraction, refit_serving_on
 from economics.validation.runs import RunRow, read_run, usable
 from economics.validation.spreads import with_spreads_of_others
 from economics.validation.summary import pooled_coverage, summarise
 
 
-def validate(path: str | Path, *, leave_one: str | None = None, everything: bool = False) -> dict[str, Any]:
+def validate(
+    path: str | Path, *, leave_one: str | None = None, everything: bool = False, also: tuple[str | Path, ...] = ()
+) -> dict[str, Any]:
     """Return errors by cluster, interval score, coverage and baselines of a file of measurements.
 
     Rows that are flagged, secondary or from memory are left out unless `everything` is asked for. With
@@ -40,19 +42,14 @@ def validate(path: str | Path, *, leave_one: str | None = None, everything: bool
     Parameters
     ----------
     path : a CSV in the form of published_runs.csv or inference_bench.csv
+    also : further files in the same form, taken with it
     """
     if leave_one not in (None, "source"):
         raise InputError("leave_one", leave_one, "source, or left out")
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as lines:
-            table = list(csv.DictReader(lines))
-    except OSError as error:
-        raise InputError("csv", str(path), f"a file that can be read ({error.strerror})") from None
-    if not table:
-        raise InputError("csv", str(path), "a file with rows")
+    table = [line for one in (path, *also) for line in _lines(one)]
     columns = set(table[0])
     if {"weight_dtype", "scenario"} <= columns:
-        predictions, skipped = _inference(table)
+        predictions, skipped = _inference(table, leave_one=leave_one)
     elif {"row_type", "hardware"} <= columns:
         predictions, skipped = _runs(table, leave_one=leave_one, everything=everything)
     else:
@@ -82,6 +79,17 @@ def validate(path: str | Path, *, leave_one: str | None = None, everything: bool
     }
 
 
+def _lines(path: str | Path) -> list[dict[str, str]]:
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as lines:
+            table = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("csv", str(path), f"a CSV file that can be read ({error})") from None
+    if not table:
+        raise InputError("csv", str(path), "a file with rows")
+    return table
+
+
 def _row(p: Prediction) -> dict[str, Any]:
     return {
         "group": p.group,
@@ -94,7 +102,7 @@ def _row(p: Prediction) -> dict[str, Any]:
     }
 
 
-def _inference(table: list[dict[str, str]]) -> tuple[list[Prediction], int]:
+def _inference(table: list[dict[str, str]], *, leave_one: str | None) -> tuple[list[Prediction], int]:
     rows: list[InferenceRow] = []
     for line in table:
         try:
@@ -103,20 +111,25 @@ def _inference(table: list[dict[str, str]]) -> tuple[list[Prediction], int]:
             row = None
         if row is not None:
             rows.append(row)
-    out = [
-        Prediction(
-            model=row.model,
-            cluster=row.cluster,
-            group=row.group,
-            measured=row.measured_tokens_per_second,
-            predicted=predict_inference(row),
-            unit="tokens / s",
-            one_number=one_share(row, rows),
-            nearest_row=nearest_share(row, rows),
-        )
-        for row in rows
-    ]
+    out: list[Prediction] = []
+    for source in dict.fromkeys(row.cluster for row in rows):
+        others = [row for row in rows if row.cluster != source]
+        with changed(refit_serving_on(others) if leave_one else {}):
+            out += [_predicted(row, rows) for row in rows if row.cluster == source]
     return out, len(table) - len(out)
+
+
+def _predicted(row: InferenceRow, rows: list[InferenceRow]) -> Prediction:
+    return Prediction(
+        model=row.model,
+        cluster=row.cluster,
+        group=row.group,
+        measured=row.measured_tokens_per_second,
+        predicted=predict_inference(row),
+        unit="tokens / s",
+        one_number=one_share(row, rows),
+        nearest_row=nearest_share(row, rows),
+    )
 
 
 def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: bool) -> tuple[list[Prediction], int]:
@@ -144,12 +157,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("csv", help="a file in the form of published_runs.csv or inference_bench.csv")
     parser.add_argument("--leave-one-out", "--leave-one", dest="leave_one", help="source: fit again without it")
+    parser.add_argument("--also", action="append", default=[], metavar="CSV", help="a further file, taken with it")
     parser.add_argument("--everything", action="store_true", help="also rows that are secondary or flagged")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Read the arguments and validate."""
-    return validate(arguments.csv, leave_one=arguments.leave_one, everything=arguments.everything)
+    return validate(
+        arguments.csv, leave_one=arguments.leave_one, everything=arguments.everything, also=tuple(arguments.also)
+    )
 
 
 def show(result: dict[str, Any], console: Console) -> None:
