@@ -94,3 +94,49 @@ class SuiteForm(forms.Form):
             ("", _("any")),
             *((family.name, family.title) for family in families().values()),
         ]
+
+
+class NearestForm(forms.Form):
+    text = forms.CharField(
+        label=_("Passage"),
+        required=False,
+        max_length=50_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("What it wrote, or anything else. Empty: it writes one, from the prompt below."),
+    )
+    prompt = forms.CharField(label=_("Prompt"), required=False, max_length=2_000)
+    num_tokens = forms.IntegerField(label=_("Tokens to write"), min_value=8, max_value=2_000, initial=120)
+
+
+class OverlapForm(forms.Form):
+    num_passages = forms.IntegerField(label=_("Passages to write"), min_value=1, max_value=500, initial=16)
+    num_tokens = forms.IntegerField(label=_("Tokens in each"), min_value=8, max_value=2_000, initial=200)
+    ngram = forms.IntegerField(label=_("Tokens in a row that count as copied"), min_value=4, max_value=64, initial=12)
+    prompt = forms.CharField(
+        label=_("Prompt"),
+        required=False,
+        max_length=2_000,
+        help_text=_("Empty: the beginnings of texts that it has not seen."),
+    )
+
+
+class ContaminationForm(forms.Form):
+    evaluated = forms.ModelChoiceField(
+        label=_("Data version to check"),
+        queryset=DatasetVersion.objects.none(),
+        required=False,
+        empty_label=_("the one it learned from"),
+    )
+    split = forms.ChoiceField(label=_("Split"), choices=[("test", "test"), ("validation", "validation")])
+    ngram = forms.IntegerField(label=_("Tokens in a row that count as copied"), min_value=4, max_value=64, initial=12)
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["evaluated"].queryset = ready_data(project)  # type: ignore[attr-defined]
+
+
+def inspection_form(what: str, project: Project, values: Any = None) -> forms.Form:
+    """Return the form for something to look into."""
+    if what == "contamination":
+        return ContaminationForm(values, project=project, auto_id=f"{what}_%s")
+    return {"nearest": NearestForm, "overlap": OverlapForm}[what](values, auto_id=f"{what}_%s")

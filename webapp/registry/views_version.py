@@ -19,10 +19,11 @@ from webapp.jobs.models import ACTIVE_STATES
 from webapp.registry import evaluations, services
 from webapp.registry.card import card_markdown, card_of
 from webapp.registry.errors import RegistryError
-from webapp.registry.forms import CardForm
+from webapp.registry.forms import CardForm, inspection_form
 from webapp.registry.graph import lineage_drawing, result_boxes
+from webapp.registry.inspections import offered
 from webapp.registry.lineage import cost_to_make
-from webapp.registry.models import EvaluationSuite, ModelVersion, Stage
+from webapp.registry.models import EvaluationSuite, Inspection, ModelVersion, Stage
 from webapp.registry.queries import RELATED, suites_of
 from webapp.registry.uses import uses_of
 from webapp.runs.detail import flat
@@ -81,6 +82,15 @@ def evaluations_context(version: ModelVersion) -> dict[str, Any]:
     }
 
 
+def transparency_context(version: ModelVersion) -> dict[str, Any]:
+    return {
+        "offers": [
+            (what, Inspection.What(what).label, inspection_form(what, version.project)) for what in offered(version)
+        ],
+        "inspections": list(version.inspections.select_related("job__lease", "created_by")[:50]),
+    }
+
+
 def files_context(version: ModelVersion) -> dict[str, Any]:
     folder = version.checkpoint.path
     files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
@@ -96,6 +106,7 @@ TABS = (
     Tab(name="card", title=gettext_lazy("Card"), context=card_context),
     Tab(name="lineage", title=gettext_lazy("Lineage"), context=lineage_context),
     Tab(name="evaluations", title=gettext_lazy("Evaluations"), context=evaluations_context),
+    Tab(name="transparency", title=gettext_lazy("Transparency"), context=transparency_context),
     Tab(name="files", title=gettext_lazy("Files"), context=files_context),
 )
 
