@@ -197,27 +197,30 @@ def _scaled_shapes(
 ) -> Iterator[list[SizePlan]]:
     """Every shape, scaled to take the budget; those that fall below or above what can be run are left out."""
     for count, ratio, power, per_param in product(NUM_SIZES, SIZE_RATIOS, TOKEN_POWERS, TOKENS_PER_PARAM):
-        steps = ratio ** (np.arange(count) - (count - 1) / 2)
-
-        def made(
-            middle: float, steps: Floats = steps, power: float = power, per_param: float = per_param
-        ) -> list[SizePlan]:
-            return [
-                SizePlan(
-                    num_params=float(middle * step),
-                    num_tokens=tuple(float(per_param * middle * step**power * share) for share in COOLDOWNS),
-                )
-                for step in steps
-            ]
-
+        steps = [float(step) for step in ratio ** (np.arange(count) - (count - 1) / 2)]
         low, high = np.log(1e3), np.log(1e13)
         for _ in range(36):
             middle = (low + high) / 2
-            low, high = (middle, high) if seconds_of(made(float(np.exp(middle)))) <= budget_seconds else (low, middle)
-        sizes = made(float(np.exp(low)))
+            low, high = (
+                (middle, high)
+                if seconds_of(_shape(float(np.exp(middle)), steps, power, per_param)) <= budget_seconds
+                else (low, middle)
+            )
+        sizes = _shape(float(np.exp(low)), steps, power, per_param)
         tokens = [t for size in sizes for t in size.num_tokens]
         if sizes[0].num_params >= least_params and min(tokens) >= least_tokens and max(tokens) <= most_tokens:
             yield sizes
+
+
+def _shape(middle: float, steps: Sequence[float], power: float, per_param: float) -> list[SizePlan]:
+    """Sizes about a middle one; their tokens go with size to a power."""
+    return [
+        SizePlan(
+            num_params=middle * step,
+            num_tokens=tuple(per_param * middle * step**power * share for share in COOLDOWNS),
+        )
+        for step in steps
+    ]
 
 
 def _loss(draws: Floats, num_params: Floats, num_tokens: Floats) -> Floats:

@@ -21,11 +21,14 @@ def loss_title(unit: str) -> str:
     return _("Loss (bits per byte)") if unit == "bits_per_byte" else _("Loss (nats per token)")
 
 
+def loss_of(point: LadderPoint, in_bits: bool) -> float | None:
+    return point.bits_per_byte if in_bits else point.loss
+
+
 def landing_chart(points: Sequence[LadderPoint], fitted: FittedLaw | None, seal: dict[str, Any] | None) -> Chart:
     """Loss over tokens, a colour a size: landed points solid, the law dashed, a sealed interval ahead of its point."""
     rows = [point for point in points if point.has_landed]
     in_bits = fitted is not None and fitted.conventions.loss_unit == "bits_per_byte"
-    value = (lambda p: p.bits_per_byte) if in_bits else (lambda p: p.loss)
     sizes = sorted({point.num_params for point in points})
     traces: list[dict[str, Any]] = []
     tokens = np.geomspace(min(p.num_tokens for p in points) / 1.3, max(p.num_tokens for p in points) * 1.3, GRID)
@@ -34,7 +37,7 @@ def landing_chart(points: Sequence[LadderPoint], fitted: FittedLaw | None, seal:
         traces.append(
             {
                 "name": _("%(n)s parameters") % {"n": count(size)}, "mode": "markers", "color": index % 8 + 1,
-                "x": [p.num_tokens for p in mine], "y": [value(p) for p in mine],
+                "x": [p.num_tokens for p in mine], "y": [loss_of(p, in_bits) for p in mine],
                 "symbols": ["diamond" if p.role == "repeat" else "x" if p.is_left_out else "circle" for p in mine],
             }
         )  # fmt: skip
@@ -60,7 +63,7 @@ def landing_chart(points: Sequence[LadderPoint], fitted: FittedLaw | None, seal:
         "traces": traces,
         "table": {
             "head": [_("parameters"), _("tokens"), _("kind"), loss_title(unit)],
-            "rows": [[p.num_params, p.num_tokens, str(p.get_role_display()), value(p)] for p in rows],
+            "rows": [[p.num_params, p.num_tokens, str(p.get_role_display()), loss_of(p, in_bits)] for p in rows],
         },
     }
 

@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 
 from economics.errors import EconomicsError
 from economics.scaling import FittedLaw, Points
+from economics.scaling.fit import Method
 from economics.scaling.prior_weight import prior_weights
 from economics.verbs.fit import fit as fit_verb
 from webapp.ladders.models import Ladder, LadderPoint, ScalingFit
 from webapp.ladders.points import economics_points, landed
 
 NUM_RESAMPLES = 400
-METHOD = "parametric"
+METHOD: Method = "parametric"
 
 
 def fit_refresh(ladder: Ladder) -> ScalingFit | None:

@@ -63,7 +63,7 @@ def ladder_continue(ladder_id: int) -> None:
     points = list(ladder.points.select_related("run__latest_job").order_by("position"))
     known = {point.pk: point for point in points}
     for point in points:
-        point.after = known.get(point.after_id)  # the same object, so that it is seen to land
+        point.after = known.get(point.after_id or 0)  # the same object, so that it is seen to land
     num_landed = sum(point_land(point) for point in points)
     if num_landed:
         fit_refresh(ladder)

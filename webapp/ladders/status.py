@@ -24,7 +24,7 @@ def live_context(ladder: Ladder) -> dict[str, Any]:
         for seal in SealedPrediction.objects.filter(run__ladder_point__ladder=ladder).select_related("run__latest_job")
     }
     largest = max((seal for seal in seals.values()), key=lambda seal: seal.content["compute_ratio"], default=None)
-    rows = [_row(point, seals.get(point.run_id)) for point in points]
+    rows = [_row(point, seals.get(point.run_id or 0)) for point in points]
     landed = [point for point in points if point.has_landed]
     own = [point for point in points if point.role != LadderPoint.Role.EXTERNAL]
     return {
