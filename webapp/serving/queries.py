@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from trainer.families import families
 from webapp.projects.models import Project
+from webapp.registry.queries import names_by_checkpoint
 from webapp.runs.models import Checkpoint
 from webapp.serving.models import Generation
 
@@ -16,7 +17,9 @@ def playable_checkpoints(*, project: Project, limit: int = 200) -> list[Checkpoi
         run__project=project, run__deleted_at=None, removed_at=None, run__archived_at=None
     ).select_related("run")
     found = list(kept.order_by("-run__created_at", "-is_best", "-step")[:limit])
+    names = names_by_checkpoint(found)
     for checkpoint in found:
+        checkpoint.kept_as = names.get(checkpoint.pk, "")  # type: ignore[attr-defined]
         family = families().get(checkpoint.run.family)
         checkpoint.abilities = sorted(family.abilities) if family else []  # type: ignore[attr-defined]
     return found
