@@ -1,6 +1,8 @@
 // The playground: asks over one websocket, writes tokens as they come, draws next-token bars, labels and attention maps.
 
+import { explain } from "./explain.js";
 import { barRow, labelTable, markedText } from "./labels.js";
+import { onPicture, pictureView } from "./picture.js";
 
 const root = document.getElementById("playground");
 const $ = (id) => document.getElementById(id);
@@ -78,7 +80,8 @@ function can(side, ability) {
 function showAbilities() {
   // What no chosen model can be asked for is not offered.
   for (const part of document.querySelectorAll("[data-ability]")) {
-    part.hidden = !sides().some((side) => can(side, part.dataset.ability));
+    const abilities = part.dataset.ability.split(" ");
+    part.hidden = !sides().some((side) => abilities.some((ability) => can(side, ability)));
   }
 }
 
@@ -150,6 +153,18 @@ function predict(line) {
       if (message.event === "error") return showError(side, message);
       const { labels, spans } = message.result;
       output.replaceChildren(...(spans ? [markedText(prompt, spans)] : []), ...(labels.length ? [labelTable(labels)] : []));
+      window.htmx?.trigger("#history", "refresh");
+    });
+  }
+}
+
+function predictPicture(line, { name, url, base64 }) {
+  for (const side of sides().filter((one) => can(one, "predict_image"))) {
+    const output = side.querySelector(".output");
+    output.replaceChildren();
+    line.ask({ op: "predict_image", checkpoint: chosen(side), prompt: name, image: base64 }, (message) => {
+      if (message.event === "error") return showError(side, message);
+      output.replaceChildren(pictureView(url, message.result.heat), labelTable(message.result.labels.slice(0, 10)));
       window.htmx?.trigger("#history", "refresh");
     });
   }
@@ -281,9 +296,14 @@ if (root) {
   });
   $("generate").addEventListener("click", () => generate(line));
   $("predict").addEventListener("click", () => predict(line));
+  onPicture($("picture"), (picture) => predictPicture(line, picture));
   $("stop").addEventListener("click", () => stop(line));
   $("inspect").addEventListener("click", () => inspect(line));
   $("attention").addEventListener("click", () => attention(line));
+  const explainFirst = () => explain(line, chosen(sides().find((side) => can(side, "explain"))));
+  $("explain").addEventListener("click", explainFirst);
+  $("explained-answer").addEventListener("change", explainFirst);
+  $("explained-close").addEventListener("click", () => ($("explained").hidden = true));
   for (const id of ["layer", "head"]) $(id).addEventListener("change", () => attention(line));
   $("next-close").addEventListener("click", () => ($("next").hidden = true));
   $("maps-close").addEventListener("click", () => ($("maps").hidden = true));

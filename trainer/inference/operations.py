@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import msgspec
@@ -57,6 +58,16 @@ def predict_label(loaded: LoadedModel, text: str) -> dict[str, Any]:
     """Return the labels of a text with their probabilities, likeliest first."""
     loaded.require("predict")
     return loaded.task.answer(loaded.model, text)
+
+
+def predict_image(loaded: LoadedModel, image: str) -> dict[str, Any]:
+    """Return the classes of a picture (its bytes in base64), likeliest first, and where the model looked."""
+    loaded.require("predict_image")
+    try:
+        data = base64.b64decode(image, validate=True)
+    except ValueError as error:
+        raise InputError("the picture is not in base64; send its bytes encoded so") from error
+    return loaded.task.answer_image(loaded.model, data)
 
 
 def require_number(name: str, value: int, count: int) -> None:

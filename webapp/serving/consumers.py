@@ -74,12 +74,14 @@ class PlaygroundConsumer(TeamConsumer):
             if ask.op == "generate":
                 await self._generate(ask, checkpoint)
             else:
-                fields: dict[str, Any] = {"text": ask.prompt}
+                fields: dict[str, Any] = {"image": ask.image} if ask.op == "predict_image" else {"text": ask.prompt}
                 if ask.op == "attention":
                     fields |= {"layer": ask.layer, "head": ask.head}
+                if ask.op == "explain":
+                    fields |= {"answer": ask.answer}
                 started = time.monotonic()
                 answer = await client.ask(ask.op, **_model(checkpoint) | fields)
-                if ask.op == "predict":
+                if ask.op in ("predict", "predict_image"):
                     seconds = time.monotonic() - started
                     await self._keep(checkpoint, prediction(ask.prompt, answer["result"], seconds=seconds))
                 await self._say({**answer, "id": ask.id})

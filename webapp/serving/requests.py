@@ -8,6 +8,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 MAX_PROMPT_CHARACTERS = 200_000
+MAX_IMAGE_CHARACTERS = 8_000_000  # 6 MB
 Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -28,12 +29,18 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One message of the playground's socket. `id` is the browser's own, and comes back with every answer."""
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-    op: Literal["generate", "inspect", "attention", "predict", "cancel"]
+    op: Literal["generate", "inspect", "attention", "predict", "predict_image", "explain", "cancel"]
     checkpoint: str = ""
     prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARACTERS)] = ""
+    image: Annotated[str, msgspec.Meta(max_length=MAX_IMAGE_CHARACTERS)] = ""
+    """A picture's bytes in base64; `prompt` is then its name."""
+
     settings: Sampling = Sampling()
     layer: Annotated[int, msgspec.Meta(ge=0)] = 0
     head: Annotated[int, msgspec.Meta(ge=0)] = 0
+    answer: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """explain: the label, or the next token; empty: the likeliest."""
+
 
 
 def parse_ask(content: Any) -> Ask:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from trainer.data.images.duplicates import exact_roots, near_roots
 from trainer.data.images.gather import Gathered, gather
 from trainer.data.images.recipe import ImageRecipe
-from trainer.data.images.report import Outcome, build_report, write_pairs, write_samples
+from trainer.data.images.report import Outcome, build_report, pairs_of, samples_of
 from trainer.data.images.store import finish, write_split
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
 from trainer.data.prepare import StoppedError
@@ -81,8 +81,8 @@ def prepare(
         emit(Progress(done=found.num_read, unit="image", phase="packing"))
         outcome = replace(
             outcome,
-            samples=write_samples(folder, pixels, np.flatnonzero(outcome.keep), found, outcome.splits),
-            pairs=write_pairs(folder, pixels, near_pairs, found),
+            samples=samples_of(pixels, np.flatnonzero(outcome.keep), found, outcome.splits),
+            pairs=pairs_of(pixels, near_pairs, found),
         )
         manifest = _pack(spec, folder, pixels, outcome)
     finally:

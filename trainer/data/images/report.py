@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,7 @@ from trainer.data.skipped import SkipCounter
 from trainer.data.spec import PrepareSpec
 
 NUM_SAMPLES, NUM_PAIRS = 24, 12
+THUMBNAIL_SIDE = 96
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,37 +124,39 @@ def _warnings(
     return found
 
 
-def write_samples(
-    folder: Path, pixels: NDArray[np.uint8], kept: NDArray[np.int64], found: Gathered, splits: NDArray[np.uint8]
+def samples_of(
+    pixels: NDArray[np.uint8], kept: NDArray[np.int64], found: Gathered, splits: NDArray[np.uint8]
 ) -> list[dict[str, Any]]:
-    """Write some pictures for the report, chosen by their content: the same data shows the same ones."""
+    """Return some pictures to look at, chosen by their content: the same data shows the same ones."""
     chosen = kept[np.argsort(np.array(found.digests, np.uint64)[kept], kind="stable")[:NUM_SAMPLES]]
     names = list(found.label_ids)
-    rows = []
-    for number, i in enumerate(chosen):
-        file = _write_png(folder, f"samples/{number:02d}.png", pixels[i])
-        label = names[found.labels[i]] if found.labels[i] >= 0 else ""
-        rows.append({"file": file, "source": found.sources[i], "label": label, "split": SPLIT_NAMES[int(splits[i])]})
-    return rows
-
-
-def write_pairs(
-    folder: Path, pixels: NDArray[np.uint8], pairs: list[tuple[int, int, float]], found: Gathered
-) -> list[dict[str, Any]]:
-    def side(name: str, i: int) -> dict[str, Any]:
-        return {"file": _write_png(folder, f"samples/{name}.png", pixels[i]), "source": found.sources[i]}
-
     return [
         {
-            "difference": round(difference, 2),
-            "kept": side(f"pair-{number:02d}-a", first),
-            "removed": side(f"pair-{number:02d}-b", second),
+            "picture": thumbnail(pixels[i]),
+            "source": found.sources[i],
+            "label": names[found.labels[i]] if found.labels[i] >= 0 else "",
+            "split": SPLIT_NAMES[int(splits[i])],
         }
-        for number, (first, second, difference) in enumerate(pairs[:NUM_PAIRS])
+        for i in chosen
     ]
 
 
-def _write_png(folder: Path, name: str, pixels: NDArray[np.uint8]) -> str:
-    (folder / name).parent.mkdir(exist_ok=True)
-    Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0]).save(folder / name, format="PNG")
-    return name
+def pairs_of(pixels: NDArray[np.uint8], pairs: list[tuple[int, int, float]], found: Gathered) -> list[dict[str, Any]]:
+    """Return the first pairs that are nearly the same, side by side."""
+
+    def side(i: int) -> dict[str, Any]:
+        return {"picture": thumbnail(pixels[i]), "source": found.sources[i]}
+
+    return [
+        {"difference": round(difference, 2), "kept": side(first), "removed": side(second)}
+        for first, second, difference in pairs[:NUM_PAIRS]
+    ]
+
+
+def thumbnail(pixels: NDArray[np.uint8]) -> str:
+    """Return a small copy as a data URL, so that a report stands alone."""
+    image = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    out = io.BytesIO()
+    image.save(out, format="JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()

@@ -4,7 +4,6 @@
 <split>/labels.bin     int32: id of each picture's class, -1 for none
 <split>/origins.bin    int64: line in sources.txt
 sources.jsonl          where each picture came from, one JSON string a line
-samples/<n>.png        pictures for the report
 """
 
 from __future__ import annotations

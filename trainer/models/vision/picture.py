@@ -41,5 +41,6 @@ def heat_map(model: Classifier, picture: Tensor) -> tuple[list[list[float]], Ten
     else:
         weights = gradient.mean(dim=(2, 3), keepdim=True)
         seen = torch.relu((weights * features).sum(dim=1))[0]
+    seen = seen.detach()
     top = float(seen.max())
-    return (seen / top if top > 0 else seen).detach().cpu().round(decimals=3).tolist(), logits.detach().float().cpu()
+    return (seen / top if top > 0 else seen).cpu().round(decimals=3).tolist(), logits.detach().float().cpu()

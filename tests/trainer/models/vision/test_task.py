@@ -1,0 +1,128 @@
+"""A classifier of pictures learns, resumes to the bit, reports, and says where it looked."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.trainer.conftest import events_of, last_checkpoint, metric, of_kind, run_job
+from tests.trainer.data.images.pictures import encoded, picture, zip_of
+from trainer.data.images.prepare import prepare
+from trainer.data.images.recipe import ImageRecipe
+from trainer.data.sources import SourceSpec
+from trainer.data.spec import PrepareSpec
+from trainer.errors import InputError
+from trainer.events import Artifact, Evaluation, Finished
+from trainer.inference.loading import load_model
+from trainer.metrics.report import read_report
+
+
+def stripes(seed: int, *, upright: bool) -> Image.Image:
+    """Return noisy stripes: the class is which way they run, wherever they lie and however bright they are."""
+    chance = np.random.default_rng(seed)
+    wave = np.sin(np.arange(32) * chance.uniform(0.6, 1.2) + chance.uniform(0, 6))
+    plane = np.tile(wave, (32, 1)) if upright else np.tile(wave[:, None], (1, 32))
+    plane = 128 + 60 * plane + chance.normal(0, 20, (32, 32))
+    return Image.fromarray(plane.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stripes")
+    members = {
+        f"{'upright' if i % 2 else 'lying'}/{i}.png": encoded(stripes(i, upright=bool(i % 2))) for i in range(400)
+    }
+    source = SourceSpec(path=str(zip_of(folder / "stripes.zip", members)))
+    recipe = ImageRecipe.from_dict({"resize": {"side": 32, "channels": "grey"}})
+    prepare(PrepareSpec(sources=[source], data_kind="images", recipe=recipe), folder / "version")
+    return folder / "version"
+
+
+def raw_spec(version: Path, **changes: Any) -> dict[str, Any]:
+    raw: dict[str, Any] = {
+        "kind": "train",
+        "family": "vision",
+        "model": {"width_fraction": 0.125, "flip": True, "shift_fraction": 0.1, "mixup": 0.2, "ema_decay": 0.5},
+        "data": {"path": str(version)},
+        "batch": {"sequence_length": 1, "sequences_per_step": 32},
+        "optimizer": {"learning_rate": 3e-3, "beta2": 0.99},
+        "schedule": {"num_steps": 30, "warmup_steps": 3},
+        "evaluation": {"every_steps": 10, "sample_tokens": 0},
+        "checkpoint": {"every_steps": 10},
+        "machine": {"device": "cpu", "dtype": "float32", "compile": "off", "num_threads": 1},
+    }
+    return {**raw, **changes}
+
+
+def test_it_learns_reports_and_answers(version: Path, tmp_path: Path) -> None:
+    events = run_job(tmp_path / "job", raw_spec(version))
+    assert isinstance(events[-1], Finished), events[-1]
+    test = [event for event in of_kind(events, Evaluation) if event.split == "test"][-1]
+    assert test.metrics["accuracy"] >= 0.9  # the larger class alone gives about a half
+    artifact = next(event for event in of_kind(events, Artifact) if event.name == "evaluation-test")
+    report = read_report(tmp_path / "job" / artifact.path)
+    accuracy = next(each for each in report.metrics if each.name == "accuracy")
+    assert accuracy.low is not None
+    assert accuracy.low <= test.metrics["accuracy"] <= accuracy.high
+    loaded = load_model(last_checkpoint(tmp_path / "job"))
+    answer = loaded.task.answer_image(loaded.model, encoded(stripes(9_001, upright=True)))
+    assert answer["labels"][0]["label"] == "upright"
+    heat = np.array(answer["heat"])
+    assert heat.min() >= 0
+    assert heat.max() == 1
+    with pytest.raises(InputError, match="cannot be read"):
+        loaded.task.answer_image(loaded.model, b"no picture")
+
+
+def test_stopped_and_resumed_equals_uninterrupted(version: Path, tmp_path: Path) -> None:
+    """Augmentation, mixing, dropout and the running mean go on where they were."""
+    raw = raw_spec(version, schedule={"num_steps": 12, "warmup_steps": 2}, regularisation={"dropout": 0.2})
+    raw["evaluation"] = {"every_steps": 6, "sample_tokens": 0}
+    whole = run_job(tmp_path / "whole", raw)
+    run_job(tmp_path / "parts", raw, stop_at_step=5)
+    second = run_job(tmp_path / "parts", raw, fence=2, resume_from=[last_checkpoint(tmp_path / "parts")])
+    assert isinstance(second[-1], Finished)
+    losses = metric(whole, "train/loss")
+    assert all(losses[step] == value for step, value in metric(second, "train/loss").items())
+    one, other = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "parts", 2)
+    left, right = (load_file(folder / "weights.safetensors") for folder in (one, other))
+    assert all(left[name].equal(right[name]) for name in left)
+
+
+def test_pictures_without_classes_are_refused_with_advice(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for i in range(20):
+            archive.writestr(f"{i}.png", encoded(picture(i)))
+    (tmp_path / "x.zip").write_bytes(data.getvalue())
+    source = SourceSpec(path=str(tmp_path / "x.zip"))
+    prepare(PrepareSpec(sources=[source], data_kind="images", recipe=ImageRecipe()), tmp_path / "version")
+    events = run_job(tmp_path / "job", raw_spec(tmp_path / "version"))
+    assert "fewer than two classes" in events[-1].sentence
+    assert events_of(tmp_path / "job")
+
+
+@pytest.mark.long
+def test_digits_to_97_percent(tmp_path: Path) -> None:
+    digits = pytest.importorskip("sklearn.datasets").load_digits()
+    members = {}
+    for i, (levels, number) in enumerate(zip(digits.images, digits.target, strict=True)):
+        image = Image.fromarray((levels / 16 * 255).astype(np.uint8)).resize((32, 32), Image.Resampling.BICUBIC)
+        members[f"{number}/{i:04d}.png"] = encoded(image)
+    source = SourceSpec(path=str(zip_of(tmp_path / "digits.zip", members)))
+    recipe = ImageRecipe.from_dict({"resize": {"side": 32, "channels": "grey"}})
+    prepare(PrepareSpec(sources=[source], data_kind="images", recipe=recipe), tmp_path / "version")
+    raw = raw_spec(tmp_path / "version", schedule={"num_steps": 300, "warmup_steps": 20})
+    raw |= {"model": {"width_fraction": 0.25, "flip": False}, "batch": {"sequence_length": 1, "sequences_per_step": 64}}
+    raw |= {"evaluation": {"every_steps": 100, "sample_tokens": 0}, "machine": {"device": "cpu", "compile": "off"}}
+    events = run_job(tmp_path / "job", raw)
+    test = [event for event in of_kind(events, Evaluation) if event.split == "test"][-1]
+    assert test.metrics["accuracy"] >= 0.97
+    assert events[-1].result["seconds"] < 120
