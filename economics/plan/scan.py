@@ -134,7 +134,7 @@ def plan_scan(
     """
     if not offers:
         raise InputError("hardware", "none", "at least one offer")
-    loss = _loss_grid(law, sizes, tokens, limits.unique_tokens, repeats)
+    loss = loss_grid(law, sizes, tokens, limits.unique_tokens, repeats)
     flop = law.conventions.flop_per_param_token * sizes[:, None] * tokens[None, :]
     served = (serving.usd_per_param if serving else 0.0) * sizes
     parts: list[dict[str, Floats]] = []
@@ -164,7 +164,7 @@ def plan_scan(
     return Scan(**flat, feasible=feasible, broken=broken)  # type: ignore[arg-type]
 
 
-def _loss_grid(law: LossLaw, sizes: Floats, tokens: Floats, unique: float, repeats: tuple[float, float]) -> Floats:
+def loss_grid(law: LossLaw, sizes: Floats, tokens: Floats, unique: float, repeats: tuple[float, float]) -> Floats:
     """Central loss over sizes x tokens, with repeats worth less where the data run out."""
     if not np.isfinite(unique):
         return law.loss(sizes[:, None], tokens[None, :])

@@ -20,6 +20,7 @@ accelerator = "h100"
 price_usd_per_accelerator_hour = 2.5        # a number or {p10, p50, p90}; the catalogue's when left out
 counts = [8, 16, 32, 64]
 term = "on-demand"
+preemptions_per_node_day = 0      # of spot capacity, besides failures
 mfu_fraction = 0.4                # with goodput; estimated for each size and count when left out
 
 [project]

@@ -1,5 +1,6 @@
 """Ventures: customers, prices, cost of goods, people, funding; month by month, on ten thousand paths, before tax."""
 
+from economics.venture.data_worth import RepeatedDataValue, cheapest_cost_usd, repeated_data_value
 from economics.venture.deciles import Decile, margin_by_decile
 from economics.venture.finance import Irr, discount_factors, irr, monthly_rate, npv
 from economics.venture.inputs import (
@@ -26,7 +27,7 @@ from economics.venture.metrics import (
     venture_npv_usd,
 )
 from economics.venture.own_rent import OwnVersusRent, own_versus_rent
-from economics.venture.ruin import cash_out_month, central_venture, ruin_probability
+from economics.venture.ruin import cash_out_month, cash_out_months, central_venture, ruin_probability
 from economics.venture.simulate import Simulation, venture_simulate
 from economics.venture.staircase import BreakEvenVolume, Staircase, break_even_volume
 from economics.venture.strategy import DataValue, Market, data_value, follower_cost
@@ -44,6 +45,7 @@ __all__ = [
     "OtherCost",
     "OwnVersusRent",
     "PricePlan",
+    "RepeatedDataValue",
     "Role",
     "Segment",
     "Serving",
@@ -54,7 +56,9 @@ __all__ = [
     "break_even_month",
     "break_even_volume",
     "cash_out_month",
+    "cash_out_months",
     "central_venture",
+    "cheapest_cost_usd",
     "churn_posterior",
     "customer_value",
     "data_value",
@@ -67,6 +71,7 @@ __all__ = [
     "npv",
     "own_versus_rent",
     "peak_cash_need_usd",
+    "repeated_data_value",
     "ruin_probability",
     "runway_months",
     "venture_irr",

@@ -26,23 +26,31 @@ def ruin_probability(simulation: Simulation) -> Floats:
     return np.asarray(np.logical_or.accumulate(simulation.cash < 0, axis=0).mean(axis=1))
 
 
-def cash_out_month(simulation: Simulation) -> float | None:
-    """Month, with its fraction, in which the median cash crosses zero; None where it does not.
+def cash_out_months(simulation: Simulation) -> Floats:
+    """Month, with its fraction, in which each path's cash first crosses zero; infinite where it does not.
 
-    Unlike the median of whole months it moves with every input, so that elasticities can be taken.
+    Unlike whole months their median moves with every input, so that elasticities can be taken.
 
     >>> from types import SimpleNamespace
-    >>> cash_out_month(SimpleNamespace(cash=np.array([[30.0], [10.0], [-10.0]]), opening_cash_usd=50.0))
-    2.5
+    >>> cash_out_months(SimpleNamespace(cash=np.array([[30.0, 60.0], [10.0, 70.0], [-10.0, 80.0]]), opening_cash_usd=50.0))
+    array([2.5, inf])
     """
-    cash = np.concatenate([[simulation.opening_cash_usd], np.median(simulation.cash, axis=1)])
-    below = np.flatnonzero(cash < 0)
-    if below.size == 0:
-        return None
-    month = int(below[0])
-    if month == 0:
-        return 0.0
-    return float(month - 1 + cash[month - 1] / (cash[month - 1] - cash[month]))
+    opening = np.full((1, simulation.cash.shape[1]), simulation.opening_cash_usd)
+    cash = np.concatenate([opening, simulation.cash])
+    below = cash < 0
+    month = below.argmax(axis=0)
+    path = np.arange(cash.shape[1])
+    after, before = cash[month, path], cash[np.maximum(month - 1, 0), path]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossed = np.where(month > 0, month - 1 + before / (before - after), 0.0)
+    return np.where(below.any(axis=0), crossed, np.inf)
+
+
+def cash_out_month(simulation: Simulation) -> float | None:
+    """Median of the months in which cash runs out; None where fewer than half of the paths run out."""
+    months = np.sort(cash_out_months(simulation))
+    middle = float(months[(months.size - 1) // 2])
+    return middle if np.isfinite(middle) else None
 
 
 def central_venture(venture: Venture) -> Venture:

@@ -402,7 +402,9 @@ def offer_from(
     row: Mapping[str, Any], limits: Limits, notes: list[dict[str, Any]], jobs: list[JobObservation]
 ) -> HardwareOffer:
     """One [[hardware]] table with price, peak and speeds filled in from the catalogue and the training estimate."""
-    allowed = ("accelerator", "counts", "price_usd_per_accelerator_hour", "term", "mfu_fraction")
+    allowed = (
+        "accelerator", "counts", "price_usd_per_accelerator_hour", "term", "mfu_fraction", "preemptions_per_node_day",
+    )  # fmt: skip
     known_keys(row, allowed, "hardware")
     if "accelerator" not in row:
         raise InputError("hardware.accelerator", None, "the name of an accelerator")
@@ -428,7 +430,7 @@ def offer_from(
     if "mfu_fraction" in row:
         share = positive(row["mfu_fraction"], field="hardware.mfu_fraction", kind="fraction")
     else:
-        share, table = 0.4, _speed_table(device, counts)
+        share, table = 0.4, _speed_table(device, counts, float(row.get("preemptions_per_node_day", 0.0)))
     slowdown, speed_spread = 1.0, SPEED_SPREAD
     if jobs:
         learned = ratio_posterior(RATIO_PRIOR, jobs, device=device.name)
@@ -448,7 +450,7 @@ def offer_from(
 
 
 @lru_cache(maxsize=64)
-def _speed_table(device: Any, counts: tuple[int, ...]) -> SpeedTable:
+def _speed_table(device: Any, counts: tuple[int, ...], preemptions_per_node_day: float = 0.0) -> SpeedTable:
     """Speeds by the training estimate at a few sizes and counts: 6 N D over the p50 of device-seconds."""
     from economics.verbs.training import training
 
@@ -458,7 +460,8 @@ def _speed_table(device: Any, counts: tuple[int, ...]) -> SpeedTable:
     for i, size in enumerate(sizes):
         for j, count in enumerate(few):
             found = training(params=float(size), tokens=20 * float(size), accelerator=device, num_accelerators=count,
-                             price_usd_per_accelerator_hour=1.0)  # fmt: skip
+                             price_usd_per_accelerator_hour=1.0,
+                             preemptions_per_node_day=preemptions_per_node_day)  # fmt: skip
             if found["fits"]:
                 speeds[i, j] = 6 * size * 20 * size / (found["accelerator_hours"]["p50"] * 3600)
     return SpeedTable(num_params=sizes, counts=np.array(few, dtype=float), flop_per_second=speeds)

@@ -9,3 +9,8 @@ class PlanningConfig(AppConfig):
         from webapp.ui.sections import Section, register_section
 
         register_section(Section(name="overview", title=_("Overview"), url_name="project-overview", order=10))
+        register_section(Section(name="plan", title=_("Plan"), url_name="plan-list", order=60))
+        from webapp.planning.panels import run_panel
+        from webapp.ui.panels import register_panel
+
+        register_panel("run-overview", run_panel, order=60)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Sum
+from django.db.models import Count, F, Sum
 
 from webapp.costs.queries import Spend, ledger_of, spend
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.jobs.models import ACTIVE_STATES, Job
+from webapp.planning.models import Plan, PlanVersion
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint, Run
 from webapp.serving.models import Generation
@@ -72,3 +73,26 @@ def _best_checkpoint(project: Project) -> Checkpoint | None:
     if scored:
         return min(scored, key=lambda pair: pair[0])[1]
     return max(best, key=lambda c: c.published_at, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A plan in the list, with its latest version."""
+
+    plan: Plan
+    version: PlanVersion
+    num_comments: int
+
+
+def plan_rows(project: Project) -> list[PlanRow]:
+    """Return the project's plans, the latest first, those put away last."""
+    plans = (
+        Plan.objects.filter(project=project)
+        .select_related("created_by")
+        .annotate(num_comments=Count("comments"))
+        .order_by(F("archived_at").desc(nulls_first=True), "-created_at")
+    )
+    latest = {
+        version.plan_id: version for version in PlanVersion.objects.filter(plan__in=plans).order_by("plan_id", "number")
+    }
+    return [PlanRow(plan, latest[plan.pk], plan.num_comments) for plan in plans if plan.pk in latest]

@@ -1,0 +1,178 @@
+// Draws a plan's charts: <figure class="plan-plot" data-chart="ID"> with its data as JSON beside it (webapp/planning/charts.py):
+//   {"title", "x": axis, "y": axis, "traces": [{"t": "line" | "points" | "band" | "bars" | "contour" | "heat", ...}], "marks", "table"}
+// SVG traces only. Colours come from the stylesheet and follow the theme.
+
+import { baseLayout, download, escapeHtml, palette } from "./plots.js";
+
+const state = new Map(); // figure -> its data as drawn
+
+function faint(colour, share) {
+  const value = Math.round(share * 255).toString(16).padStart(2, "0");
+  return /^#[0-9a-f]{6}$/i.test(colour) ? colour + value : colour;
+}
+
+const DRAW = {
+  line: (t, colour) => [{
+    type: "scatter", mode: t.markers ? "lines+markers" : "lines", x: t.x, y: t.y, connectgaps: false,
+    line: { color: colour, width: t.width ?? 2, dash: t.dash ? "dash" : "solid" }, opacity: t.opacity ?? 1,
+    yaxis: t.right ? "y2" : "y",
+  }],
+  points: (t, colour) => [{
+    type: "scatter", mode: "markers", x: t.x, y: t.y,
+    marker: { color: t.hollow ? "rgba(0,0,0,0)" : colour, size: t.size ?? 8, line: { color: colour, width: t.hollow ? 2 : 0 } },
+  }],
+  band: (t, colour) => [
+    { type: "scatter", mode: "lines", x: t.x, y: t.low, line: { width: 0, color: colour }, showlegend: false, hoverinfo: "skip" },
+    { type: "scatter", mode: "lines", x: t.x, y: t.high, line: { width: 0, color: colour }, fill: "tonexty", fillcolor: faint(colour, 0.2), hoverinfo: "skip" },
+  ],
+  bars: (t, colour) => [{
+    type: "bar", x: t.x, y: t.y, orientation: t.h ? "h" : "v", marker: { color: colour }, text: t.text, textposition: "outside", cliponaxis: false,
+  }],
+  contour: (t, colour) => [{
+    type: "contour", x: t.x, y: t.y, z: t.z, ncontours: 24, showscale: false, line: { color: colour, width: 1 },
+    contours: { coloring: "none", showlabels: true, labelfont: { size: 10, color: colour } },
+    hovertemplate: "%{x:.3s} × %{y:.3s}: %{z:.3f}<extra></extra>",
+  }],
+  heat: (t, colour) => [{
+    type: "heatmap", x: t.x, y: t.y, z: t.z.map((row) => row.map((n) => (n ? Math.log10(n + 1) : null))), showscale: false,
+    colorscale: [[0, faint(colour, 0.08)], [1, faint(colour, 0.55)]], hoverinfo: "skip",
+  }],
+};
+
+function traces(data) {
+  const colours = palette();
+  return data.traces.flatMap((t) => {
+    const colour = colours[((t.c ?? 1) - 1) % colours.length];
+    const made = DRAW[t.t](t, t.t === "heat" ? colours[4] : colour);
+    made[made.length - 1].name = escapeHtml(t.name);
+    return made;
+  });
+}
+
+function setAxis(target, axis) {
+  target.title = { text: escapeHtml(axis.title), standoff: 10 };
+  target.tickprefix = axis.prefix ?? "";
+  if (axis.category) target.type = "category";
+  else if (axis.log) Object.assign(target, { type: "log", dtick: undefined, nticks: 8, exponentformat: "SI", minexponent: 3 });
+  if (axis.log && axis.ends) target.range = axis.ends.map((end) => Math.log10(end));
+  if (axis.percent) target.tickformat = ".0%";
+  else if (!axis.category) target.tickformat = target.tickformat ?? "~s";
+  return target;
+}
+
+// SI prefixes as people of the field say them: a billion is B, not G.
+function billions(box) {
+  for (const text of box.querySelectorAll(".xtick text, .ytick text, .y2tick text")) text.textContent = text.textContent.replace(/(\d)G$/, "$1B").replace("−", "-");
+}
+
+function layoutOf(data) {
+  const layout = baseLayout(data.x.title, data.y.title);
+  setAxis(layout.xaxis, data.x);
+  setAxis(layout.yaxis, data.y);
+  layout.hovermode = "closest";
+  layout.hoverlabel.align = "left";
+  layout.barmode = data.overlay ? "overlay" : "group";
+  layout.bargap = 0.35;
+  layout.margin = { l: 56, r: 16, t: 10, b: 44 };
+  const named = data.traces.filter((t) => t.t !== "heat");
+  layout.showlegend = named.length > 1;
+  layout.legend = { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } };
+  if (layout.showlegend) layout.margin.t = 44;
+  if (data.right) {
+    layout.yaxis2 = { ...layout.yaxis, title: { text: escapeHtml(data.right.title), standoff: 10 }, overlaying: "y", side: "right", range: [0, 1], tickformat: ".0%", tickprefix: "", showgrid: false };
+    layout.margin.r = 56;
+  }
+  layout.shapes = [];
+  layout.annotations = [];
+  const line = getComputedStyle(document.documentElement).getPropertyValue("--muted").trim();
+  if (data.zero) layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: line, width: 1 } });
+  for (const mark of data.marks ?? []) {
+    const across = mark.y !== undefined;
+    const at = across ? mark.y : mark.x;
+    const axis = across ? data.y : data.x;
+    const value = axis.log ? Math.log10(at) : at;
+    if (axis.ends && (at < axis.ends[0] || at > axis.ends[1])) continue;
+    layout.shapes.push({ type: "line", line: { color: line, width: 1, dash: "dot" }, ...(across ? { xref: "paper", x0: 0, x1: 1, y0: at, y1: at } : { yref: "paper", y0: 0, y1: 1, x0: at, x1: at }) });
+    layout.annotations.push({ text: escapeHtml(mark.text), showarrow: false, font: { size: 11 }, ...(across ? { xref: "paper", x: 0.01, xanchor: "left", y: value, yanchor: "bottom" } : { yref: "paper", y: 1, yanchor: "top", x: value, xanchor: "left", xshift: 4 }) });
+  }
+  return layout;
+}
+
+async function draw(figure) {
+  const data = state.get(figure);
+  const box = figure.querySelector(".chart");
+  await window.Plotly.react(box, traces(data), layoutOf(data), { displayModeBar: false, responsive: true });
+  billions(box);
+  const wrap = figure.querySelector(".plot-table");
+  if (!wrap.hidden) wrap.replaceChildren(table(data));
+}
+
+function table(data) {
+  const item = document.createElement("table");
+  const head = item.createTHead().insertRow();
+  for (const text of data.table.columns) {
+    const cell = document.createElement("th");
+    cell.textContent = text;
+    head.append(cell);
+  }
+  const body = item.createTBody();
+  for (const row of data.table.rows) {
+    const line = body.insertRow();
+    row.forEach((value) => {
+      const cell = line.insertCell();
+      cell.textContent = value ?? "–";
+      if (typeof value === "number") cell.className = "num";
+    });
+  }
+  return item;
+}
+
+function csv(data) {
+  const quote = (value) => (typeof value === "number" ? value : `"${String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`);
+  return [data.table.columns, ...data.table.rows].map((row) => row.map(quote).join(",")).join("\r\n");
+}
+
+function act(figure, action) {
+  const data = state.get(figure);
+  const name = figure.dataset.chart;
+  if (action === "csv") download(`${name}.csv`, csv(data), "text/csv");
+  if (action === "png" || action === "svg") {
+    window.Plotly.downloadImage(figure.querySelector(".chart"), { format: action, filename: name, width: 1200, height: 700, scale: action === "png" ? 2 : 1 });
+  }
+  if (action === "table") {
+    const wrap = figure.querySelector(".plot-table");
+    wrap.hidden = !wrap.hidden;
+    if (!wrap.hidden) wrap.replaceChildren(table(data));
+  }
+}
+
+// Charts of a new answer take the place of the old ones; those it does not have stay as they are, marked as older.
+export function update(charts) {
+  for (const figure of state.keys()) {
+    const fresh = charts[figure.dataset.chart];
+    figure.classList.toggle("is-older", !fresh);
+    if (!fresh) continue;
+    state.set(figure, fresh);
+    draw(figure);
+  }
+}
+
+export function start() {
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      seen.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "300px" });
+  for (const figure of document.querySelectorAll("figure.plan-plot[data-chart]")) {
+    state.set(figure, JSON.parse(document.getElementById(figure.dataset.chart).textContent));
+    seen.observe(figure);
+    figure.addEventListener("click", (event) => {
+      const action = event.target.closest("[data-plot-action]")?.dataset.plotAction;
+      if (action) act(figure, action);
+    });
+  }
+  document.addEventListener("theme", () => { for (const figure of state.keys()) draw(figure); });
+  window.addEventListener("beforeprint", () => { for (const figure of state.keys()) draw(figure); });
+}

@@ -1,0 +1,101 @@
+"""What the project has measured that a plan may lean on: its prepared data, and runs that show what a lever saves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Sum
+
+from webapp.costs.models import LedgerEntry
+from webapp.datasets.models import DatasetVersion
+from webapp.planning.models import LeverEvidence, Plan
+from webapp.projects.models import Project
+from webapp.runs.models import Checkpoint, Run
+
+QUALITY = "validation/bits_per_byte"
+EQUAL_QUALITY = 0.01
+"""Two runs are of equal quality if the better one's bits per byte are at most 1 % lower."""
+
+
+def project_facts(project: Project, plan: Plan | None = None) -> dict[str, Any]:
+    """Return the measured facts, each with what it was measured on."""
+    version = (
+        DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False, data_kind="text")
+        .select_related("dataset")
+        .order_by("-ready_at")
+        .first()
+    )
+    found: dict[str, Any] = {"evidence": _evidence(plan) if plan else {}}
+    if version is not None and version.report:
+        found |= {"data": _data(version), "personal_data": _personal(version)}
+    return found
+
+
+def _data(version: DatasetVersion) -> dict[str, Any]:
+    """Bytes that each step removed, in tokens of what was kept."""
+    steps = {step["name"]: step for step in version.report.get("steps", [])}
+    bytes_per_token = (version.num_bytes or 0) / version.num_tokens if version.num_tokens else 4.2
+    removed = {
+        name: max(0, (steps[name].get("bytes_in") or 0) - (steps[name].get("bytes_out") or 0)) / bytes_per_token
+        for name in ("filter", "exact", "near")
+        if name in steps
+    }
+    return {
+        "version": str(version), "url": version.get_absolute_url(), "num_tokens": version.num_tokens,
+        "removed_tokens": sum(removed.values()),
+        "duplicate_tokens": removed.get("exact", 0.0) + removed.get("near", 0.0),
+        "filtered_tokens": removed.get("filter", 0.0),
+    }  # fmt: skip
+
+
+def _personal(version: DatasetVersion) -> dict[str, Any]:
+    """Findings of personal data per million tokens before redaction; what is left is what planted canaries show."""
+    found = sum(row.get("count", 0) for row in version.report.get("personal_data", []))
+    tokens = version.num_tokens or 0
+    canaries = version.report.get("canaries") or {}
+    planted, caught = canaries.get("planted"), canaries.get("caught")
+    recall = caught / planted if planted else None
+    before = found / tokens * 1e6 if tokens else None
+    return {
+        "version": str(version), "url": version.get_absolute_url(), "found": found, "per_million_before": before,
+        "recall": recall, "planted": planted,
+        "per_million_after": before * (1 - recall) / recall if before is not None and recall else None,
+    }  # fmt: skip
+
+
+def _evidence(plan: Plan) -> dict[str, Any]:
+    rows = LeverEvidence.objects.filter(plan=plan).select_related("without", "with_lever")
+    return {row.lever: lever_measured(row.without, row.with_lever) for row in rows}
+
+
+def lever_measured(without: Run, with_lever: Run) -> dict[str, Any]:
+    """Return dollars saved between two runs by the ledger, and whether their quality was equal."""
+    costs = [_cost(run) for run in (without, with_lever)]
+    quality = [_best(run) for run in (without, with_lever)]
+    equal = None
+    if quality[0] is not None and quality[1] is not None:
+        equal = quality[1] <= quality[0] * (1 + EQUAL_QUALITY)
+    saved = costs[0] - costs[1]
+    return {
+        "saved_usd": {"p10": saved, "p50": saved, "p90": saved},
+        "how": f"{without}: ${costs[0]:.4g}, {with_lever}: ${costs[1]:.4g}, from the ledger",
+        "equal_quality": equal,
+        "runs": [
+            {"name": str(run), "url": run.get_absolute_url(), "usd": cost, "bits_per_byte": bits}
+            for run, cost, bits in zip((without, with_lever), costs, quality, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _cost(run: Run) -> float:
+    total = LedgerEntry.objects.filter(job__train_job__run=run).aggregate(total=Sum("effective_usd"))["total"]
+    return float(total or 0)
+
+
+def _best(run: Run) -> float | None:
+    values = [
+        c.metrics[QUALITY]
+        for c in Checkpoint.objects.filter(run=run, is_best=True)
+        if isinstance(c.metrics.get(QUALITY), int | float)
+    ]
+    return min(values, default=None)
