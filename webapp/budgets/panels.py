@@ -28,8 +28,8 @@ def banner_panel(request: HttpRequest, project: Any) -> str:
         BudgetAlert.objects.filter(month=month, budget__ended_at=None, budget__team=project.team_id)
         .filter(Q(budget__project=None) | Q(budget__project=project), budget__member=None)
         .select_related("budget__team", "budget__project", "budget__member")
-        .order_by("budget", "-percent")
-        .distinct("budget")
+        .order_by("budget_id", "-percent")
+        .distinct("budget_id")
     )
     rows = [
         {"sentence": alert_sentence(alert), "alert": alert, "url": alert.budget.get_absolute_url()} for alert in alerts
