@@ -58,7 +58,7 @@ def landing_chart(points: Sequence[LadderPoint], fitted: FittedLaw | None, seal:
         )  # fmt: skip
     unit = "bits_per_byte" if in_bits else "nats_per_token"
     return {
-        "x": {"title": _("Training tokens"), "type": "log"},
+        "x": {"title": _("Training tokens"), "type": "log", "range": _list(tokens[[0, -1]])},
         "y": {"title": loss_title(unit)},
         "traces": traces,
         "table": {

@@ -19,6 +19,7 @@ from webapp.ladders.models import Ladder, LadderPoint, ScalingFit
 from webapp.ladders.points import economics_points, landed
 
 NUM_RESAMPLES = 400
+FEWEST_POINTS = 4
 METHOD: Method = "parametric"
 
 
@@ -53,8 +54,10 @@ def fit_refresh(ladder: Ladder) -> ScalingFit | None:
 def why_no_fit(ladder: Ladder) -> str:
     """Return, as a sentence, what stands in the way of a fit; empty if nothing does."""
     rows = landed(ladder)
-    if not rows:
-        return _("No point has landed yet.")
+    if len(rows) < FEWEST_POINTS:
+        return _("%(n)d of the %(least)d points that it needs at least have landed.") % {
+            "n": len(rows), "least": FEWEST_POINTS,
+        }  # fmt: skip
     try:
         economics = economics_points(ladder, rows)
         fit_verb(economics, method=METHOD, num_resamples=10)

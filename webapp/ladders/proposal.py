@@ -100,10 +100,12 @@ class Proposal:
         }
 
 
-def propose(common: Common, team: Team, *, budget_seconds: float, target_ratio: float) -> Proposal:
+def propose(
+    common: Common, team: Team, *, budget_seconds: float, target_ratio: float, has_repeat: bool = True
+) -> Proposal:
     """Return the ladder that tells a run `target_ratio` times beyond it best, within the time."""
     device = measured_device()
-    seconds_of = seconds_model(common, device, team)
+    seconds_of = seconds_model(common, device, team, num_repeats=int(has_repeat))
     if seconds_of is None:
         raise RungRefused(NOT_MEASURED())
     train_tokens = split_tokens(common.version, "train") or float("inf")
@@ -117,7 +119,7 @@ def propose(common: Common, team: Team, *, budget_seconds: float, target_ratio: 
         except EconomicsError as error:
             why = error
         else:
-            return _within(design, common, team, device, budget_seconds, target_ratio)
+            return _within(design, common, team, device, budget_seconds, target_ratio, has_repeat)
     raise RungRefused(
         _("%(why)s The data has %(n)s tokens to learn from, and a token is used %(epochs)s times at most.")
         % {"why": why, "n": f"{train_tokens:,.0f}", "epochs": f"{MOST_EPOCHS:.0f}"}
@@ -139,11 +141,17 @@ def measured_device() -> Device:
 
 
 def _within(
-    design: LadderDesign, common: Common, team: Team, device: Device, budget_seconds: float, target_ratio: float
+    design: LadderDesign,
+    common: Common,
+    team: Team,
+    device: Device,
+    budget_seconds: float,
+    target_ratio: float,
+    has_repeat: bool,
 ) -> Proposal:
     """Turn a design into whole layers and steps, and shorten its runs until the quote of those keeps to the budget."""
     sizes = design.sizes
-    found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device)
+    found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device, has_repeat=has_repeat)
     for _round in range(NUM_CORRECTIONS):
         over = found.seconds.p50 / budget_seconds if found.seconds else 1.0
         if 1 - 3 * SLACK_FRACTION <= over <= 1 + SLACK_FRACTION:
@@ -153,7 +161,9 @@ def _within(
             SizePlan(num_params=size.num_params, num_tokens=tuple(t * factor for t in size.num_tokens))
             for size in sizes
         )
-        found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device)
+        found = quoted(
+            sizes, common, team, target=target_beyond(sizes, target_ratio), device=device, has_repeat=has_repeat
+        )
     return found
 
 

@@ -1,7 +1,10 @@
-"""The demo project of a first start: Python's own source, prepared, and a GPT sized to train in about 90 seconds.
+"""The demo project of a first start: Python's own source, prepared; a ladder of small GPTs; a sealed prediction; a model.
 
-Three jobs, one after the other: calibrate this machine, prepare the text, train. `demo_continue` looks at what is there
-and does the next step, so that it may be called at any time, any number of times: at the start, and whenever a job ends.
+One after the other: calibrate this machine, prepare the text, climb a ladder of three sizes with three cooldowns each,
+and train a model about four times beyond it, whose loss, time and cost were sealed before it began. Where no ladder can
+be made (a machine that could not be measured, data too few) the model is trained all the same, without a prediction.
+`demo_continue` looks at what is there and does the next step, so that it may be called at any time, any number of times:
+at the start, and whenever a job ends.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from trainer.data.recipe import Recipe
@@ -35,6 +40,10 @@ from webapp.datasets.services.files import file_set_options
 from webapp.datasets.services.uploads import upload_create, upload_finish, upload_progress
 from webapp.datasets.services.versions import version_create
 from webapp.jobs.models import Attempt
+from webapp.ladders.models import Ladder
+from webapp.ladders.proposal import propose
+from webapp.ladders.rungs import Common, RungRefused, trunk
+from webapp.ladders.services import common_of, ladder_create
 from webapp.ops.models import Demo
 from webapp.projects.models import Project
 from webapp.projects.services import project_create
@@ -47,7 +56,13 @@ from webapp.teams.services import owner_ensure
 
 log = logging.getLogger(__name__)
 
+LADDER_SECONDS = 150.0
+TARGET_RATIO = 4.0
+"""Compute of the demo's model over the ladder's largest run."""
+
 TRAIN_SECONDS = 85.0
+"""Of a model without a ladder before it."""
+
 TOKENS_PER_PARAMETER = 6.0
 """Few, so that the model is large enough to write something that looks like code; a plan for quality takes 20."""
 VOCABULARY = 2_048
@@ -103,8 +118,35 @@ def _next_step(project: Project, owner: User) -> None:
     version = _version(project, owner)
     if version.ready_at is None:
         return
-    if not Run.objects.filter(project=project).exists():
-        _train(project, owner, version)
+    ladder = Ladder.objects.filter(project=project).order_by("pk").first()
+    if ladder is None and not _trained(project).exists():
+        ladder = _ladder(project, owner, version)
+    if ladder is not None and ladder.is_active:
+        return
+    if not _trained(project).exists():
+        _train(project, owner, version, ladder)
+
+
+def _trained(project: Project) -> QuerySet[Run]:
+    """Return the runs that are no rungs: the demo's model, or whatever a user has trained in its stead."""
+    return Run.objects.filter(project=project, ladder_point=None)
+
+
+def _ladder(project: Project, owner: User, version: DatasetVersion) -> Ladder | None:
+    """Make the ladder; None where none can be made here."""
+    common = Common(version=version, sequences_per_step=SEQUENCES_PER_STEP)
+    try:
+        proposal = propose(
+            common, project.team, budget_seconds=LADDER_SECONDS, target_ratio=TARGET_RATIO, has_repeat=False
+        )
+        # a ladder that cannot begin leaves nothing behind, and the model is trained without it
+        with transaction.atomic():
+            return ladder_create(
+                project=project, created_by=owner, name=_("first-ladder"), common=common, proposal=proposal
+            )
+    except (RungRefused, ValidationError) as error:
+        log.info("the demo has no ladder: %s", error)
+        return None
 
 
 def _version(project: Project, owner: User) -> DatasetVersion:
@@ -140,8 +182,8 @@ def _upload_sources(dataset: Dataset, owner: User) -> None:
     file_set_options(file=dataset.files.get(), options={"label_from_folder": True})
 
 
-def _train(project: Project, owner: User, version: DatasetVersion) -> None:
-    spec = _spec(version)
+def _train(project: Project, owner: User, version: DatasetVersion, ladder: Ladder | None) -> None:
+    spec = _spec(version) if ladder is None else _spec_beyond(ladder)
     run_create(
         project=project,
         created_by=owner,
@@ -150,6 +192,19 @@ def _train(project: Project, owner: User, version: DatasetVersion) -> None:
         name=_("first-model"),
         tags=["demo"],
         idempotency_key="demo-train",
+    )
+
+
+def _spec_beyond(ladder: Ladder) -> TrainSpec:
+    """Return the run that the ladder was made to predict, made as its rungs are, with samples to read along the way."""
+    assert ladder.target_params is not None
+    assert ladder.target_tokens is not None
+    spec = trunk(ladder.target_params, [ladder.target_tokens], common_of(ladder))[0].spec
+    every = max(5, spec.schedule.num_steps // 10)
+    return replace(
+        spec,
+        evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt="def ", sample_tokens=48),
+        checkpoint=CheckpointSpec(every_steps=every, keep_last=2),
     )
 
 

@@ -90,3 +90,36 @@ def test_model_is_sized_by_what_the_machine_does(cast: Cast) -> None:
             assert flop / speed == pytest.approx(demo.TRAIN_SECONDS, rel=0.2)
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
+
+
+def test_model_follows_a_ladder_and_is_about_four_times_beyond_it(db: None, files: Path) -> None:
+    from types import SimpleNamespace
+
+    from tests.webapp.ladders.rows import TRUTH, measured_worker, splits
+    from tests.webapp.runs.rows import make_version as make_ready_version
+    from webapp.ladders.fits import fit_refresh
+    from webapp.ladders.models import SealedPrediction
+    from webapp.teams.services import owner_ensure
+
+    project, owner = start(), owner_ensure()
+    measured_worker()
+    version = make_ready_version(SimpleNamespace(project=project, team=project.team), splits=splits())  # type: ignore[arg-type]
+    ladder = demo._ladder(project, owner, version)
+    assert ladder is not None
+    assert ladder.points.count() == 9
+    assert ladder.quote["seconds"]["p50"] == pytest.approx(demo.LADDER_SECONDS, rel=0.15)
+    for point in ladder.points.all():
+        point.loss, point.landed_at = float(TRUTH.loss(point.num_params, point.num_tokens)), timezone.now()
+        point.save()
+    fit_refresh(ladder)
+    demo._train(project, owner, version, ladder)
+    run = demo._trained(project).get()
+    said = SealedPrediction.objects.get(run=run).content
+    assert said["compute_ratio"] == pytest.approx(demo.TARGET_RATIO, rel=0.35)
+    assert said["differences"] == []
+    assert said["loss"]["p10"] < float(TRUTH.loss(said["num_params"], said["num_tokens"])) < said["loss"]["p90"]
+
+
+def test_where_no_ladder_can_be_made_the_model_is_trained_all_the_same(cast: Cast) -> None:
+    version = make_version(cast)
+    assert demo._ladder(cast.project, cast.alice, version) is None
