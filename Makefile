@@ -60,17 +60,22 @@ test: setup-dev ## run every test of up to 60 seconds
 	@$(PYTEST) -m "not long and (stack or browser)"
 	@$(MAKE) --no-print-directory test-pythons
 
-# The tests that need no torch, on each other Python that is found, in an environment of its own.
+# The quick ones of the tests that need no torch, on each other Python that is found (pyenv's too), in an environment
+# of its own. What is slow there has been run once already, on the Python of .venv. CI is empty: torch's absence may skip.
+SLOW_WITHOUT_TORCH := cli fit plan venture archive prepare
 test-pythons: setup-dev
 	@for minor in 11 12 13; do \
-	  $(VENV) -c "import sys; sys.exit(sys.version_info[1] == $$minor)" || continue; \
-	  python3.$$minor -c 'import venv, ensurepip' >/dev/null 2>&1 || continue; \
+	  $(VENV) -c "import sys; sys.exit(sys.version_info[1] == $$minor)" || continue; found=; \
+	  for candidate in python3.$$minor "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$$minor.*/bin/python3.$$minor; do \
+	    [ -z "$$found" ] && "$$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1 && found="$$candidate"; done; \
+	  [ -n "$$found" ] || continue; \
 	  echo "The tests that need no torch, with Python 3.$$minor:"; other=.venv-3.$$minor; \
 	  [ -e $$other/.packages ] && [ ! requirements-dev.lock -nt $$other/.packages ] || { \
-	    rm -rf $$other && python3.$$minor -m venv $$other \
-	    && $$other/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
-	      -r requirements-dev.lock && touch $$other/.packages; } || exit 1; \
-	  $$other/bin/python -m pytest -m "not long" tests/economics tests/ops tests/trainer/data || exit 1; \
+	    rm -rf $$other && $(VENV) -m uv venv --quiet --python "$$found" $$other \
+	    && $(VENV) -m uv pip install --quiet --python $$other/bin/python --require-hashes -r requirements-dev.lock \
+	    && touch $$other/.packages; } || exit 1; \
+	  CI= $$other/bin/python -m pytest -q -n 2 -m "not long" --durations=5 $(SLOW_WITHOUT_TORCH:%=--ignore-glob='*/test_*%*') \
+	    --ignore-glob='*/images/*' tests/economics tests/trainer/data tests/trainer/test_spec.py || exit 1; \
 	done
 
 test-long: setup-dev ## run the tests of over 60 seconds
