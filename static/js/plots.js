@@ -41,7 +41,7 @@ function traces(data) {
     const colour = colours[(series.colour ?? index) % colours.length];
     return {
       type: (series.kind ?? data.kind) === "lines" ? "scatter" : "bar",
-      mode: (series.kind ?? data.kind) === "lines" ? (series.mode ?? "lines+markers") : undefined,
+      mode: (series.kind ?? data.kind) === "lines" ? (series.mode ?? (series.fill || series.quiet ? "lines" : "lines+markers")) : undefined,
       name: escapeHtml(series.name),
       x: data.x.values,
       y: series.values,
@@ -72,6 +72,7 @@ function draw(figure) {
   if (data.x.prefix) Object.assign(layout.xaxis, { tickprefix: data.x.prefix, exponentformat: "none" });
   layout.xaxis.type = data.x.type ?? "category";
   layout.xaxis.nticks = 12;
+  if (data.x.type === "log") Object.assign(layout.xaxis, { dtick: "D2", tickprefix: data.x.prefix ?? "" }); // 1, 2, 5
   if (data.y.type) layout.yaxis.type = data.y.type;
   if (data.y.free) layout.yaxis.rangemode = "normal";
   layout.showlegend = data.series.length > 1;

@@ -62,7 +62,7 @@ def _create(request: HttpRequest, team: Team, form: BudgetForm) -> Budget | None
 @require_http_methods(["GET", "POST"])
 def budget_detail(request: HttpRequest, budget: Budget) -> HttpResponse:
     may_write = request.team_role >= Role.ADMIN and budget.ended_at is None  # type: ignore[attr-defined]
-    initial = {"amount": budget.amount.normalize(), "is_hard": budget.is_hard}
+    initial = {"amount": f"{budget.amount.normalize():f}", "is_hard": budget.is_hard}
     form = ChangeForm(request.POST or None, initial=initial) if may_write else None
     if request.method == "POST":
         if form is None:

@@ -17,7 +17,7 @@ def by_day_chart(by_day: dict[str, list[Any]], titles: dict[str, str] | None = N
     names = [(titles or {}).get(kind, kind) for kind in by_day["kinds"]]
     return {
         "kind": "stacked",
-        "x": {"title": _("Day"), "values": by_day["days"]},
+        "x": {"title": _("Day"), "values": by_day["days"], "type": "date"},
         "y": {"title": _("USD a day"), "prefix": "$"},
         "series": [{"name": str(k), "values": v} for k, v in zip(names, by_day["usd"], strict=True)],
     }
@@ -73,7 +73,7 @@ def month_chart(month: Month, *, limit: float | None = None) -> dict[str, Any]:
         series.append({"name": _("budget"), "values": [limit] * len(days), "colour": 1, "dash": "dot", "mode": "lines"})
     return {
         "kind": "lines",
-        "x": {"title": _("Day"), "values": [day.isoformat() for day in days]},
+        "x": {"title": _("Day"), "values": [day.isoformat() for day in days], "type": "date"},
         "y": {"title": _("USD since the 1st"), "prefix": "$"},
         "series": series,
     }

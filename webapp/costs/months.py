@@ -15,6 +15,8 @@ from economics.spending.forecast import NUM_DAYS_REMEMBERED
 from webapp.costs.models import LedgerEntry
 from webapp.costs.queries import costs, days_between
 
+BY_HAND = (LedgerEntry.Kind.PAYROLL, LedgerEntry.Kind.PURCHASE)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Month:
@@ -50,17 +52,23 @@ def month_bounds(day: date) -> tuple[datetime, datetime]:
 
 
 def month_of(entries: QuerySet[LedgerEntry], *, today: date | None = None, known_ahead: float = 0.0) -> Month:
-    """Return the month that `today` is in. What was entered by hand for a later day counts on its day."""
+    """Return the month that `today` is in.
+
+    What people entered by hand (payroll, purchases) counts on its day, also on a later one, but tells nothing of the days
+    to come: those are drawn from what jobs, storage and serving took of late.
+    """
     day = today or timezone.localdate()
     first, last = first_of_month(day), last_of_month(day)
-    by_day = _by_day(entries, min(first, day - timedelta(days=NUM_DAYS_REMEMBERED)), last)
+    begin = min(first, day - timedelta(days=NUM_DAYS_REMEMBERED))
+    by_day = _by_day(entries, begin, last)
+    running = _by_day(entries.exclude(kind__in=BY_HAND), begin, day)
     sums, total = [], 0.0
     for each in days_between(first, day):
         total += by_day.get(each, 0.0)
         sums.append(total)
     ahead = sum(usd for when, usd in by_day.items() if when > day)
     forecast = month_end(
-        _recent(by_day, day), spent=total, num_days_left=(last - day).days, known_ahead=known_ahead + ahead
+        _recent(running, day), spent=total, num_days_left=(last - day).days, known_ahead=known_ahead + ahead
     )
     return Month(first=first, last=last, today=day, sums=sums, forecast=forecast)
 

@@ -42,6 +42,10 @@ class QualityCost:
     runs: list[Paid]
     marginal: MarginalCost | None
 
+    @property
+    def metric_words(self) -> str:
+        return self.metric.partition("/")[2].replace("_", " ")
+
 
 def versions_with_runs(project: Project) -> list[DatasetVersion]:
     """Return the data that the project's runs learned from, the most used first."""
@@ -99,14 +103,14 @@ def quality_chart(found: QualityCost) -> dict[str, Any]:
     """Return the runs as points over their cost, those of the frontier joined by a line."""
     return {
         "kind": "lines",
-        "x": {"title": _("Cost of the run, USD"), "values": [paid.usd for paid in found.runs], "type": "log"},
-        "y": {"title": found.metric.partition("/")[2].replace("_", " "), "free": True},
+        "x": {"title": _("Cost of the run, USD"), "values": [paid.usd for paid in found.runs], "type": "log", "prefix": "$"},
+        "y": {"title": _("%s, validation") % found.metric_words, "free": True},
         "series": [
             {"name": _("runs"), "values": [paid.loss for paid in found.runs], "mode": "markers", "colour": 4},
             {
                 "name": _("frontier: nothing is better for less"),
                 "values": [paid.loss if paid.on_frontier else None for paid in found.runs],
-                "colour": 0, "gaps": False,
+                "colour": 0, "joined": True,
             },
         ],
     }  # fmt: skip

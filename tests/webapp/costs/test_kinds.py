@@ -13,7 +13,7 @@ from tests.factories import Cast
 from tests.webapp.costs.rows import charge, make_attempt, make_machine
 from webapp.costs import purposes, serving, storage
 from webapp.costs.models import LedgerEntry, StoragePrice
-from webapp.costs.months import month_of
+from webapp.costs.months import day_start, month_of
 from webapp.costs.outcomes import spend_by_outcome
 from webapp.costs.pages import breakdown_rows
 from webapp.costs.queries import ledger_of, spend, spend_by
@@ -153,17 +153,21 @@ def test_higher_apps_say_what_a_job_was_for(cast: Cast, monkeypatch: pytest.Monk
     assert (found["ladder"], found["useful"]) == (pytest.approx(2), 0)
 
 
+def spend_on(cast: Cast, day: date, usd: int, *, kind: str = "compute") -> None:
+    LedgerEntry.objects.create(
+        team=cast.team, project=cast.project, kind=kind, started_at=day_start(day), billed_usd=usd, effective_usd=usd
+    )
+
+
 def test_the_month_is_carried_to_its_end(cast: Cast) -> None:
     today = date(2026, 11, 20)
     for days_ago in range(1, 15):
-        day = today - timedelta(days=days_ago)
-        entry_add(
-            team=cast.team, kind="purchase", money=Money(amount=Decimal(10)), day=day, description="x", entered_by=None
-        )
+        spend_on(cast, today - timedelta(days=days_ago), 10)
+    spend_on(cast, today, 1000, kind="payroll")  # counts, and tells nothing of the days to come
     month = month_of(ledger_of(team=cast.team), today=today)
-    assert month.sums[-1] == pytest.approx(140)
+    assert month.sums[-1] == pytest.approx(1140)
     assert month.forecast.total is not None
-    assert month.forecast.total.p50 == pytest.approx(140 + 10 * 10)  # every known day cost the same
+    assert month.forecast.total.p50 == pytest.approx(1140 + 10 * 10)  # every known day cost the same
     assert len(month.forecast.by_day) == 10
     rows = list(breakdown_rows(ledger_of(team=cast.team)))
     assert {row[0] for row in rows} >= {"kind", "project", "outcome", "day", "month so far"}
@@ -171,8 +175,5 @@ def test_the_month_is_carried_to_its_end(cast: Cast) -> None:
 
 def test_two_days_tell_nothing_of_the_next(cast: Cast) -> None:
     for days_ago in (1, 2):
-        day = date(2026, 11, 20) - timedelta(days=days_ago)
-        entry_add(
-            team=cast.team, kind="purchase", money=Money(amount=Decimal(10)), day=day, description="x", entered_by=None
-        )
+        spend_on(cast, date(2026, 11, 20) - timedelta(days=days_ago), 10)
     assert month_of(ledger_of(team=cast.team), today=date(2026, 11, 20)).forecast.total is None
