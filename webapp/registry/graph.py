@@ -14,7 +14,7 @@ from webapp.ui.templatetags.figures import count, exact, figure
 
 BOX_WIDTH, BOX_HEIGHT, COLUMN, LINE, MARGIN = 190, 62, 240, 82, 8
 MAX_RESULTS = 6
-TITLE_CHARACTERS, TEXT_CHARACTERS = 26, 32
+TITLE_CHARACTERS, TEXT_CHARACTERS = 22, 28
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from trainer.families import families
 from webapp.costs.models import LedgerEntry
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
-from webapp.runs.models import Run
+from webapp.runs.models import Checkpoint, Run
 
 MAX_RUNS = 500
 HIGHER_IS_BETTER = ("accuracy", "f1", "mcc", "auroc", "precision", "recall", "spearman", "correct")
@@ -30,6 +30,7 @@ class Point:
     """How much better than the worst value that any run showed: what its dollars bought."""
 
     on_front: bool = False
+    has_checkpoint: bool = True
     versions: tuple[ModelVersion, ...] = ()
 
     @property
@@ -84,6 +85,8 @@ def ranking(project: Project, metric: str) -> Ranking:
     worst = _worst([run for run, _value in runs], metric, lower=lower, values=[value for _run, value in runs])
     front = _front([(usd.get(run.pk, 0.0), value) for run, value in runs], lower=lower)
     kept = _versions(project)
+    rows = Checkpoint.objects.filter(run__in=[run for run, _value in runs], removed_at=None)
+    with_files = set(rows.values_list("run_id", flat=True))
     points = [
         Point(
             run=run,
@@ -91,6 +94,7 @@ def ranking(project: Project, metric: str) -> Ranking:
             usd=usd.get(run.pk, 0.0),
             gain=(worst - value) if lower else (value - worst),
             on_front=number in front,
+            has_checkpoint=run.pk in with_files,
             versions=tuple(kept.get(run.pk, ())),
         )
         for number, (run, value) in enumerate(runs)

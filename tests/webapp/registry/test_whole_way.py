@@ -139,3 +139,17 @@ def test_a_model_goes_the_whole_way(cast: Cast, files: Path) -> None:  # noqa: F
     assert rows["metrics"][f"bits per byte · {data}, test"] == figure(result.metrics["bits_per_byte"])
     limits = next(section for section in card_of(strong) if section.name == "known_limits").sentences
     assert any("word for word" in sentence for sentence in limits)
+
+
+def test_the_card_tells_what_the_split_holds(cast: Cast, files: Path) -> None:  # noqa: F811
+    """The counts have the names that the preparation's service writes."""
+    from webapp.datasets.services.versions import _splits
+
+    worker = Worker.objects.create(name="w", host="h", queue="cpu")
+    data = real_version(cast, files)
+    manifest = read_manifest(data.path)
+    DatasetVersion.objects.filter(pk=data.pk).update(splits=_splits(manifest))
+    version = kept(cast, trained(cast, worker, DatasetVersion.objects.get(pk=data.pk), num_steps=2))
+    rows = {section.name: {row.label: row.value for row in section.rows} for section in card_of(version)}
+    assert rows["data"]["Tokens to learn from"] == f"{manifest.splits['train'].num_tokens:,}"
+    assert "epochs" in rows["data"]["Tokens seen"]

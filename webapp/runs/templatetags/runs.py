@@ -8,7 +8,7 @@ import msgspec
 from django import template
 from django.utils.translation import gettext_lazy as _
 
-from webapp.ui.templatetags.figures import exact
+from webapp.ui.templatetags.figures import exact, figure
 
 register = template.Library()
 MEMORY_PARTS = {
@@ -22,6 +22,7 @@ MEMORY_PARTS = {
     "fragmentation": _("fragmentation"),
     "context": _("driver"),
     "communication": _("communication"),
+    "process": _("the process itself"),
 }
 
 
@@ -51,11 +52,18 @@ def as_json(value: Any) -> str:
 
 @register.filter
 def exact_or_text(value: Any) -> str:
-    """1234567 -> 1,234,567; text stays."""
-    return exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    """1234567 -> 1,234,567; a part of a whole (a rate of learning) and text stay as they are."""
+    is_whole = isinstance(value, int | float) and not isinstance(value, bool) and value == round(value)
+    return exact(value) if is_whole else str(value)
 
 
 @register.filter
 def loss_of(metrics: dict[str, float | None]) -> float | None:
     """Return the loss that a checkpoint was judged by."""
     return metrics.get("validation/loss", metrics.get("loss"))
+
+
+@register.filter
+def cell(value: Any) -> str:
+    """Return a cell of a report's table: a count exact, a measure with three digits, text as it is."""
+    return exact(value) if isinstance(value, int) else str(value) if isinstance(value, str) else figure(value, 3)
