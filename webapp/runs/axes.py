@@ -98,7 +98,8 @@ def axis_columns(run: Run) -> dict[str, Column]:
 def axis_factors(run: Run, *, usd_per_hour: float | None, num_devices: int = 1) -> Factors:
     """Return the constants of a run's axes."""
     tokens = run.tokens_per_step
-    train_tokens = (run.dataset_version.splits.get("train") or {}).get("num_tokens")
+    train = run.dataset_version.splits.get("train") or {}
+    train_tokens = train.get("tokens") or train.get("num_tokens")
     return Factors(
         tokens_per_step=tokens,
         flop_per_step=tokens * run.flop_per_token if tokens and run.flop_per_token else None,
