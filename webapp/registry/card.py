@@ -105,14 +105,15 @@ def _model_rows(version: ModelVersion) -> list[Row]:
 def _data_rows(version: ModelVersion) -> list[Row]:
     data = version.run.dataset_version
     train = data.splits.get("train") or {}
+    num_tokens = train.get("tokens")
     run = version.run
     seen = version.checkpoint.step * run.tokens_per_step if run.tokens_per_step else None
     return _rows(
         (_("Prepared version"), data),
         (_("Content"), f"sha256 {data.content_hash}" if data.content_hash else ""),
-        (_("Documents to learn from"), exact(train.get("num_documents"))),
-        (_("Tokens to learn from"), exact(train.get("num_tokens"))),
-        (_("Tokens seen"), f"{count(seen)}{_epochs(seen, train.get('num_tokens'))}" if seen else ""),
+        (_("Documents to learn from"), exact(train.get("documents"))),
+        (_("Tokens to learn from"), exact(num_tokens)),
+        (_("Tokens seen"), f"{count(seen)}{_epochs(seen, num_tokens)}" if seen else ""),
         (_("Vocabulary"), exact(data.vocab_size)),
     )
 
