@@ -48,6 +48,7 @@ HANDLERS = {
     "train": Handler(function="trainer.training.job:run", emits_started=True),
     "prepare": Handler(function="trainer.data.kinds:run"),
     "evaluate": Handler(function="trainer.inference.evaluate:run", emits_started=True),
+    "predict": Handler(function="trainer.inference.table:run", emits_started=True),
     "calibrate": Handler(function="trainer.calibrate.job:run"),
     "inspect": Handler(function="trainer.inspect.job:run", emits_started=True),
 }

@@ -280,6 +280,7 @@ SPEC_TYPES = {
     "train": "trainer.spec:TrainSpec",
     "prepare": "trainer.data.spec:PrepareSpec",
     "evaluate": "trainer.inference.spec:EvaluateSpec",
+    "predict": "trainer.inference.table_spec:PredictSpec",
     "calibrate": "trainer.calibrate.spec:CalibrateSpec",
     "inspect": "trainer.inspect.spec:InspectSpec",
 }

@@ -111,3 +111,26 @@ def read_about(folder: Path) -> AboutAdapter:
 def tensor_sha256(tensor: Tensor) -> str:
     head = f"{tensor.dtype} {tuple(tensor.shape)}\n".encode()
     return hashlib.sha256(head + tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
+def write_merged(base: Path, adapter: Path, folder: Path) -> Path:
+    """Write the base with the adapter in it as an exported model, and return its folder."""
+    from trainer.export import ABOUT as EXPORT_ABOUT
+    from trainer.export import WEIGHTS as EXPORT_WEIGHTS
+    from trainer.export import About
+
+    if folder.exists():
+        raise InputError(f"{folder} exists already; choose a folder that does not")
+    found = load_adapter(base, adapter)
+    about = About(
+        names="own",
+        step=0,
+        checkpoint_sha256=read_about(adapter).checkpoint_sha256,
+        spec=spec_to_dict("train", found.spec),
+        metrics={},
+    )
+    folder.mkdir(parents=True)
+    save_file(plain(found.weights), folder / EXPORT_WEIGHTS, metadata={"format": "pt"})
+    found.assets.save(folder)
+    (folder / EXPORT_ABOUT).write_bytes(msgspec.json.format(msgspec.json.encode(about)))
+    return folder

@@ -8,7 +8,20 @@ import sys
 
 from trainer.errors import InputError, TrainerError
 
-COMMANDS = ("prepare", "train", "resume", "evaluate", "generate", "documents", "export", "calibrate", "serve", "run")
+COMMANDS = (
+    "prepare",
+    "train",
+    "resume",
+    "evaluate",
+    "predict",
+    "generate",
+    "documents",
+    "adapter",
+    "export",
+    "calibrate",
+    "serve",
+    "run",
+)
 EXIT_FAILED, EXIT_WRONG_INPUT = 1, 2
 
 

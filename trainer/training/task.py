@@ -103,6 +103,15 @@ class Task(ABC):
         """Return what the model tells of a text: `labels` [{label, probability}], and what else the family gives."""
         return {"labels": [{"label": label, "probability": p} for label, p in self.predict(model, text)]}
 
+    def answers(self, model: nn.Module, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the answer to each text; families that can read several at once do."""
+        return [self.answer(model, text) for text in texts]
+
+    @property
+    def has_many_labels(self) -> bool:
+        """Whether a text may have any number of labels, each by itself."""
+        return False
+
     def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
         """Return what the model tells of a picture: `labels` [{label, probability}], and `heat`, where it looked."""
         raise NotImplementedError

@@ -128,6 +128,9 @@ class Embed(Objective):
         labels = [{"label": line, "probability": max(value, 0.0)} for line, value in ranked]
         return {"labels": labels, "vector": vectors[0].tolist()}
 
+    def predict_many(self, model: Bert, texts: Sequence[str]) -> list[dict[str, Any]]:
+        return [{"labels": [], "vector": vector.tolist()} for vector in self.vectors(model, texts)]
+
     @torch.inference_mode()
     def vectors(self, model: Bert, texts: Sequence[str], *, batch_size: int = 64) -> Tensor:
         """Return a vector of length 1 for each text (N, D)."""

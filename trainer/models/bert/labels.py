@@ -67,6 +67,23 @@ class Labelled(Objective):
         batch.pop("weights", None)
         return {**batch, "documents": torch.from_numpy(self.labelled(split)[examples])}
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return the probability of each label (B, C) of the logits (B, C)."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def predict_many(self, model: Bert, texts: Sequence[str]) -> list[dict[str, Any]]:
+        batch = self.read_many(model, texts)
+        rows = self.probabilities(model.classify(batch["tokens"], batch["mask"]).float()).tolist()
+        answers = []
+        for likely in rows:
+            pairs = sorted(zip(self.names, likely, strict=True), key=lambda pair: -pair[1])
+            answers.append({"labels": [{"label": label, "probability": probability} for label, probability in pairs]})
+        return answers
+
+    def predict(self, model: Bert, text: str) -> dict[str, Any]:
+        return self.predict_many(model, [text])[0]
+
     def unseen(self, split: TokenSplit) -> list[str]:
         """Return labels of a split that the training data did not have."""
         counts = self.task.train_label_counts
@@ -128,11 +145,8 @@ class Classify(Labelled):
         here = np.bincount(split.label_ids[self.labelled(split)], minlength=len(self.names))
         return [name for name, now, then in zip(self.names, here, counts, strict=True) if now and not then]
 
-    @torch.inference_mode()
-    def predict(self, model: Bert, text: str) -> dict[str, Any]:
-        likely = model.classify(self.read(model, text))[0].float().softmax(dim=0).tolist()
-        pairs = sorted(zip(self.names, likely, strict=True), key=lambda pair: -pair[1])
-        return {"labels": [{"label": label, "probability": probability} for label, probability in pairs]}
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.softmax(dim=1)
 
 
 class MultiLabel(Labelled):
@@ -217,8 +231,5 @@ class MultiLabel(Labelled):
         here, then = self.targets(split, self.labelled(split)).sum(axis=0), counts @ self.of_set
         return [name for name, now, before in zip(self.names, here, then, strict=True) if now and not before]
 
-    @torch.inference_mode()
-    def predict(self, model: Bert, text: str) -> dict[str, Any]:
-        likely = model.classify(self.read(model, text))[0].float().sigmoid().tolist()
-        pairs = sorted(zip(self.names, likely, strict=True), key=lambda pair: -pair[1])
-        return {"labels": [{"label": label, "probability": probability} for label, probability in pairs]}
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()

@@ -80,6 +80,17 @@ class Objective(ABC):
     def predict(self, model: Bert, text: str) -> dict[str, Any]:
         """Return what the model tells of a text: `labels`, likeliest first, and what else the objective gives."""
 
+    def predict_many(self, model: Bert, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the answer to each of some texts."""
+        return [self.predict(model, text) for text in texts]
+
+    def read_many(self, model: Bert, texts: Sequence[str]) -> Batch:
+        """Return texts as the model reads them, in one batch on its device."""
+        encoded = self.task.assets.tokenizer.encode_batch(texts)
+        batch = pad_rows(self, [self.special.frame(tokens, self.length) for tokens in encoded])
+        device = model.token_embedding.weight.device
+        return {name: tensor.to(device) for name, tensor in batch.items()}
+
     def read(self, model: Bert, text: str) -> Tensor:
         """Return a text as the model reads it (1, T)."""
         framed = self.special.frame(self.task.assets.tokenizer.encode(text), self.length)

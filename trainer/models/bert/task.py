@@ -107,6 +107,13 @@ class BertTask(Task):
     def answer(self, model: nn.Module, text: str) -> dict[str, Any]:
         return self.objective.predict(model, text)  # type: ignore[arg-type]
 
+    def answers(self, model: nn.Module, texts: Sequence[str]) -> list[dict[str, Any]]:
+        return self.objective.predict_many(model, texts)  # type: ignore[arg-type]
+
+    @property
+    def has_many_labels(self) -> bool:
+        return self.model_spec.objective == "multi_label"
+
     def predict(self, model: nn.Module, text: str) -> list[tuple[str, float]]:
         return [(each["label"], each["probability"]) for each in self.answer(model, text)["labels"]]
 
