@@ -80,6 +80,8 @@ def toml_read(path: str | Path) -> dict[str, Any]:
 
 def known_keys(table: Mapping[str, Any], allowed: tuple[str, ...] | set[str], where: str) -> None:
     """Refuse keys that mean nothing here: a misspelt limit must not be no limit."""
+    if not isinstance(table, Mapping):
+        raise InputError(where, table, "a table of keys and values")
     if unknown := sorted(set(table) - set(allowed)):
         raise InputError(
             f"{where}.{unknown[0]}", table[unknown[0]], f"left out; known are {', '.join(sorted(allowed))}"
