@@ -43,14 +43,19 @@ function axis(base, wanted) {
   return made;
 }
 
-function layoutOf(data) {
+function layoutOf(data, boxWidth) {
   const layout = baseLayout(data.x.title, data.y.title);
   layout.xaxis = axis(layout.xaxis, data.x);
   layout.yaxis = axis(layout.yaxis, data.y);
   layout.hovermode = "closest";
   layout.margin = { l: 56, r: 12, t: 8, b: 44 };
-  layout.legend = { orientation: "h", y: -0.2, yanchor: "top", x: 0, font: { size: 11 } };
-  if (innerWidth < 700) layout.legend.y = -0.28;
+  // at the foot of the picture, with room for as many lines as its names take
+  const names = data.traces.filter((item) => item.legend !== false && item.mode !== "text").map((item) => item.name);
+  const width = names.reduce((sum, name) => sum + 46 + name.length * 6.2, 0);
+  const lines = Math.ceil(width / Math.max(200, boxWidth - 80));
+  layout.margin.b = 48 + 19 * lines;
+  layout.legend = { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, font: { size: 11 } };
+  layout.showlegend = names.length > 1;
   return layout;
 }
 
@@ -66,7 +71,7 @@ function draw(figure, force = false) {
   if (!force && box.dataset.drawn && drawn.get(figure.dataset.ladderPlot) === found.text) return;
   drawn.set(figure.dataset.ladderPlot, found.text);
   box.dataset.drawn = "1";
-  window.Plotly.react(box, found.data.traces.map(trace), layoutOf(found.data), { displayModeBar: false, responsive: true });
+  window.Plotly.react(box, found.data.traces.map(trace), layoutOf(found.data, box.clientWidth), { displayModeBar: false, responsive: true });
 }
 
 function table(data) {

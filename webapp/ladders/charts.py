@@ -101,19 +101,20 @@ def _by_tokens(points: Points, residual: np.ndarray) -> Iterable[dict[str, Any]]
         if part.size:
             low, high = points.num_tokens[part].min(), points.num_tokens[part].max()
             yield {
-                "name": _("%(low)s to %(high)s tokens") % {"low": count(low, 2), "high": count(high, 2)},
+                "name": _("%(n)s tokens") % {"n": _range(float(low), float(high))},
                 "mode": "markers", "color": index + 1, "x": _list(points.num_params[part]), "y": _list(residual[part]),
             }  # fmt: skip
+
+
+def _range(low: float, high: float) -> str:
+    first, last = count(low, 2), count(high, 2)
+    return first if first == last else f"{first}–{last}"
 
 
 def surface_traces(law: LossLaw, n: np.ndarray, d_low: float, d_high: float) -> list[dict[str, Any]]:
     """Iso-loss curves over sizes, with their loss written at the upper end."""
     losses = [float(law.loss(n[0], d_low)), float(law.loss(n[-1], d_high))]
-    levels = np.linspace(losses[1], losses[0], 13)[1:-1]
-    decimals = max(
-        1, int(np.ceil(-np.log10(abs(levels[1] - levels[0])))) + (0 if abs(levels[1] - levels[0]) > 0.02 else 1)
-    )
-    levels = np.unique(np.round(levels, decimals))
+    levels, decimals = _levels(losses[1], losses[0])
     traces = []
     labels: dict[str, list[Any]] = {"x": [], "y": [], "text": []}
     for index, level in enumerate(levels):
@@ -135,6 +136,16 @@ def surface_traces(law: LossLaw, n: np.ndarray, d_low: float, d_high: float) -> 
     if traces and not any(trace["legend"] for trace in traces):
         traces[0]["legend"] = True
     return [*traces, {"name": _("loss"), "mode": "text", "color": 1, "legend": False, **labels}]
+
+
+def _levels(low: float, high: float) -> tuple[np.ndarray, int]:
+    """About a dozen round losses between two, and the decimals that they are written with."""
+    rough = (high - low) / 12
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
+    first, last = np.ceil(low / step + 1e-9), np.floor(high / step - 1e-9)
+    return np.round(np.arange(first, last + 1) * step, decimals), decimals
 
 
 def _list(values: np.ndarray) -> list[float]:

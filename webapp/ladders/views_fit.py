@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import log10
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -89,12 +90,22 @@ def _plan_context(request: HttpRequest, fitted: FittedLaw, points: Points, hardw
         return {"plan": None, "hardware": hardware}
     price = _asked(request, "usd_per_hour")
     priced = replace(hardware, usd_per_hour=price) if price else hardware
-    budget = _asked(request, "budget_usd") or default_budget(fitted, priced)
+    usual = default_budget(fitted, priced)
+    budget = _asked(request, "budget_usd") or _slid(request) or usual
     try:
         plan = plan_of(fitted, points, priced, budget)
     except EconomicsError as error:
         return {"plan": None, "hardware": priced, "plan_problem": str(error)}
-    return {"plan": plan, "hardware": priced}
+    at = log10(usual)
+    return {"plan": plan, "hardware": priced, "slider": {"low": at - 2, "high": at + 2, "at": log10(budget)}}
+
+
+def _slid(request: HttpRequest) -> float | None:
+    """Return the budget that the slider stands at; it moves in logarithms."""
+    try:
+        return float(10 ** min(max(float(request.GET.get("budget_log", "")), -9.0), 12.0))
+    except ValueError:
+        return None
 
 
 def _asked(request: HttpRequest, name: str) -> float | None:
