@@ -6,6 +6,12 @@ class ServingConfig(AppConfig):
     name = "webapp.serving"
 
     def ready(self) -> None:
+        from webapp.jobs.kinds import register_kind
+        from webapp.serving.tables import PredictKind, job_panel
+        from webapp.ui.panels import register_panel
         from webapp.ui.sections import Section, register_section
+
+        register_kind(PredictKind())
+        register_panel("job-detail", job_panel, order=20)
 
         register_section(Section(name="playground", title=_("Playground"), url_name="playground", order=70))

@@ -25,6 +25,12 @@ def playable_checkpoints(*, project: Project, limit: int = 200) -> list[Checkpoi
     return found
 
 
+def can_predict(checkpoint: Checkpoint) -> bool:
+    """Say whether the checkpoint's model reads texts and tells labels."""
+    family = families().get(checkpoint.run.family)
+    return family is not None and family.data_kind == "text" and "predict" in family.abilities
+
+
 def history(*, project: Project) -> QuerySet[Generation]:
     """Return the answers given in the project, newest first."""
     return Generation.objects.filter(project=project).select_related("created_by", "checkpoint__run")

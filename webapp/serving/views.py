@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from webapp.projects.models import Project
-from webapp.serving.queries import history, playable_checkpoints
+from webapp.serving.queries import can_predict, history, playable_checkpoints
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
 
@@ -23,6 +23,7 @@ def playground(request: HttpRequest, project: Project) -> HttpResponse:
         "project": project,
         "section": "playground",
         "checkpoints": checkpoints,
+        "predicting": [each for each in checkpoints if can_predict(each)],
         "chosen": chosen if chosen in codes else (codes[0] if codes else ""),
         "may_ask": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
         "history": history(project=project)[:20],

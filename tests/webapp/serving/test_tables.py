@@ -1,0 +1,54 @@
+"""A table on its way through a model: taken, queued, and its answers handed to the team alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from tests.factories import Cast
+from tests.webapp.runs.rows import make_run
+from tests.webapp.runs.test_views import make_checkpoint
+from webapp.jobs.models import Job, JobEvent
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_table_becomes_a_job_and_its_answers_a_file(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    settings.ISOCOST_FILES = tmp_path
+    run = make_run(cast, state="succeeded", family="bert")
+    checkpoint = make_checkpoint(run, 100)
+    client, url = cast.client(cast.alice), reverse("table-predict", args=[cast.project.code])
+    assert "A whole table" in client.get(reverse("playground", args=[cast.project.code])).content.decode()
+    table = SimpleUploadedFile("../评论.csv", b"text\nrain\n")
+    answer = client.post(url, {"checkpoint": checkpoint.code, "table": table})
+    job = Job.objects.get(kind="predict")
+    assert answer.url == reverse("job-detail", args=[job.code])
+    assert job.spec["sha256"] == checkpoint.sha256
+    assert job.spec["table_name"] == "评论.csv"
+    assert Path(job.spec["table"]).read_bytes() == b"text\nrain\n"
+    assert Path(job.spec["table"]).is_relative_to(tmp_path / "tables")
+
+    answers = reverse("table-answers", args=[job.code])
+    assert client.get(answers).status_code == 404
+    made = job.folder.path / "attempts/1/artifacts/predictions.csv"
+    made.parent.mkdir(parents=True)
+    made.write_text("text,predicted\nrain,weather\n")
+    payload = {"name": "predictions", "path": "attempts/1/artifacts/predictions.csv", "size_bytes": 1}
+    JobEvent.objects.create(job=job, seq=1_000, fence=1, line=9, at=job.created_at, type="artifact", payload=payload)
+    assert b"".join(list(cast.client(cast.vera).get(answers))) == made.read_bytes()
+    assert cast.client(cast.charlie).get(answers).status_code == 404
+    assert "Download as CSV" in client.get(answer.url).content.decode()
+
+
+def test_what_is_no_table_is_refused(cast: Cast) -> None:
+    checkpoint = make_checkpoint(make_run(cast, state="succeeded", family="bert"), 100)
+    url = reverse("table-predict", args=[cast.project.code])
+    table = SimpleUploadedFile("program.exe", b"MZ")
+    answer = cast.client(cast.alice).post(url, {"checkpoint": checkpoint.code, "table": table}, follow=True)
+    assert "is no table" in answer.content.decode()
+    assert cast.client(cast.vera).post(url, {}).status_code == 403
+    assert not Job.objects.filter(kind="predict").exists()

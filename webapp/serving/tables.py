@@ -1,0 +1,102 @@
+"""Tables of texts that a model is asked about: uploaded, predicted by a job, and downloaded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from trainer.spec import spec_from_dict, spec_to_dict
+from webapp.jobs.kinds import JobKind
+from webapp.jobs.models import Attempt, Job, JobEvent, State
+from webapp.jobs.services import job_create
+from webapp.quotes.devices import queue_of_device
+from webapp.runs.models import Checkpoint
+from webapp.serving.services import model_label
+from webapp.teams.codes import new_code
+from webapp.teams.models import User
+
+MAX_TABLE_BYTES = 200 * 2**20
+ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+class TableRefused(Exception):
+    """The table cannot be taken; the message says why."""
+
+
+class PredictKind(JobKind):
+    """Predicting a table. After a loss it begins anew: half of the answers are no use."""
+
+    name = "predict"
+
+    def resume_from(self, job: Job) -> list[str]:
+        return []
+
+    def on_end(self, job: Job, attempt: Attempt | None) -> None:
+        """Remove the uploaded table once its rows stand in the answers."""
+        table = Path(str(job.spec.get("table", "")))
+        if job.state == State.SUCCEEDED and table.is_relative_to(tables_folder()):
+            shutil.rmtree(table.parent, ignore_errors=True)
+
+
+def tables_folder() -> Path:
+    return Path(settings.ISOCOST_FILES) / "tables"
+
+
+def table_predict(
+    *, checkpoint: Checkpoint, created_by: User, upload: UploadedFile, text_column: str = "", key: str = ""
+) -> Job:
+    """Keep the uploaded table and put the job that predicts it in the queue; raise `TableRefused` with the reason."""
+    name = PurePosixPath(str(upload.name or "table.csv").replace("\\", "/")).name[:200]
+    if not name.lower().endswith(ENDINGS):
+        raise TableRefused(_("%(name)s is no table: give a CSV, TSV, JSONL or Parquet file.") % {"name": name})
+    if not upload.size or upload.size > MAX_TABLE_BYTES:
+        raise TableRefused(_("The table must have from 1 byte to 200 MiB; cut it into parts."))
+    folder = tables_folder() / new_code()
+    folder.mkdir(parents=True)
+    path = folder / f"table{PurePosixPath(name).suffix.lower()}"
+    with open(path, "wb") as file:
+        for chunk in upload.chunks():
+            file.write(chunk)
+    kind, spec = spec_from_dict(
+        {
+            "kind": "predict",
+            "checkpoint": str(checkpoint.path),
+            "sha256": checkpoint.sha256,
+            "table": str(path),
+            "table_name": name,
+            "text_column": text_column.strip()[:200],
+        }
+    )
+    return job_create(
+        project=checkpoint.run.project,
+        kind=kind,
+        spec=spec_to_dict(kind, spec),
+        created_by=created_by,
+        title=_("%(table)s by %(model)s") % {"table": name, "model": model_label(checkpoint)},
+        queue=queue_of_device("auto"),
+        idempotency_key=f"table-{key}" if key else None,
+    )
+
+
+def answers_path(job: Job) -> Path | None:
+    """Return the file of a job's answers; None where it told of none, or it is gone."""
+    told = JobEvent.objects.filter(job=job, type="artifact", payload__name="predictions").order_by("-seq").first()
+    if told is None:
+        return None
+    path = job.folder.path / str(told.payload.get("path", ""))
+    return path if path.resolve().is_relative_to(job.folder.path.resolve()) and path.is_file() else None
+
+
+def job_panel(request: HttpRequest, job: Job) -> str:
+    """Return the link to the answers, on the job's page."""
+    if job.kind != PredictKind.name:
+        return ""
+    context: dict[str, Any] = {"job": job, "has_answers": answers_path(job) is not None}
+    return render_to_string("serving/_answers.html", context, request=request)
