@@ -76,7 +76,7 @@ def residual_chart(fitted: FittedLaw, points: Points) -> Chart:
     ends = [float(points.num_params.min()) / 1.25, float(points.num_params.max()) * 1.25]
     return {
         "x": {"title": _("Parameters"), "type": "log"},
-        "y": {"title": _("Loss above the law (%)")},
+        "y": {"title": _("Above the law (%)")},
         "traces": [
             {
                 "name": _("one standard deviation of a run"), "mode": "lines", "color": "muted", "fill": True,
@@ -142,8 +142,8 @@ def _levels(low: float, high: float) -> tuple[np.ndarray, int]:
     """About a dozen round losses between two, and the decimals that they are written with."""
     rough = (high - low) / 12
     power = 10.0 ** np.floor(np.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    decimals = next(places for places in range(12) if abs(round(step, places) / step - 1) < 1e-6)
     first, last = np.ceil(low / step + 1e-9), np.floor(high / step - 1e-9)
     return np.round(np.arange(first, last + 1) * step, decimals), decimals
 
