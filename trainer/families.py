@@ -42,6 +42,9 @@ class Family:
     task: str
     """`module:Class` of the task, imported only where torch runs."""
 
+    unit: str = "token"
+    """What throughput counts and a batch is made of: `token`, `image`."""
+
     main_metric: str = "validation/loss"
     """What decides which checkpoint is best."""
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from webapp.datasets.errors import DataRefused
 from webapp.datasets.forms import DatasetForm, ServerFolderForm
 from webapp.datasets.models import Dataset
+from webapp.datasets.pages import pages_of
 from webapp.datasets.queries import dataset_rows, dataset_versions, file_page, files_total
 from webapp.datasets.services.datasets import (
     dataset_archive,
@@ -33,7 +34,9 @@ RELATED = ("project__team",)
 def page_context(request: HttpRequest, project: Project, **more: Any) -> dict[str, Any]:
     """Return what the frame and every data page need."""
     can_write = request.team_role >= Role.MEMBER  # type: ignore[attr-defined]
-    return {"project": project, "section": "data", "can_write": can_write, **more}
+    dataset = more.get("dataset")
+    words = {"pages": pages_of(dataset.data_kind)} if dataset is not None else {}
+    return {"project": project, "section": "data", "can_write": can_write, **words, **more}
 
 
 @team_object(Project, Role.VIEWER, related=("team",))

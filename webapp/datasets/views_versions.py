@@ -16,7 +16,6 @@ from django.views.decorators.http import require_GET, require_POST
 from webapp.datasets.comparison import compare
 from webapp.datasets.forms import NoteForm
 from webapp.datasets.models import DatasetVersion
-from webapp.datasets.pages import pages_of
 from webapp.datasets.queries import dataset_versions, version_row
 from webapp.datasets.recipe_view import recipe_view
 from webapp.datasets.report_view import report_rows, report_view
@@ -112,7 +111,6 @@ def _context(request: HttpRequest, version: DatasetVersion) -> dict[str, Any]:
         version=version,
         job=version.job,
         row=row,
-        pages=pages_of(version.dataset.data_kind),
         may_retry=version.ready_at is None and version.job.state in (State.FAILED, State.CANCELLED, State.STOPPED),
         title=_("%(dataset)s v%(number)d") % {"dataset": version.dataset.name, "number": version.number},
     )

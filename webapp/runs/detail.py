@@ -44,6 +44,7 @@ def head_context(run: Run) -> dict[str, Any]:
         "status": status,
         "live": status.as_json(),
         "family_title": family.title if family else run.family,
+        "unit": family.unit if family else "token",
         "can_resume": can_resume(run),
         "resume_step": resume_step(run) if can_resume(run) else 0,
         "has_checkpoint": best(run) is not None,
@@ -71,7 +72,9 @@ def _last_lines(attempt: Attempt, num_lines: int = 50) -> str:
 
 
 def overview_context(run: Run) -> dict[str, Any]:
+    family = families().get(run.family)
     return {
+        "unit": family.unit if family else "token",
         "sample": run.samples.first(),
         "recent_events": list(_events(run)[:OVERVIEW_EVENTS]),
         "best": best(run),

@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from django import forms
 from django.utils.functional import Promise
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from trainer.errors import SpecError
@@ -117,6 +119,9 @@ class SpecForm(forms.Form):
         self.fields |= section_fields("model", family.spec_type, default)
         for prefix, (_title, cls) in SECTIONS.items():
             self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
+        if family.unit != "token":  # an example is one thing, not a window of many
+            self.fields["batch.sequence_length"].widget = forms.HiddenInput()
+            self.fields["batch.sequences_per_step"].label = _("Examples per step")
         self.points = {point.path: point for point in starting_points(project, family)}
         self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
         if start is None:
@@ -128,7 +133,11 @@ class SpecForm(forms.Form):
         self.fields["seed"].help_text = field_docs(TrainSpec).get("seed", "")
 
     def essentials(self) -> list[forms.BoundField]:
-        return [self[name] for name in ESSENTIAL]
+        return [self[name] for name in ESSENTIAL if not self[name].is_hidden]
+
+    def hidden_parts(self) -> SafeString:
+        """Return the fields that are sent and not seen."""
+        return format_html_join("", "{}", ((field,) for field in self.hidden_fields()))
 
     def model_fields(self) -> list[forms.BoundField]:
         return [self[name] for name in self.fields if name.startswith("model.")]
@@ -198,7 +207,9 @@ def source_field(plain: forms.Field, points: list[StartingPoint]) -> forms.Choic
         choices=[("", _("Random weights")), *((point.path, point.label) for point in points)],
         required=False,
         label=_("Start from"),
-        help_text=_("The model's sizes must be those of the one it starts from, and the data prepared with its tokenizer."),
+        help_text=_(
+            "The model's sizes must be those of the one it starts from, and the data prepared with its tokenizer."
+        ),
         initial=plain.initial,
     )
     shapes = {point.path: model_values(point.model) for point in points}

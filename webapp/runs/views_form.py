@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from trainer.errors import SpecError
-from trainer.families import Family, families, get_family
+from trainer.families import Family, default_family, families, get_family
 from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
+from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobRefused
 from webapp.projects.models import Project
 from webapp.runs import services
@@ -34,7 +35,7 @@ MAX_CONFIG_BYTES = 100_000
 def run_create(request: HttpRequest, project: Project) -> HttpResponse:
     parent, checkpoint = _origin(request, project)
     start = _spec_of(parent)
-    family = _family(request, start)
+    family = _family(request, start, project)
     initial = _initial(request, parent, checkpoint)
     branch_from = str(checkpoint.path) if checkpoint else ""
     form = SpecForm(
@@ -55,7 +56,7 @@ def run_create(request: HttpRequest, project: Project) -> HttpResponse:
             messages.success(request, _("%(run)s waits for a worker.") % {"run": run})
             return redirect(run)
     context = {
-        "project": project, "section": "runs", "form": form, "family": family, "families": families(),
+        "project": project, "section": "runs", "form": form, "family": family, "families": _offered(project, family),
         "parent": parent, "checkpoint": checkpoint, "key": services.new_key(),
         "presets": {name: model_values(model) for name, model in family.presets.items()},
         "has_versions": form.fields["version"].queryset.exists(),  # type: ignore[attr-defined]
@@ -68,7 +69,7 @@ def run_create(request: HttpRequest, project: Project) -> HttpResponse:
 @require_POST
 def run_estimate(request: HttpRequest, project: Project) -> HttpResponse:
     """What the form as it stands would take, the sentences at its fields, and its config as JSON."""
-    form = SpecForm(request.POST, project=project, family=_family(request, None))
+    form = SpecForm(request.POST, project=project, family=_family(request, None, project))
     valid = form.is_valid()
     return json_response(
         {
@@ -83,7 +84,7 @@ def run_estimate(request: HttpRequest, project: Project) -> HttpResponse:
 @require_POST
 def run_fit(request: HttpRequest, project: Project) -> HttpResponse:
     """A size of model that answers to a number of parameters, a memory, or some minutes on this machine."""
-    form = SpecForm(request.POST, project=project, family=_family(request, None))
+    form = SpecForm(request.POST, project=project, family=_family(request, None, project))
     if not form.is_valid():
         first = next(iter(form.errors.values()))[0]
         return json_response({"error": _("First put right what is wrong in the form: %s") % first})
@@ -152,17 +153,29 @@ def _spec_of(run: Run | None) -> TrainSpec | None:
         return None
 
 
-def _family(request: HttpRequest, start: TrainSpec | None) -> Family:
+def _family(request: HttpRequest, start: TrainSpec | None, project: Project) -> Family:
     name = request.POST.get("family") or request.GET.get("family") or (start.family if start else "")
     try:
-        return get_family(name) if name else _first_family()
+        return get_family(name) if name else _family_for(request, project)
     except SpecError as error:
         raise Http404 from error
 
 
-def _first_family() -> Family:
-    """Return the family with the most sizes to choose from: the one most people come for."""
-    return max(families().values(), key=lambda family: len(family.presets))
+def _family_for(request: HttpRequest, project: Project) -> Family:
+    """Return the family that learns from the version that was asked for, or from the newest data there is."""
+    ready = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False).order_by("-ready_at")
+    version = ready.filter(code=request.GET.get("version", "")).first() or ready.first()
+    usual = default_family()
+    if version is None or usual.data_kind == version.data_kind:
+        return usual
+    return next((family for family in families().values() if family.data_kind == version.data_kind), usual)
+
+
+def _offered(project: Project, chosen: Family) -> list[Family]:
+    """Return the families that the project has data for, the chosen one always."""
+    ready = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False)
+    kinds = set(ready.values_list("data_kind", flat=True).distinct())
+    return [family for family in families().values() if family.data_kind in kinds or family is chosen]
 
 
 def _initial(request: HttpRequest, parent: Run | None, checkpoint: Checkpoint | None) -> dict[str, Any]:
@@ -179,8 +192,6 @@ def _initial(request: HttpRequest, parent: Run | None, checkpoint: Checkpoint | 
 
 
 def _version_by_code(code: str) -> int | None:
-    from webapp.datasets.models import DatasetVersion
-
     return DatasetVersion.objects.filter(code=code).values_list("pk", flat=True).first()
 
 

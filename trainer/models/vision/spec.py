@@ -100,6 +100,7 @@ FAMILY = Family(
         "vit-base": VisionSpec(architecture="vit_base"),
     },
     data_kind="images",
+    unit="image",
     task="trainer.models.vision.task:VisionTask",
     main_metric="validation/accuracy",
     lower_is_better=False,

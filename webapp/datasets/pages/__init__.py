@@ -50,6 +50,12 @@ class DataPages:
     advanced: Mapping[str, set[str]] = field(default_factory=dict)
     """Step -> fields that few people change."""
 
+    formats: Text = ""
+    """What may be uploaded, as the drop zone says it."""
+
+    has_columns: bool = False
+    """Files have columns of text and labels that can be chosen."""
+
     presets: Sequence[Preset] = ()
     report_template: str = ""
     """What the report shows of this kind besides steps, splits and labels."""

@@ -12,6 +12,7 @@ PAGES = DataPages(
     title=_("Images"),
     summary=_("A zip of pictures with a folder for each class, or with a table of paths and labels"),
     unit=_("images"),
+    formats=_("zip of pictures in folders by class; or JPEG, PNG, WebP, GIF, BMP, TIFF and a table of path and label"),
     titles={
         "read": _("Read"),
         "check": _("Check"),
