@@ -31,7 +31,8 @@ function scaleOf(slider) {
 }
 
 function place(slider) {
-  const value = parseNumber(document.getElementById(slider.dataset.sliderFor).value);
+  const field = document.getElementById(slider.dataset.sliderFor);
+  const value = parseNumber(field.value || field.dataset.default || "");
   if (Number.isFinite(value)) slider.value = 1000 * scaleOf(slider).toShare(value);
 }
 

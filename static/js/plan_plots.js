@@ -54,6 +54,7 @@ function setAxis(target, axis) {
   target.tickprefix = axis.prefix ?? "";
   if (axis.category) target.type = "category";
   else if (axis.log) Object.assign(target, { type: "log", dtick: undefined, nticks: 8, exponentformat: "SI", minexponent: 3 });
+  if (axis.log) target.dtick = axis.ends ? "D2" : 1;
   if (axis.log && axis.ends) target.range = axis.ends.map((end) => Math.log10(end));
   if (axis.percent) target.tickformat = ".0%";
   else if (!axis.category) target.tickformat = target.tickformat ?? "~s";
@@ -73,13 +74,10 @@ function layoutOf(data) {
   layout.hoverlabel.align = "left";
   layout.barmode = data.overlay ? "overlay" : "group";
   layout.bargap = 0.35;
-  layout.margin = { l: 56, r: 16, t: 10, b: 44 };
-  const named = data.traces.filter((t) => t.t !== "heat");
-  layout.showlegend = named.length > 1;
-  layout.legend = { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } };
-  if (layout.showlegend) layout.margin.t = 44;
+  layout.margin = { l: 56, r: 16, t: 8, b: 40 };
+  layout.showlegend = false; // ours stands above the chart, and wraps where there is no room
   if (data.right) {
-    layout.yaxis2 = { ...layout.yaxis, title: { text: escapeHtml(data.right.title), standoff: 10 }, overlaying: "y", side: "right", range: [0, 1], tickformat: ".0%", tickprefix: "", showgrid: false };
+    layout.yaxis2 = { ...layout.yaxis, title: { text: escapeHtml(data.right.title), standoff: 10 }, overlaying: "y", side: "right", range: [0, 1], tick0: 0, dtick: 0.25, tickformat: ".0%", tickprefix: "", showgrid: false };
     layout.margin.r = 56;
   }
   layout.shapes = [];
@@ -98,9 +96,29 @@ function layoutOf(data) {
   return layout;
 }
 
+function legend(figure, data) {
+  const colours = palette();
+  const wanted = data.traces.length > 1 ? data.traces : [];
+  const items = wanted.map((t) => {
+    const item = document.createElement("span");
+    item.className = `legend-key is-${t.t}${t.dash ? " is-dashed" : ""}`;
+    item.style.setProperty("--key", t.t === "heat" ? colours[4] : colours[((t.c ?? 1) - 1) % colours.length]);
+    item.textContent = t.name;
+    return item;
+  });
+  let holder = figure.querySelector(".legend");
+  if (!holder) {
+    holder = document.createElement("div");
+    holder.className = "legend";
+    figure.querySelector(".chart").before(holder);
+  }
+  holder.replaceChildren(...items);
+}
+
 async function draw(figure) {
   const data = state.get(figure);
   const box = figure.querySelector(".chart");
+  legend(figure, data);
   await window.Plotly.react(box, traces(data), layoutOf(data), { displayModeBar: false, responsive: true });
   billions(box);
   const wrap = figure.querySelector(".plot-table");
@@ -164,7 +182,7 @@ export function start() {
       seen.unobserve(entry.target);
       draw(entry.target);
     }
-  }, { rootMargin: "300px" });
+  }, { rootMargin: "1200px" });
   for (const figure of document.querySelectorAll("figure.plan-plot[data-chart]")) {
     state.set(figure, JSON.parse(document.getElementById(figure.dataset.chart).textContent));
     seen.observe(figure);

@@ -18,20 +18,22 @@ def business_board(inputs: PlanInputs, results: dict[str, Any]) -> Board:
     found = results["business"]["venture"]
     of = _("10,000 paths over %d months, before tax") % found["months"]
 
-    def months(key: str, label: str, values: dict[str, Any], formula: str) -> None:
+    def months(key: str, label: str, values: dict[str, Any], formula: str, shift: float) -> None:
+        ends = [values[name] for name in ("p10", "p50", "p90")]
         board.add(Shown(
-            key=key, label=label, text=" / ".join(months_text(_next(values[k])) for k in ("p10", "p50", "p90")),
+            key=key, label=label, text=" / ".join(months_text(None if end is None else end + shift) for end in ends),
             detail=_("comes in %s of paths") % percent(values["probability_within_horizon"]), value=values["p50"],
             formula=formula, assumptions=(of,), source=VENTURE,
         ))  # fmt: skip
 
     months("break_even_month", _("Break-even month"), found["break_even_month"],
-           _("first of three months in a row with an operating profit"))  # fmt: skip
+           _("first of three months in a row with an operating profit"), 1)  # fmt: skip
     months(
         "runway",
         _("Runway on cash, months"),
         found["runway_months"],
         _("months until cash falls below 0, path by path"),
+        0,
     )
     text, span = money.interval(found["npv_usd"])
     board.add(Shown(
@@ -67,11 +69,6 @@ def business_board(inputs: PlanInputs, results: dict[str, Any]) -> Board:
         formula=_("where the API's line meets the staircase of whole replicas"), source="economics.venture.staircase",
     ))  # fmt: skip
     return board
-
-
-def _next(value: float | None) -> float | None:
-    """Months count from 0 inside, from 1 for people."""
-    return None if value is None else value + 1
 
 
 def folded(inputs: PlanInputs, results: dict[str, Any], months_of_revenue: int) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from webapp.planning.shown import (
     Currency,
     Shown,
     count_range,
+    month_number,
     months_text,
     number_interval,
     time_interval,
@@ -109,8 +110,8 @@ def _trained(board: Board, trained: dict[str, Any]) -> None:
     memory, of = trained["memory_bytes_per_accelerator"]["total"], trained["memory_bytes"]
     verdict = _("fits") if trained["fits"] else _("does not fit")
     board.add(Shown(
-        key="memory", label=_("Memory of a device"), text=f"{memory / 1e9:.0f} GB",
-        detail=f"{verdict}: {memory / 1e9:.0f} / {of / 1e9:.0f} GB", value=memory,
+        key="memory", label=_("Memory of a device"), text=f"{memory / 1e9:.1f} GB",
+        detail=_("%(verdict)s: of %(of)s GB") % {"verdict": verdict, "of": f"{of / 1e9:.0f}"}, value=memory,
         formula=_("weights + gradients + optimiser + activations + logits + buffers, by part below"),
         source="economics.memory",
     ))  # fmt: skip
@@ -134,7 +135,7 @@ def decision_board(inputs: PlanInputs, results: dict[str, Any]) -> Board:
     runway = cash["runway_months"]
     board.add(Shown(
         key="cash_out", label=_("Cash-out month"), value=runway["p50"],
-        text=" / ".join(months_text(runway[name]) for name in ("p10", "p50", "p90")),
+        text=" / ".join(months_text(month_number(runway[name])) for name in ("p10", "p50", "p90")),
         detail=_("runs out in %s of paths") % percent(runway["probability_within_horizon"]),
         formula=_("first month with cash below 0, path by path; – is not within the horizon"), assumptions=(of,),
         source="economics.venture.metrics",

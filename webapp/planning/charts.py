@@ -136,7 +136,7 @@ def cash_chart(results: dict[str, Any], money: Currency) -> Chart:
     months = list(range(1, len(fan["p50"]) + 1))
     low, mid, high = ([money.amount(v) for v in fan[name]] for name in ("p10", "p50", "p90"))
     return chart(
-        _("Cash"), axis(_("Month")), axis(_("Cash, %s, before tax") % money.code, prefix=money.sign),
+        _("Cash"), axis(_("Month")), axis(_("Cash, %s") % money.code, prefix=money.sign),
         [
             {"t": "band", "name": "p10–p90", "x": months, "low": low, "high": high, "c": 1},
             {"t": "line", "name": "p50", "x": months, "y": mid, "c": 1, "dash": True},

@@ -30,7 +30,7 @@ def fan_chart(results: dict[str, Any], money: Currency) -> Chart:
     low, mid, high = ([money.amount(v) for v in monthly[name]] for name in ("p10", "p50", "p90"))
     return chart(
         _("Cash, and the chance that it has run out"), axis(_("Month")),
-        axis(_("Cash, %s, before tax") % money.code, prefix=money.sign),
+        axis(_("Cash, %s") % money.code, prefix=money.sign),
         [
             {"t": "band", "name": "p10–p90", "x": months, "low": low, "high": high, "c": 1},
             {"t": "line", "name": "p50", "x": months, "y": mid, "c": 1, "dash": True},
@@ -38,7 +38,7 @@ def fan_chart(results: dict[str, Any], money: Currency) -> Chart:
         ],
         [_("month"), "p10", "p50", "p90", _("chance that it has run out")],
         list(zip(months, low, mid, high, ruin, strict=True)), name="fan", zero=True,
-        right=axis(_("Chance that it has run out")),
+        right=axis(_("Chance")),
     )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def profit_chart(monthly: dict[str, Any], money: Currency) -> Chart:
     series = {key: [money.amount(v) for v in monthly[key]["p50"]] for key in names}
     return chart(
         _("Profit and loss by month, p50 of each line"), axis(_("Month")),
-        axis(_("%s a month, before tax") % money.code, prefix=money.sign),
+        axis(_("%s a month") % money.code, prefix=money.sign),
         [
             {"t": "line", "name": names[key], "x": months, "y": values, "c": at + 1,
              "width": 3 if key == "operating_profit_usd" else 1.5}
@@ -94,7 +94,7 @@ def deciles_chart(rows: list[dict[str, Any]], money: Currency) -> Chart:
     margins = [row["margin_fraction"] for row in rows]
     return chart(
         _("Margin by tenths of customers, lightest users first"), axis(_("Tenth of the customers by use"), category=True),
-        axis(_("Gross margin, share of what they pay"), percent=True),
+        axis(_("Gross margin"), percent=True),
         [{"t": "bars", "name": _("margin"), "x": names, "y": margins, "c": 1}],
         [_("tenth"), _("tokens a month"), _("pays, %s") % money.code, _("costs, %s") % money.code, _("margin")],
         [

@@ -40,12 +40,15 @@ def short_number(value: float) -> str:
 class QuantityField(forms.CharField):
     """A number with an optional unit: 4B, 720k, 5%."""
 
-    def __init__(self, *, slider: tuple[float, float] | None = None, **options: Any) -> None:
+    def __init__(self, *, slider: tuple[float, float] | None = None, blank_zero: bool = False, **options: Any) -> None:
         super().__init__(**options)
+        self.blank_zero = blank_zero
         self.slider = slider
         self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
 
     def prepare_value(self, value: Any) -> Any:
+        if value == 0 and self.blank_zero:
+            return ""
         return short_number(value) if isinstance(value, int | float) else value
 
     def to_python(self, value: Any) -> Any:
@@ -104,7 +107,7 @@ def _field(name: str, meta: dict[str, Any], help_text: str, project: Project) ->
             choices=[(o, GOAL_LABELS.get(o, o) if name == "goal" else o) for o in options], **common
         )
     if TYPES[name] is float:
-        return QuantityField(slider=meta["slider"], **common)
+        return QuantityField(slider=meta["slider"], blank_zero=name == "gpu_usd_per_hour", **common)
     return forms.CharField(max_length=300, **common)
 
 

@@ -72,7 +72,9 @@ class Currency:
         """Return the p50 and the range, to the digits that the range justifies."""
         digits = digits_of(interval)
         low, high = self.text(interval["p10"], digits), self.text(interval["p90"], digits)
-        return self.text(interval["p50"], digits), low if low == high else f"{low}–{high}"
+        return self.text(
+            interval["p50"], digits
+        ), low if low == high else f"{low}{'–' if (interval['p10'] or 0) >= 0 else ' to '}{high}"
 
 
 def scaled_text(value: float, digits: int) -> str:
@@ -126,6 +128,11 @@ def time_interval(interval: Mapping[str, float]) -> tuple[str, str]:
         if value >= 2 * size:
             return number_interval({name: x / size for name, x in interval.items()}, unit)
     return seconds(value), f"{seconds(interval['p10'])}–{seconds(interval['p90'])}"
+
+
+def month_number(value: float | None) -> float | None:
+    """Months count from 0 inside, from 1 for people."""
+    return None if value is None else value + 1
 
 
 def months_text(value: float | None) -> str:

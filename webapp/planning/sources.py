@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,15 +11,21 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from economics.catalogue.accelerators import find_accelerator
-from economics.catalogue.prices import typical_price
 from economics.catalogue.purchases import typical_purchase
 from economics.errors import InputError
 from economics.ownership import owned_hour
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.published import laws_catalogue, published_fit
+from webapp.catalogue.services import price_for
 from webapp.ladders.models import ScalingFit
 from webapp.planning.inputs import PlanInputs
 from webapp.projects.models import Project
+
+REGIONS = {"us": "us-", "eu": "eu", "asia": "asia"}
+"""What a region's name holds, as providers write them; where no offer does, any region counts, and the note says so."""
+
+Z90 = 1.2815516
+"""90 % point of the standard normal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +95,20 @@ def price_used(inputs: PlanInputs, day: dt.date) -> PriceUsed:
     device = find_accelerator(inputs.accelerator)
     if inputs.term == "owned":
         return _owned(inputs, day)
-    typical = typical_price(device.name, today=day, term=inputs.term)
+    asked = REGIONS.get(inputs.region, "")
+    typical = price_for(device.name, inputs.term, asked, at=day) if asked else None
+    where = _("region %s") % inputs.region if typical else _("any region")
+    typical = typical or price_for(device.name, inputs.term, at=day)
     if typical is None:
         wanted = _("given: the catalogue knows no %(term)s price of %(device)s")
         raise InputError("Price of a GPU-hour", None, wanted % {"term": inputs.term, "device": device.name})
-    value, spread = typical.usd_per_accelerator_hour, min(typical.spread, 0.5)
-    wide = 2.718281828 ** (1.2815516 * spread)
-    return PriceUsed(usd_per_hour=value, low=value / wide, high=value * wide, note=typical.note)
+    return price_about(typical.usd_per_hour, typical.spread, f"{typical.note}, {where}")
+
+
+def price_about(value: float, spread: float, note: str) -> PriceUsed:
+    """Return a price with the p10 and p90 that the spread of its offers gives."""
+    wide = math.exp(Z90 * min(spread, 0.5))
+    return PriceUsed(usd_per_hour=value, low=value / wide, high=value * wide, note=note)
 
 
 def _owned(inputs: PlanInputs, day: dt.date) -> PriceUsed:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from economics.errors import EconomicsError
@@ -17,7 +18,7 @@ from webapp.planning.answer import full_answer, quick_answer
 from webapp.planning.board_plan import decision_board, flip_texts, option_rows, plan_board, titles
 from webapp.planning.charts import plan_charts
 from webapp.planning.facts import project_facts
-from webapp.planning.forms import PlanForm
+from webapp.planning.forms import PlanForm, short_number
 from webapp.planning.inputs import PlanInputs
 from webapp.planning.models import Plan
 from webapp.planning.moves import stale_reasons
@@ -35,6 +36,11 @@ SLIDERS = (
     "deadline_days", "api_usd_per_million_output", "cash_usd",
 )  # fmt: skip
 RELATED = ("project__team",)
+LIMIT_NAMES = {
+    "budget_usd": gettext_lazy("the budget"), "deadline_seconds": gettext_lazy("the deadline"),
+    "unique_tokens": gettext_lazy("the data: sixteen epochs are the most"), "loss": gettext_lazy("the loss to reach"),
+    "memory": gettext_lazy("memory of the devices"),
+}  # fmt: skip
 
 
 @team_object(Project, Role.VIEWER, related=("team",))
@@ -98,6 +104,8 @@ def _start(project: Project) -> PlanInputs:
 def plan_detail(request: HttpRequest, plan: Plan) -> HttpResponse:
     page = page_of(request, plan)
     form = PlanForm(project=plan.project, start=page.inputs)
+    used = short_number(float(f"{page.results['price']['usd_per_hour']:.3g}"))
+    form.fields["gpu_usd_per_hour"].widget.attrs |= {"placeholder": _("%s, catalogue") % used, "data-default": used}
     reasons = stale_reasons(page.version, services.today()) if page.is_latest and page.may_edit else []
     context = page.context("plan") | shown_answer(page.inputs, page.results) | {
         "form": form, "sliders": [form[name] for name in SLIDERS], "goal": form["goal"], "law": form["law"],
@@ -118,7 +126,7 @@ def shown_answer(inputs: PlanInputs, results: dict[str, Any]) -> dict[str, Any]:
         "flips": flip_texts(inputs, results),
         "law_used": results["law"],
         "warnings": results["scale"]["warnings"],
-        "binding": [name.replace("_", " ") for name in results["scale"]["binding_limits"]],
+        "binding": [LIMIT_NAMES.get(name, name) for name in results["scale"]["binding_limits"]],
         "winner_title": titles()[results["decision"]["winner"]],
     }
 

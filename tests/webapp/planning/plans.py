@@ -6,11 +6,12 @@ import datetime as dt
 from functools import cache
 from typing import Any
 
+from economics.catalogue.prices import typical_price
 from tests.factories import Cast
 from webapp.planning.answer import full_answer
 from webapp.planning.inputs import PlanInputs, inputs_to_dict
 from webapp.planning.models import Plan, PlanVersion
-from webapp.planning.sources import LawUsed, PriceUsed, _published, price_used
+from webapp.planning.sources import LawUsed, PriceUsed, _published, price_about
 
 DAY = dt.date(2026, 11, 23)
 INPUTS = PlanInputs(horizon_months=18.0, funding_usd=100_000.0)
@@ -21,8 +22,11 @@ def published() -> LawUsed:
     return LawUsed(fitted=_published(LAW), label=LAW, is_own=False, stored=None)
 
 
-def price(inputs: PlanInputs = INPUTS) -> PriceUsed:
-    return price_used(inputs, DAY)
+def price() -> PriceUsed:
+    """The catalogue's price of the day, without a database."""
+    typical = typical_price(INPUTS.accelerator, today=DAY)
+    assert typical is not None
+    return price_about(typical.usd_per_accelerator_hour, typical.spread, typical.note)
 
 
 @cache

@@ -100,7 +100,7 @@ def test_excluded_options_are_left_out() -> None:
     assert names == {"scratch", "continue", "fine-tune", "lora"}
 
 
-def test_an_unknown_price_is_not_zero() -> None:
+def test_an_unknown_price_is_not_zero(db: None) -> None:
     from economics.errors import InputError
 
     with pytest.raises(InputError, match="catalogue knows no"):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from tests.factories import Cast
 from tests.webapp.planning.plans import INPUTS, answered, make_plan
@@ -129,13 +130,13 @@ def test_a_version_never_changes(cast: Cast) -> None:
     assert version.created_by is None
 
 
-def test_recompute_says_what_moved(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    from economics.catalogue.prices import Typical
-    from webapp.planning import sources
+def test_recompute_says_what_moved(cast: Cast) -> None:
+    from webapp.catalogue.models import Price
 
     plan = make_plan(cast)
-    dear = Typical(usd_per_accelerator_hour=5.0, spread=0.1, note="a new offer")
-    monkeypatch.setattr(sources, "typical_price", lambda *a, **k: dear)
+    for price in Price.objects.filter(accelerator__name="H100 SXM", term="on-demand", seen_on__gte="2026-06-01"):
+        fields = {f.name: getattr(price, f.name) for f in Price._meta.fields if f.name not in ("id", "added_at")}
+        Price.objects.create(**{**fields, "seen_on": timezone.now().date(), "usd_per_hour": 5, "amount": 5})
     browser = cast.client(cast.bob)
     assert "a GPU-hour was" in browser.get(f"/plans/{plan.code}/").content.decode()
     browser.post(f"/plans/{plan.code}/recompute/")

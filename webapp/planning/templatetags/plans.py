@@ -24,5 +24,11 @@ def source_of(name: str) -> str:
 
 
 @register.filter
+def unit_of(name: str) -> str:
+    """Return the unit of an input, as its label shows it."""
+    return str(FIELDS[name]["unit"])
+
+
+@register.filter
 def words(text: str) -> list[str]:
     return text.split()
