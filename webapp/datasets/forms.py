@@ -53,8 +53,12 @@ class DatasetForm(forms.ModelForm[Dataset]):
             label=_("Kind of data"),
             choices=[(name, pages_of(name).title) for name in sorted(data_kinds(), key=lambda name: name != "text")],
             initial="text",
+            required=False,
             help_text=_("It decides how files are read and prepared, and which models can learn from them."),
         )
+
+    def clean_data_kind(self) -> str:
+        return self.cleaned_data["data_kind"] or "text"
 
 
 class FileOptionsForm(forms.Form):

@@ -234,3 +234,17 @@ def test_the_list_does_not_ask_more_for_more_datasets(cast: Cast, django_assert_
     client = cast.client(cast.vera)
     with django_assert_max_num_queries(14):
         client.get(f"/projects/{cast.project.code}/data/")
+
+
+def test_a_dataset_of_images_is_read_and_prepared_as_such(cast: Cast, client: Client) -> None:
+    client.force_login(cast.bob)
+    shown = client.get(f"/projects/{cast.project.code}/data/new/").content.decode()
+    assert 'value="images"' in shown
+    client.post(f"/projects/{cast.project.code}/data/new/", {"name": "Photos", "data_kind": "images"})
+    dataset = Dataset.objects.get(name="Photos")
+    assert dataset.data_kind == "images"
+    recipe = client.get(f"/datasets/{dataset.code}/prepare/").content.decode()
+    assert "resize-side" in recipe
+    assert "tokenizer-vocab_size" not in recipe
+    refused = client.post(f"/projects/{cast.project.code}/data/new/", {"name": "x", "data_kind": "music"})
+    assert refused.status_code == 422
