@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from webapp.costs.queries import job_spend
-from webapp.jobs.models import ACTIVE_STATES, Job, State
+from webapp.jobs.models import Job, State
 from webapp.ladders.landing import last_validation
 from webapp.ladders.models import SealedPrediction
 from webapp.runs.models import Run
@@ -111,7 +111,3 @@ def tally(project_seals: list[SealedPrediction]) -> dict[str, int]:
         row for seal in project_seals for row in outcomes_of(seal) if row.name == "loss" and row.is_inside is not None
     ]
     return {"landed": len(landed), "inside": sum(bool(row.is_inside) for row in landed)}
-
-
-def is_open(seal: SealedPrediction) -> bool:
-    return seal.run.latest_job.state in ACTIVE_STATES

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from economics.scaling import Conventions, Points, points_read
-from economics.scaling.conventions import bits_per_byte
 from webapp.ladders.models import Ladder, LadderPoint
 
 MAX_CSV_BYTES = 1_000_000
@@ -80,10 +79,6 @@ def points_from_csv(content: bytes) -> list[LadderPoint]:
         )
         for row in range(points.num_points)
     ]
-
-
-def in_bits_per_byte(nats_per_token: float, *, bytes_per_token: float) -> float:
-    return bits_per_byte(nats_per_token, bytes_per_token=bytes_per_token)
 
 
 def _cluster(row: LadderPoint) -> str:

@@ -153,7 +153,7 @@ def ladder_name(project: Project) -> str:
     return _("ladder-%(n)d") % {"n": project.ladders.count() + 1}
 
 
-def retarget(*, ladder: Ladder, num_params: float, num_tokens: float) -> None:
+def ladder_retarget(*, ladder: Ladder, num_params: float, num_tokens: float) -> None:
     """Ask for the loss of another run."""
     Ladder.objects.filter(pk=ladder.pk).update(target_params=num_params, target_tokens=num_tokens)
 

@@ -89,6 +89,10 @@ def ladder_act(request: HttpRequest, ladder: Ladder) -> HttpResponse:
                 services.point_retry(point=point, by=user)
             else:
                 services.point_leave_out(point=point, left_out=action == "leave-out")
+        elif action == "target":
+            services.ladder_retarget(
+                ladder=ladder, num_params=_positive(request, "num_params"), num_tokens=_positive(request, "num_tokens")
+            )
         elif action == "add":
             point = services.point_add(
                 ladder=ladder, num_params=_positive(request, "num_params"), num_tokens=_positive(request, "num_tokens"),
