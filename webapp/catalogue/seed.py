@@ -104,12 +104,13 @@ def _seed_api_prices() -> None:
 
 
 def _api_price(name: str, row: dict[str, Any]) -> ApiPrice:
-    def usd(field: str) -> Decimal | None:
-        return Decimal(repr(row[field])).quantize(Decimal("0.000001")) if field in row else None
+    def usd(field: str) -> Decimal:
+        return Decimal(repr(row[field])).quantize(Decimal("0.000001"))
 
     seen = row.get("date")
     return ApiPrice(
-        name=name, provider=row["provider"], input_usd=usd("input"), cached_usd=usd("cached"), output_usd=usd("output"),
+        name=name, provider=row["provider"], input_usd=usd("input"), cached_usd=usd("cached") if "cached" in row else None,
+        output_usd=usd("output"),
         batch_fraction=row.get("batch"), quality=row.get("quality"), seen_on=seen if isinstance(seen, date) else None,
         is_from_memory=bool(row.get("memory", False)), source=row.get("source", ""),
     )  # fmt: skip

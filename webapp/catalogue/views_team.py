@@ -28,8 +28,13 @@ def own(request: HttpRequest, team: Team) -> HttpResponse:
     day = today()
     context = {
         "team": team,
-        "hardware": [(item, hardware_hour(item)) for item in team.own_hardware.select_related("accelerator")],
-        "contracts": [(item, contract_left(item, on=day)) for item in team.contracts.select_related("accelerator")],
+        "hardware": [
+            (item, hardware_hour(item)) for item in OwnHardware.objects.filter(team=team).select_related("accelerator")
+        ],
+        "contracts": [
+            (item, contract_left(item, on=day))
+            for item in Contract.objects.filter(team=team).select_related("accelerator")
+        ],
         "may_manage": request.team_role >= Role.ADMIN,  # type: ignore[attr-defined]
         "at": day,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
+from django.db.models import F
 
 from webapp.costs.models import Machine
 from webapp.costs.prices import machine_hour_price
@@ -46,8 +47,8 @@ def queue_of_device(device: str) -> Queue:
 
 
 def likely_worker(queue: str) -> Worker | None:
-    """Return the worker that would probably take a job of the queue: the one that was seen last."""
-    return Worker.objects.filter(queue=queue, stopped_at=None).order_by("-seen_at").first()
+    """Return the worker that would probably take a job of the queue: the one at work, or else the one that was last."""
+    return Worker.objects.filter(queue=queue).order_by(F("stopped_at").desc(nulls_first=True), "-seen_at").first()
 
 
 def device_of_queue(queue: str) -> Device | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.db.models import Sum
+from django.utils import timezone
 
 from webapp.costs.models import LedgerEntry
 from webapp.costs.services import machine_ensure
@@ -104,7 +105,7 @@ def quote_ended(attempt: Attempt) -> None:
         energy_is_measured=told.exists() and not told.filter(energy_is_measured=False).exists(),
         co2e_kg=sums["co2e_kg"],
         peak_memory_bytes=_peak_memory_bytes(job),
-        ended_at=attempt.ended_at or job.ended_at,
+        ended_at=attempt.ended_at or timezone.now(),
     )
 
 

@@ -96,7 +96,7 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
     return Estimate(
         quote=quote,
         alternatives=alternatives(spec, decoder, work, quote) if decoder else [],
-        has_worker=worker is not None,
+        has_worker=worker is not None and worker.stopped_at is None,
         num_tokens=num_tokens,
         num_parameters=num_parameters_of(spec.family, spec.model, version.vocab_size),
         epochs=num_tokens / train_tokens if train_tokens else None,

@@ -21,6 +21,7 @@ from webapp.jobs.models import Job, Queue
 from webapp.quotes.devices import Device, device_of_queue, queue_of_device
 from webapp.runs.architectures import decoder_of
 from webapp.runs.models import Run
+from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import start_seconds
 from webapp.runs.step_speed import StepSpeed, step_speed
 from webapp.ui.templatetags.figures import count
@@ -80,7 +81,7 @@ def train_work(
         units_per_second=spec.batch.tokens_per_step / speed.seconds if speed else None,
         rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
         fixed_seconds=start + saving + samples,
-        memory_by_part=memory_parts(spec, decoder, on_processor=queue_of_device(spec.machine.device) == Queue.CPU),
+        memory_by_part=_memory(spec, decoder, device),
         assumptions=tuple(_assumptions(passes, speed, start=start, saving=saving, disk=disk)),
     )  # fmt: skip
 
@@ -136,6 +137,15 @@ def split_tokens(version: DatasetVersion | None, name: str) -> int:
     """Return the tokens of a split of a prepared version; 0 where it has none."""
     split = (version.splits.get(name) or {}) if version else {}
     return int(split.get("tokens") or split.get("num_tokens") or 0)
+
+
+def _memory(spec: TrainSpec, decoder: Decoder, device: Device | None) -> dict[str, float]:
+    """Return the memory by part; where it is the host's, with what the process itself takes."""
+    on_processor = queue_of_device(spec.machine.device) == Queue.CPU
+    parts = memory_parts(spec, decoder, on_processor=on_processor)
+    if not parts or not on_processor:
+        return parts
+    return {**parts, "process": process_bytes(device.machine_id if device else None)}
 
 
 def memory_parts(spec: TrainSpec, decoder: Decoder, *, on_processor: bool) -> dict[str, float]:
