@@ -34,6 +34,14 @@ function ago(date) {
   return format.format(Math.round(seconds), "second");
 }
 
+// What can be scrolled can be scrolled by keys: it takes the focus, as long as it is larger than its frame.
+function reachScrollers() {
+  for (const item of document.querySelectorAll(".text-view, .table-wrap, .chart-table, .uploads")) {
+    const scrolls = item.scrollHeight > item.clientHeight + 1 || item.scrollWidth > item.clientWidth + 1;
+    if (scrolls && !item.hasAttribute("tabindex")) item.tabIndex = 0;
+  }
+}
+
 export function freshenTimes(root = document) {
   for (const item of root.querySelectorAll("time[data-when]")) {
     const date = new Date(item.dateTime);
@@ -73,6 +81,12 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("htmx:responseError", (event) => {
   toast(`${event.detail.xhr.status}: ${event.detail.xhr.statusText}`, "error");
 });
-document.addEventListener("htmx:afterSwap", (event) => freshenTimes(event.detail.elt));
+document.addEventListener("htmx:afterSwap", (event) => {
+  freshenTimes(event.detail.elt);
+  reachScrollers();
+});
+addEventListener("resize", reachScrollers);
+document.addEventListener("toggle", reachScrollers, true);
 freshenTimes();
+reachScrollers();
 setInterval(freshenTimes, 10_000);

@@ -24,6 +24,14 @@ NETWORK = ("WebSocket", "net::ERR", "Failed to load resource")
 """What the console says when the server is away; tests that end the server expect it."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _database_beside_playwright() -> Iterator[None]:
+    """Playwright's loop lives in the tests' own thread, where Django would refuse to ask the database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"

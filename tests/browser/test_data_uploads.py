@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -36,14 +35,6 @@ class Problems:
     def _console(self, message: Any) -> None:
         if "Content Security Policy" in message.text:
             self.found.append(message.text)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _database_beside_playwright() -> Iterator[None]:
-    """Playwright's loop lives in the tests' own thread, where Django would refuse to ask the database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

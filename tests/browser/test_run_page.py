@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -23,16 +22,6 @@ from webapp.runs.models import Run
 NUM_STEPS = 1_000_000
 NUM_LINES = 100_000
 NAME = "百万步的训练，名字很长很长很长，像人们会写的那样 – and longer still"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _database_beside_playwright() -> Iterator[None]:
-    """Playwright's loop lives in the tests' own thread, where Django would refuse to ask the database."""
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
