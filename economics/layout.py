@@ -89,6 +89,8 @@ def parse_layout(text: str, num_accelerators: int | None = None) -> Layout:
             raise InputError(
                 "parallelism", item, "auto, or name=number joined by commas with " + ", ".join(sorted(names))
             )
+        if name in values:
+            raise InputError("parallelism", text, f"a list in which {name} stands once")
         values[name] = int(number)
     given_data = "data" in values
     layout = Layout(**{**values, "data": values.get("data", max(1, values.get("expert", 1)))})

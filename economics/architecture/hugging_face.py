@@ -75,7 +75,12 @@ def read_config_file(path: Path) -> Architecture:
         raise InputError("model", str(path), f"a JSON file in the form of config.json ({error})") from None
     if not isinstance(config, dict):
         raise InputError("model", str(path), "a JSON object in the form of config.json")
-    return architecture_from_config(config, name=file.parent.name if path.is_dir() else file.stem)
+    try:
+        return architecture_from_config(config, name=file.parent.name if path.is_dir() else file.stem)
+    except (TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("model", str(path), f"a config whose sizes are numbers from 1 ({error})") from None
 
 
 def architecture_from_config(config: dict[str, Any], *, name: str = "") -> Architecture:

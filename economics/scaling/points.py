@@ -139,10 +139,13 @@ def points_read(path: str | Path, *, conventions: Conventions | None = None) -> 
     ------
     InputError : naming the file's column, row and value that cannot be used
     """
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        header = reader.fieldnames or []
-        rows = list(reader)
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or []
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError("points", str(path), f"a CSV file in UTF-8 ({error})") from None
     if missing := [name for name in REQUIRED if name not in header]:
         raise InputError("columns", ", ".join(header) or "none", f"a header with {', '.join(missing)} too")
     if not rows:

@@ -157,3 +157,16 @@ def show(result: dict[str, Any], console: Console) -> None:
             names = list(dict.fromkeys(key for row in group for key in row if key not in left_out))
             shown = [{k: v for k, v in row.items() if not isinstance(v, dict)} for row in group]
             show_rows(shown, console, title=title, columns=[n for n in names if any(n in row for row in shown)][:9])
+
+
+def explain(result: dict[str, Any]) -> list[str]:
+    """Say what the rows are and how old they may be."""
+    lines = [f"{len(result['rows'])} rows of {result['kind']}, each with its source and date (in --json)"]
+    if "old_rows" in result:
+        lines.append(
+            f"fresh = at most {FRESH_DAYS} days old; {len(result['old_rows'])} older or undated ones stand apart"
+        )
+    if result.get("yearly_decline_fraction") is not None:
+        fall = 100 * result["yearly_decline_fraction"]
+        lines.append(f"decline = 1 - e^slope of ln(price) over years, all dated offers = {fall:.0f} % a year")
+    return lines

@@ -88,6 +88,13 @@ def quote(file: QuoteFile | dict[str, Any]) -> dict[str, Any]:
         except msgspec.ValidationError as error:
             raise InputError("file", "facts", f"a quote file ({error})") from None
     job, device = file.job, file.device
+    for field, value in (
+        ("job.tokens", job.tokens), ("job.flop_per_token", job.flop_per_token), ("job.memory_bytes", job.memory_bytes),
+        ("job.fixed_seconds", job.fixed_seconds), ("device.watts", device.watts),
+        ("device.num_devices", device.num_devices - 1), ("device.usd_per_hour", device.usd_per_hour or 0.0),
+    ):  # fmt: skip
+        if not value >= 0:
+            raise InputError(field, value, "at least 0" if field != "device.num_devices" else "at least 1")
     draws, rate, source = _rate(file)
     flop = job.tokens * job.flop_per_token
     seconds = job.fixed_seconds + flop / (draws * device.num_devices)

@@ -60,6 +60,8 @@ def serving(
         if value not in choices:
             raise InputError(name, value, "one of " + ", ".join(choices))
     devices = 1 if num_accelerators is None else whole(num_accelerators, field="num_accelerators")
+    if num_accelerators is None and isinstance(parallelism, str) and parallelism != "auto":
+        devices = parse_layout(parallelism).num_accelerators
     if isinstance(parallelism, Layout):
         layout = parallelism
     elif parallelism == "auto":

@@ -80,6 +80,8 @@ def training(
     notes: list[dict[str, Any]] = []
     price, spread = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes, term)
     preemptions = parse_quantity(preemptions_per_node_day, field="preemptions_per_node_day")
+    if preemptions < 0:
+        raise InputError("preemptions_per_node_day", preemptions_per_node_day, "at least 0")
     if model and params is None and isinstance((found := find_architecture(model))[0], EXAMPLE_MODELS):
         return training_of_examples(
             *found, units=num_tokens, device=device, num_accelerators=num_accelerators, source_length=sequence_length,
@@ -100,10 +102,10 @@ def training(
     flop = training_flop_per_token(decoder, sequence).total * num_tokens
     if num_accelerators is None:
         state = state_bytes_per_parameter(precision=precision, optimizer=optimizer).total * counted.total
-        devices = usual_num_accelerators(flop, device, state)
-        if not isinstance(parallelism, str):
-            devices = parallelism.num_accelerators
-        notes.append(assumption("num_accelerators", devices, "accelerator", "about a month of training"))
+        devices, why = usual_num_accelerators(flop, device, state), "about a month of training"
+        if parallelism != "auto":
+            devices, why = devices_of(parallelism, devices), "what the layout takes"
+        notes.append(assumption("num_accelerators", devices, "accelerator", why))
     else:
         devices = whole(num_accelerators, field="num_accelerators")
     layout = parallelism if isinstance(parallelism, Layout) else None
@@ -124,6 +126,19 @@ def training(
     )  # fmt: skip
     estimate = training_estimate(plan)
     return _as_dict(estimate, plan, taken, notes)
+
+
+def devices_of(parallelism: str | Layout, usual: int) -> int:
+    """Return the devices that a layout takes; where it leaves the data ranks open, the usual number as far as it divides.
+
+    >>> devices_of("tensor=8,data=4", 100), devices_of("tensor=8", 100)
+    (32, 96)
+    """
+    layout = parse_layout(parallelism) if isinstance(parallelism, str) else parallelism
+    if isinstance(parallelism, Layout) or any(word in parallelism for word in ("data=", "dp=")):
+        return layout.num_accelerators
+    unit = layout.num_accelerators
+    return max(1, usual // unit) * unit
 
 
 def _sequences(

@@ -226,3 +226,31 @@ def test_a_validation_of_training_rows_leaves_each_source_out(
     assert result["groups"]["memory"]["num_rows"] == 1
     assert result["groups"]["steady, layout given"]["median_abs_ln_error"] < 0.2
     assert result["num_rows_left_out"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [('{"model_type": "llama", "num_hidden_layers": "x"}', "numbers"), ('{"model_type": "nothing"}', "model_type"),
+     ('{"model_type": "bert", "hidden_size": [1]}', "numbers"), ("[1]", "object"), ("{", "JSON")],
+)  # fmt: skip
+def test_a_config_that_cannot_be_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, word: str
+) -> None:
+    file = tmp_path / "any.json"
+    file.write_text(content)
+    assert word in refusal(capsys, "params", str(file))
+
+
+def test_a_layout_says_how_many_devices_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--parallelism")
+    assert answer(capsys, *given, "data=4,tensor=2")["num_accelerators"] == 8
+    assert answer(capsys, *given, "tensor=8")["num_accelerators"] % 8 == 0
+    assert "stands once" in refusal(capsys, *given, "tensor=2,tensor=4")
+    serving = ("serving", "--model", "llama-3.1-8b", "--accelerator", "h100", "--parallelism", "tensor=2")
+    assert answer(capsys, *serving)["num_accelerators"] == 2
+
+
+def test_every_verb_explains_itself() -> None:
+    from economics.verbs import VERBS, verb_module
+
+    assert all(callable(getattr(verb_module(name), "explain", None)) for name in VERBS)

@@ -1,0 +1,67 @@
+"""Leaving sources out: what is refitted, where interval widths come from, and what whole runs lose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from economics.catalogue.accelerators import find_accelerator
+from economics.constants import DECODE_FRACTION, RUN_FRACTION
+from economics.training.outcome import Conditions, goodput_draws
+from economics.uncertainty import Interval
+from economics.validation.predictions import Prediction
+from economics.validation.refit import changed, refit_serving_on
+from economics.validation.spreads import with_spreads_of_others
+from economics.verbs import validate
+
+DATA = Path(__file__).resolve().parents[2] / "benchmarks" / "data"
+
+
+def test_one_node_loses_to_evaluation_alone_and_many_to_what_they_share() -> None:
+    def kept(devices: int) -> float:
+        where = Conditions(accelerator=find_accelerator("h100"), num_accelerators=devices, num_params=10**9)
+        return float(np.median(goodput_draws(where)[1]))
+
+    assert 0.95 < kept(8) < 0.98
+    assert kept(8) > kept(16) > kept(256)
+    assert kept(256) == pytest.approx(0.97 * RUN_FRACTION.value, rel=0.03)
+
+
+def prediction(cluster: str, error: float) -> Prediction:
+    return Prediction(
+        model="m", cluster=cluster, group="g", measured=1.0, predicted=Interval(0.1, float(np.exp(error)), 9.0), unit=""
+    )
+
+
+def test_widths_come_from_the_other_sources() -> None:
+    rng = np.random.default_rng(0)
+    calm = [prediction("calm", e) for e in 0.05 * rng.standard_normal(40)]
+    wild = [prediction("wild", e) for e in 0.5 * rng.standard_normal(40)]
+    found = with_spreads_of_others(calm + wild)
+    width = {p.cluster: np.log(p.predicted.p90 / p.predicted.p50) for p in found}
+    assert width["calm"] == pytest.approx(1.2816 * 0.5, rel=0.3)
+    assert width["wild"] == pytest.approx(1.2816 * 0.05, rel=0.3)
+
+
+def test_closed_batches_of_a_published_engine_are_predicted() -> None:
+    found = validate(DATA / "economics_closed_batches.csv")["groups"]["closed batch"]
+    assert found["num_rows"] == 37
+    assert found["median_abs_ln_error"] < 0.20
+
+
+def test_serving_constants_follow_the_rows_they_are_fitted_to() -> None:
+    from csv import DictReader
+
+    from economics.validation.inference import predict_inference, read_inference
+
+    with (DATA / "economics_closed_batches.csv").open() as file:
+        rows = [row for line in DictReader(file) if (row := read_inference(line)) is not None][:12]
+    slower = DECODE_FRACTION.value * 0.8
+    with changed({"DECODE_FRACTION": slower}):
+        import dataclasses
+
+        made = [dataclasses.replace(r, measured_tokens_per_second=predict_inference(r).p50) for r in rows]
+    assert refit_serving_on(made)["DECODE_FRACTION"] == pytest.approx(slower, rel=0.08)
+    assert refit_serving_on(rows[:3]) == {}
