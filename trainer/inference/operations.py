@@ -37,20 +37,31 @@ def inspect_text(loaded: LoadedModel, text: str, *, top: int = 20) -> dict[str, 
 
 
 def attention_map(loaded: LoadedModel, text: str, *, layer: int, head: int) -> dict[str, Any]:
-    """Return what one head looks at: a row for each token, with its weights on the tokens up to it."""
+    """Return what one head looks at: a row for each token, with its weights on those it sees.
+
+    A model that writes sees the tokens up to each; one that reads both ways (its task frames a text) sees all of them.
+    """
     loaded.require("attention")
-    prompt, tokenizer = read(loaded, text), loaded.task.assets.tokenizer
+    tokenizer, special = loaded.task.assets.tokenizer, getattr(loaded.task, "special", None)
+    if special is None:
+        prompt = read(loaded, text)
+        tokens, told = prompt.tokens, prompt_answer(prompt)
+    else:
+        whole = tokenizer.encode(text)
+        tokens = special.frame(whole, loaded.task.spec.model.context_length).tolist()
+        num_cut = max(len(whole) + 2 - len(tokens), 0)
+        told = {"prompt": text, "num_prompt_tokens": len(tokens), "num_cut_tokens": num_cut}
     model = loaded.language_model
     require_number("layer", layer, model.num_layers)
-    heads = model.attention_map(torch.tensor([prompt.tokens], device=loaded.device), layer=layer)[0]  # (H, T, T)
+    heads = model.attention_map(torch.tensor([tokens], device=loaded.device), layer=layer)[0]  # (H, T, T)
     require_number("head", head, len(heads))
     rows = heads[head].cpu().tolist()
     return {
-        **prompt_answer(prompt),
-        "tokens": [token_label(tokenizer, token) for token in prompt.tokens],
+        **told,
+        "tokens": [token_label(tokenizer, token) if token < tokenizer.vocab_size else "[·]" for token in tokens],
         "num_layers": model.num_layers,
         "num_heads": len(heads),
-        "weights": [[round(weight, 5) for weight in row[: i + 1]] for i, row in enumerate(rows)],
+        "weights": [[round(w, 5) for w in (row[: i + 1] if special is None else row)] for i, row in enumerate(rows)],
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from trainer.errors import InputError
 from trainer.inference.loading import load_model
+from trainer.inference.operations import attention_map
 from trainer.inspect.attribution import explain_text
 
 
@@ -41,3 +42,16 @@ def test_what_cannot_be_explained_is_refused(classifiers: dict[str, Path], write
         explain_text(bag, "salt", target="garden")
     with pytest.raises(InputError, match="no text"):
         explain_text(load_model(writer, device="cpu"), "  ")
+
+
+def test_attention_of_an_encoder_looks_both_ways_and_of_a_writer_back(
+    classifiers: dict[str, Path], writer: Path
+) -> None:
+    both = attention_map(load_model(classifiers["bert"], device="cpu"), "salt bread", layer=0, head=1)
+    size = len(both["tokens"])
+    assert [len(row) for row in both["weights"]] == [size] * size
+    assert both["tokens"][0] == "[·]"
+    back = attention_map(load_model(writer, device="cpu"), "salt bread", layer=1, head=0)
+    assert [len(row) for row in back["weights"]] == list(range(1, len(back["tokens"]) + 1))
+    for found in (both, back):
+        assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in found["weights"])
