@@ -8,8 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from trainer.inference.spec import EvaluateSpec
-from trainer.spec import spec_to_dict
+from trainer.spec import spec_from_dict, spec_to_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import ACTIVE_STATES, Job
 from webapp.jobs.services import job_create
@@ -75,16 +74,17 @@ def evaluation_start(*, version: ModelVersion, suite: EvaluationSuite, created_b
     if (made := under_way.select_related("job").first()) is not None:
         return made.job
     checkpoint = version_checkpoint(version)
-    spec = EvaluateSpec(
-        checkpoint=str(checkpoint.path),
-        sha256=version.sha256,
-        data_path=str(suite.dataset_version.path),
-        splits=list(suite.splits),  # type: ignore[arg-type]
-    )
+    raw = {
+        "kind": "evaluate",
+        "checkpoint": str(checkpoint.path),
+        "sha256": version.sha256,
+        "data_path": str(suite.dataset_version.path),
+        "splits": list(suite.splits),
+    }
     job = job_create(
         project=version.project,
         kind="evaluate",
-        spec=spec_to_dict("evaluate", spec),
+        spec=spec_to_dict(*spec_from_dict(raw)),
         created_by=created_by,
         title=_("%(suite)s on %(version)s") % {"suite": suite, "version": version},
         queue=queue_for_models(),

@@ -9,8 +9,7 @@ from django.utils.translation import gettext as _
 
 from trainer.errors import SpecError
 from trainer.families import families
-from trainer.inspect.spec import InspectSpec
-from trainer.spec import spec_to_dict
+from trainer.spec import spec_from_dict, spec_to_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.services import job_create
 from webapp.registry.errors import RegistryError
@@ -42,21 +41,23 @@ def inspection_start(
     data = version.run.dataset_version
     if not data.path.is_dir():
         raise RegistryError(_("The data that it learned from is no longer there, so nothing can be searched in it."))
+    raw = {
+        "kind": "inspect",
+        "what": what,
+        "checkpoint": str(version_checkpoint(version).path),
+        "sha256": version.sha256,
+        "data_path": str(data.path),
+        "evaluation_path": str(evaluated.path) if evaluated else "",
+        **fields,
+    }
     try:
-        spec = InspectSpec(
-            what=what,  # type: ignore[arg-type]
-            checkpoint=str(version_checkpoint(version).path),
-            sha256=version.sha256,
-            data_path=str(data.path),
-            evaluation_path=str(evaluated.path) if evaluated else "",
-            **fields,
-        )
+        spec = spec_to_dict(*spec_from_dict(raw))
     except SpecError as error:
         raise RegistryError(str(error)) from error
     job = job_create(
         project=version.project,
         kind="inspect",
-        spec=spec_to_dict("inspect", spec),
+        spec=spec,
         created_by=created_by,
         title=f"{version} · {What(what).label}",
         queue=queue_for_models(),

@@ -6,9 +6,10 @@ from typing import Any
 
 from trainer.events import AnyEvent, Artifact, Evaluation, Report, event_payload
 from trainer.families import families
-from webapp.jobs.kinds import JobKind
+from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
 from webapp.registry.models import EvaluationJob, Inspection, ModelVersion, Result
+from webapp.registry.work import evaluate_work, inspect_work
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
 
@@ -26,6 +27,9 @@ class EvaluateKind(JobKind):
     def model_label(self, job: Job) -> str:
         made = EvaluationJob.objects.filter(job=job).select_related("version__checkpoint__run").first()
         return label_of(made.version) if made else ""
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        return evaluate_work(job)
 
     def resume_from(self, job: Job) -> list[str]:
         return []  # a measurement starts from the beginning
@@ -69,6 +73,9 @@ class InspectKind(JobKind):
     def model_label(self, job: Job) -> str:
         made = Inspection.objects.filter(job=job).select_related("version__checkpoint__run").first()
         return label_of(made.version) if made else ""
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        return inspect_work(job)
 
     def resume_from(self, job: Job) -> list[str]:
         return []
