@@ -26,7 +26,7 @@ const DRAW = {
     { type: "scatter", mode: "lines", x: t.x, y: t.high, line: { width: 0, color: colour }, fill: "tonexty", fillcolor: faint(colour, 0.2), hoverinfo: "skip" },
   ],
   bars: (t, colour) => [{
-    type: "bar", x: t.x, y: t.y, orientation: t.h ? "h" : "v", marker: { color: colour }, text: t.text, textposition: "outside", cliponaxis: false,
+    type: "bar", x: t.h ? t.x : t.x.map((name) => escapeHtml(name).replaceAll(" ", "<br>")), y: t.y, orientation: t.h ? "h" : "v", marker: { color: colour }, text: t.text, textposition: "outside", cliponaxis: false,
   }],
   contour: (t, colour) => [{
     type: "contour", x: t.x, y: t.y, z: t.z, ncontours: 24, showscale: false, line: { color: colour, width: 1 },
@@ -52,11 +52,11 @@ function traces(data) {
 function setAxis(target, axis) {
   target.title = { text: escapeHtml(axis.title), standoff: 10 };
   target.tickprefix = axis.prefix ?? "";
-  if (axis.category) target.type = "category";
+  if (axis.category) Object.assign(target, { type: "category", tickangle: 0 });
   else if (axis.log) Object.assign(target, { type: "log", dtick: undefined, nticks: 8, exponentformat: "SI", minexponent: 3 });
   if (axis.log) target.dtick = axis.ends ? "D2" : 1;
   if (axis.log && axis.ends) target.range = axis.ends.map((end) => Math.log10(end));
-  if (axis.percent) target.tickformat = ".0%";
+  if (axis.percent) Object.assign(target, { tickformat: ".0%", rangemode: "tozero" });
   else if (!axis.category) target.tickformat = target.tickformat ?? "~s";
   return target;
 }

@@ -50,7 +50,8 @@ def plan_charts(inputs: PlanInputs, results: dict[str, Any]) -> dict[str, Chart]
         found |= {
             "frontier": frontier_chart(results, money),
             "tornado_usd": tornado_chart(results["tornado_usd"], _("Change of cost"), money),
-            "tornado_months": tornado_chart(results["tornado_months"]["bars"], _("Months of runway"), None),
+            "tornado_months": tornado_chart(results["tornado_months"]["bars"], _("Months of runway"), None)
+            | {"note": runway_note(results["tornado_months"])},
             "waterfall": waterfall_chart(results["training"]["waterfall"]),
             "memory": memory_chart(results["training"]),
         }
@@ -181,6 +182,14 @@ def tornado_chart(bars: list[dict[str, Any]], title: str, money: Currency | None
     )  # fmt: skip
 
 
+def runway_note(found: dict[str, Any]) -> str:
+    """Say what the bars are counted from."""
+    months, horizon = found["months"], int(found["horizon"])
+    if months is None:
+        return str(_("From %d months: in most paths the cash lasts as long as we look.") % horizon)
+    return str(_("From %d months, the p50 of the runway.") % round(months))
+
+
 def waterfall_chart(data: dict[str, Any]) -> Chart:
     """From the peak of the data sheet to what a whole run gets of it."""
     names = [_("peak, bf16 dense"), _("matmul ceiling"), _("step"), _("goodput")]
@@ -197,9 +206,9 @@ def waterfall_chart(data: dict[str, Any]) -> Chart:
 def parts_chart(parts: dict[str, float], money: Currency) -> Chart:
     names = {"final_run": _("final run"), "ablations": _("small runs and failures"), "staff": _("people"),
              "storage": _("kept checkpoints")}  # fmt: skip
-    rows = [(names[key], money.amount(value)) for key, value in parts.items()]
+    rows = [(name, money.amount(parts[key])) for key, name in names.items() if key in parts]
     return chart(
-        _("Cost by part"), axis("", category=True), axis(_("%s, central case") % money.code, prefix=money.sign),
+        _("Cost by part"), axis("", category=True), axis(money.code, prefix=money.sign),
         [{"t": "bars", "name": _("cost"), "x": [r[0] for r in rows], "y": [r[1] for r in rows], "c": 1}],
         [_("part"), money.code], rows, name="parts",
     )  # fmt: skip
@@ -207,11 +216,12 @@ def parts_chart(parts: dict[str, float], money: Currency) -> Chart:
 
 def memory_chart(trained: dict[str, Any]) -> Chart:
     totals = ("allocated_peak", "reserved_peak", "device_total", "total")
-    held = {k: v / 1e9 for k, v in trained["memory_bytes_per_accelerator"].items() if v and k not in totals}
+    known = trained["memory_bytes_per_accelerator"].items()
+    held = sorted(((k.replace("_", " "), v / 1e9) for k, v in known if v and k not in totals), key=lambda row: row[1])
     return chart(
-        _("Memory of a device"), axis("", category=True), axis("GB"),
-        [{"t": "bars", "name": "GB", "x": [k.replace("_", " ") for k in held], "y": list(held.values()), "c": 1}],
-        [_("part"), "GB"], list(held.items()), name="memory",
+        _("Memory of a device"), axis("GB"), axis("", category=True),
+        [{"t": "bars", "name": "GB", "x": [v for _k, v in held], "y": [k for k, _v in held], "c": 1, "h": True}],
+        [_("part"), "GB"], held[::-1], name="memory",
     )  # fmt: skip
 
 

@@ -164,9 +164,8 @@ def market_chart(data: dict[str, Any]) -> Chart:
 def factors_chart(rows: list[dict[str, Any]]) -> Chart:
     kept = [row for row in rows if row["elasticity"] is not None][::-1]
     names, values = [row["name"] for row in kept], [row["elasticity"] for row in kept]
-    of = rows[0]["of"] if rows else ""
     return chart(
-        _("Success factors"), axis(_("% change of the %s for 1 % of the lever").replace("%s", of)), axis("", category=True),
+        _("Success factors"), axis(_("% for 1 % of the lever")), axis("", category=True),
         [{"t": "bars", "name": _("elasticity"), "x": values, "y": names, "c": 1, "h": True}],
         [_("lever"), _("elasticity")], [[row["name"], row["elasticity"]] for row in rows], name="factors",
     )  # fmt: skip

@@ -82,7 +82,7 @@ class PlanInputs:
     """Best loss for the budget; cheapest training for a loss; soonest for a loss; least lifetime cost for a loss."""
     budget_usd: float = _ask(120_000.0, EXAMPLE, part="plan", label=_("Training budget"), unit="USD", slider=(100, 1e7))
     """All training compute of the project: small runs, failures and the final run."""
-    loss_bar: float = _ask(2.2, EXAMPLE, part="plan", label=_("Loss to reach"), unit="of the law", slider=(1.85, 3.5))
+    loss_bar: float = _ask(2.2, EXAMPLE, part="plan", label=_("Loss to reach"), unit="", slider=(1.85, 3.5))
     """In the unit of the law; used by every goal but the best loss."""
     law: str = _ask("published:besiroglu-2024", "catalogue of laws", part="plan", label=_("Scaling law"))
     """Your own fit, or a published one."""

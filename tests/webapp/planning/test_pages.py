@@ -74,8 +74,8 @@ def test_a_wrong_input_is_said_in_a_sentence(cast: Cast) -> None:
     for change, said in (({"churn_per_month": "2"}, "share from 0 to 1"), ({"budget_usd": "much"}, "number")):
         found = browser.post(f"/plans/{plan.code}/answer/", posted(**change)).json()
         assert said in found["error"]
-    found = browser.post(f"/plans/{plan.code}/answer/", posted(budget_usd="1", deadline_days="1")).json()
-    assert "configuration" in found["error"]
+    found = browser.post(f"/plans/{plan.code}/answer/", posted(goal="cheapest", loss_bar="1.2")).json()
+    assert "limit on loss" in found["error"]
     refused = browser.post(f"/projects/{cast.project.code}/plans/new/", {"monthly_tokens": "-4"})
     assert refused.status_code == 422
 

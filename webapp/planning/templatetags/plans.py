@@ -26,7 +26,8 @@ def source_of(name: str) -> str:
 @register.filter
 def unit_of(name: str) -> str:
     """Return the unit of an input, as its label shows it."""
-    return str(FIELDS[name]["unit"])
+    unit, label = str(FIELDS[name]["unit"]), str(FIELDS[name]["label"])
+    return "" if unit[:4].lower() in label.lower() else unit
 
 
 @register.filter
