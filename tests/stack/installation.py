@@ -27,7 +27,7 @@ from webapp.ops.valkey import EmbeddedValkey
 
 SHORT_INTERVALS = {"ISOCOST_LEASE_SECONDS": "3", "ISOCOST_SWEEP_SECONDS": "1", "ISOCOST_REAP_SECONDS": "1"}
 PREFIX = "isocost stack 公司 "
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 
 
@@ -135,7 +135,7 @@ class Installation:
         eventually(
             lambda: self.note().get("ready") or process.poll() is not None,
             timeout_seconds=START_SECONDS,
-            what=f"up is ready; it said: {self.said()}",
+            what=lambda: f"up is ready; it said: {self.said()}",
         )
         assert process.poll() is None, f"up ended: {self.said()}"
         return self

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.stack.installation import Client, Installation, eventually
+from tests.stack.jobs_watch import assert_history_is_whole, start_run
 from webapp.ops.home import CHECKOUT
 
 LONG_NAME = (
@@ -164,6 +165,27 @@ def test_an_up_of_older_code_is_asked_to_stop(running: Installation) -> None:
     assert old.wait(5) == 0
     assert "An older version runs" in running.said()
     assert answers(running)
+
+
+def test_an_upgrade_saves_a_running_training_migrates_and_goes_on_with_it(running: Installation) -> None:
+    """`git pull && make run` beside an `up` of the older code, which works on a run just then."""
+    job = start_run(running, num_steps=1_500, every_steps=500)
+    job.wait_for_step(60)
+    step, old = job.step, running.process
+    assert old is not None
+    backups = set(running.home.backups.glob("*"))
+    running.query("DELETE FROM django_migrations WHERE app = 'sessions'")  # what the newer code brings a migration for
+    running.query("DROP TABLE django_session")
+    note = (running.home.path / "up.json").read_text(encoding="utf-8")
+    (running.home.path / "up.json").write_text(note.replace(running.note()["code"], "older"), encoding="utf-8")
+    running.start()
+    assert old.wait(5) == 0
+    assert job.attempts()[0][1:3] == ("released", "worker_left")
+    assert set(running.home.backups.glob("*")) - backups, "a backup from before the migration"
+    assert job.wait_for_end() == "succeeded", job.describe()
+    assert job.events("started")[1][3]["resumed_from_step"] >= step, "it had saved before the old one left"
+    assert job.row("num_failures") == 0
+    assert_history_is_whole(job)
 
 
 def test_a_taken_port_is_said_and_the_next_one_is_used(running: Installation) -> None:
