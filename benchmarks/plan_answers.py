@@ -31,20 +31,21 @@ def main() -> None:
     assert typical is not None
     price = price_about(typical.usd_per_accelerator_hour, typical.spread, typical.note)
     quick_answer(inputs, law, price)  # speeds of the hardware are worked out once a process
-    took = []
+    took, worked = [], []
     for step in range(40):
         moved = dataclasses.replace(inputs, budget_usd=60_000.0 * 1.03**step)
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         found = quick_answer(moved, law, price)
         plan_charts(moved, found), plan_board(moved, found), decision_board(moved, found)
         took.append(time.perf_counter() - began)
+        worked.append(time.process_time() - cpu_began)
     took.sort()
     began = time.perf_counter()
     full_answer(inputs, law, price, day, {})
     full = time.perf_counter() - began
-    print(
-        f"quick: median {1e3 * statistics.median(took):.0f} ms, p90 {1e3 * took[35]:.0f} ms (target {1e3 * TARGET_SECONDS:.0f} ms)"
-    )
+    print(f"target: {1e3 * TARGET_SECONDS:.0f} ms")
+    print(f"quick, by the clock: median {1e3 * statistics.median(took):.0f} ms, p90 {1e3 * took[35]:.0f} ms")
+    print(f"quick, processor time alone: median {1e3 * statistics.median(worked):.0f} ms")
     print(f"full: {full:.1f} s")
 
 
