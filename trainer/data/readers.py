@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from trainer.data.columns import column_names, text_column
+from trainer.data.entities import marked_text
 from trainer.data.formats import archive, compression, encoding, jsonl, parquet, table, text
 from trainer.data.formats.reading import BrokenFileError, Reading, Row
 from trainer.data.manifest import hash_file
@@ -155,6 +156,8 @@ def detect_text_column(rows: list[Row], file: OpenFile) -> str:
         return chosen
     if chosen:
         raise BrokenFileError("no text column", f"there is no column {chosen!r}; the columns are {_listed(names)}")
+    if file.reading.source.entity_column and "tokens" in names:
+        return "tokens"
     if found := text_column(rows):
         return found
     raise BrokenFileError("no text column", f"none of the columns holds text ({_listed(names)}); choose one")
@@ -181,16 +184,28 @@ def _column_texts(file: OpenFile) -> Iterator[tuple[int, str, str]]:
     rows: Iterator[Row] = chain(head, all_rows)
     if file.format == "parquet":
         file.stream.seek(0)
-        rows = parquet.parquet_rows(file.stream, file.reading, [column, source.label_column])
+        wanted = [column, source.label_column, source.entity_column]
+        rows = parquet.parquet_rows(file.stream, file.reading, wanted)
     for number, row in rows:
         content = value_at(row, column)
+        if source.entity_column and (marked := marked_text(content, value_at(row, source.entity_column))):
+            text_with_marks, labels = marked
+            yield number, text_with_marks, "|".join(sorted(set(labels)))
+            continue
         if not isinstance(content, str):
             file.reading.broken_row(number, "no text in the row", f"the field {column!r} is {_kind(content)}")
         elif not content.strip():
             file.reading.skips.passed_over("empty text", f"{file.reading.where} row {number:,}")
         else:
             label = value_at(row, source.label_column) if source.label_column else None
-            yield number, content, "" if label is None else str(label)
+            yield number, content, label_name(label)
+
+
+def label_name(label: Any) -> str:
+    """Return the name of a label; a list of labels is one name, its parts in order with a | between them."""
+    if isinstance(label, list):
+        return "|".join(sorted({str(part) for part in label if part is not None})) or "|"
+    return "" if label is None else str(label)
 
 
 def _documents_or_broken(file: OpenFile) -> Iterator[Document]:

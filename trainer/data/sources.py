@@ -41,6 +41,9 @@ class SourceSpec:
     label_column: str = ""
     """Column or field that holds a label. Empty: none."""
 
+    entity_column: str = ""
+    """Column or field with the entities of the text: spans of characters with a label, or BIO tags of a list of words."""
+
     label_from_folder: bool = False
     """Take the label from the top folder of the path inside a zip or a folder."""
 

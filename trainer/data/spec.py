@@ -63,6 +63,8 @@ def recipe_hash(
     for source in sources:
         plain = msgspec.to_builtins(source)
         plain.pop("path")
+        if not plain.get("entity_column"):
+            plain.pop("entity_column", None)  # versions made before there was one keep their hash
         plain["name"] = source.display_name
         digest.update(b"\n" + msgspec.json.encode(plain, order="sorted"))
     return digest.hexdigest()

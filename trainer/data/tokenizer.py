@@ -68,6 +68,10 @@ class _FileEngine:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        found = self._tokenizer.encode(text, add_special_tokens=False)
+        return found.ids, found.offsets
+
     def encode_array(self, text: str) -> NDArray[np.uint32]:
         return np.array(self.encode(text), dtype=np.uint32)
 
@@ -134,6 +138,17 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, without end-of-text; nothing in it is read as a special token."""
         return self._engine.encode(text)
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the ids, and for each the characters of the text that it stands for: from, to."""
+        if isinstance(self._engine, _FileEngine):
+            return self._engine.encode_with_offsets(text)
+        ids = self.encode(text)
+        ends = np.cumsum([len(self._bytes[i]) for i in ids]).tolist()
+        # number of characters that have begun before each byte; a token of half a character reaches to its end
+        begun = np.cumsum([byte & 0xC0 != 0x80 for byte in text.encode()]).tolist()
+        starts = [0, *ends[:-1]]
+        return ids, [(begun[start] - 1, begun[end - 1]) for start, end in zip(starts, ends, strict=True)]
 
     def encode_array(self, text: str) -> NDArray[np.uint32]:
         """The same as an array, without a Python number per token."""

@@ -20,6 +20,7 @@ from trainer.models.bert.masked import Masked
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective
 from trainer.models.bert.spec import BertSpec
+from trainer.models.bert.tag import Tag
 from trainer.models.bert.words import SpecialIds
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
@@ -29,6 +30,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "masked": Masked,
     "classify": Classify,
     "multi_label": MultiLabel,
+    "tag": Tag,
     "embed": Embed,
 }
 SHOWN_TOKENS = 120
