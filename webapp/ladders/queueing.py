@@ -70,7 +70,7 @@ def ladder_continue(ladder_id: int) -> None:
     if ladder.state != Ladder.State.RUNNING or any(_is_under_way(point) for point in points):
         return
     for point in points:
-        if point.run is None and _may_begin(point) and not point.has_landed:
+        if point.run is None and _may_begin(point) and not (point.has_landed or point.is_left_out):
             _begin(ladder, point)
             return
     _settle(ladder, points)
@@ -112,7 +112,7 @@ def _begin(ladder: Ladder, point: LadderPoint) -> None:
 
 def _settle(ladder: Ladder, points: list[LadderPoint]) -> None:
     """Nothing is left that can be made: all is done, or something has to be tried again."""
-    missing = [point for point in points if not point.has_landed]
+    missing = [point for point in points if not (point.has_landed or point.is_left_out)]
     if not missing:
         Ladder.objects.filter(pk=ladder.pk).update(state=Ladder.State.DONE, problem="")
         return

@@ -134,9 +134,27 @@ def point_retry(*, point: LadderPoint, by: User | None) -> bool:
 
 @transaction.atomic
 def point_leave_out(*, point: LadderPoint, left_out: bool) -> None:
-    """Take a landed point out of the fit, or back in; a new version of the fit follows."""
-    LadderPoint.objects.filter(pk=point.pk).update(is_left_out=left_out)
+    """Take a landed point out of the fit, or back in, and the fit follows; one that has not landed is not made at all.
+
+    What would have gone on from a rung that is not made cannot be made either.
+    """
+    points = [point] if point.has_landed or not left_out else [point, *_not_landed_after(point)]
+    LadderPoint.objects.filter(pk__in=[each.pk for each in points]).update(is_left_out=left_out)
     fit_refresh(point.ladder)
+    Ladder.objects.filter(pk=point.ladder_id, state=Ladder.State.BLOCKED).update(
+        state=Ladder.State.RUNNING, problem=""
+    )  # fmt: skip
+    if not left_out and not point.has_landed:
+        Ladder.objects.filter(pk=point.ladder_id, state=Ladder.State.DONE).update(state=Ladder.State.RUNNING)
+    continue_on_commit(point.ladder_id)
+
+
+def _not_landed_after(point: LadderPoint) -> list[LadderPoint]:
+    """Return the rungs that go on from a rung, and from those."""
+    found: list[LadderPoint] = []
+    for follower in point.followers.filter(loss=None):
+        found += [follower, *_not_landed_after(follower)]
+    return found
 
 
 def common_of(ladder: Ladder) -> Common:

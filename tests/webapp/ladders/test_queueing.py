@@ -147,6 +147,21 @@ def test_a_failed_rung_does_not_hold_up_other_sizes_and_can_be_tried_again(
     assert ladder.state == Ladder.State.DONE
 
 
+def test_a_failed_rung_left_out_lets_the_ladder_end(
+    ladder: Ladder, machine: Machine, django_capture_on_commit_callbacks: Any
+) -> None:
+    for outcome in ("succeeded", "failed", *(["succeeded"] * 7)):
+        machine.do_one(outcome)
+    ladder.refresh_from_db()
+    assert ladder.state == Ladder.State.BLOCKED
+    with django_capture_on_commit_callbacks(execute=True):
+        services.point_leave_out(point=ladder.points.get(position=1), left_out=True)
+    ladder.refresh_from_db()
+    assert ladder.state == Ladder.State.DONE
+    assert list(ladder.points.filter(is_left_out=True).values_list("position", flat=True)) == [1, 2]
+    assert ladder.fits.order_by("-number")[0].num_points == 8
+
+
 def test_the_clock_goes_on_where_nobody_told(ladder: Ladder, cast: Cast) -> None:
     first = ladder.points.get(position=0)
     assert first.run is not None
