@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from math import log, sqrt
 from statistics import median
 
-import numpy as np
-
 from economics.verbs.quote import PastJob
 from webapp.jobs.kinds import WorkFacts
 from webapp.quotes.devices import WORKSTATION_JOB_SPREAD, Device
@@ -27,6 +25,9 @@ LEAST_VARIABLE_FRACTION = 0.3
 
 SPREAD_WEIGHT = 6.0
 """Jobs that the belief in `WORKSTATION_JOB_SPREAD` is worth against those that were seen."""
+
+HALF_LIFE_JOBS = 8.0
+"""Finished jobs after which a surprise weighs half."""
 
 OWN_RATE_SPREAD = 0.6
 """Standard deviation of ln(rate) of a kind that nothing but own jobs tells of, before the first of them."""
@@ -82,12 +83,15 @@ def past_of_rate(rows: Sequence[QuoteOutcome], own: OwnRate, work: WorkFacts) ->
     return found
 
 
-def job_spread(past: Sequence[PastJob]) -> float:
-    """Return how far jobs alike scatter: the belief to begin with, and what finished jobs of one group and device showed."""
-    groups: dict[tuple[str, str], list[float]] = {}
-    for job in past:
-        if job.state == "succeeded":
-            groups.setdefault((job.kind, job.device), []).append(log(job.ratio))
-    squares = sum(float(np.var(logs)) * len(logs) for logs in groups.values() if len(logs) > 1)
-    freedom = sum(len(logs) - 1 for logs in groups.values() if len(logs) > 1)
-    return sqrt((SPREAD_WEIGHT * WORKSTATION_JOB_SPREAD**2 + squares) / (SPREAD_WEIGHT + freedom))
+def job_spread(rows: Sequence[QuoteOutcome]) -> float:
+    """Return how far jobs scatter about their quotes: the belief to begin with, and how far the finished ones were off.
+
+    A machine that other work slows down shows it here: surprises widen the next quotes, and fade as quotes come true.
+    """
+    weight, squares = SPREAD_WEIGHT, SPREAD_WEIGHT * WORKSTATION_JOB_SPREAD**2
+    done = [row for row in rows if not row.is_censored and row.quote.seconds is not None and row.quote.seconds.p50 > 0]
+    for age, row in enumerate(done):  # the latest first
+        share = 0.5 ** (age / HALF_LIFE_JOBS)
+        weight += share
+        squares += share * log(row.seconds / row.quote.seconds.p50) ** 2  # type: ignore[union-attr]
+    return sqrt(squares / weight)

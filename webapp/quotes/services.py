@@ -45,12 +45,12 @@ def quote_on(work: WorkFacts, device: Device, *, team: Team, kind: str) -> Quote
     rows = outcomes(team, kind)
     if work.units_per_second:
         past = past_jobs(rows)
-        return figures(work, replace(device, job_spread=job_spread(past)), past=past)
+        return figures(work, replace(device, job_spread=job_spread(rows)), past=past)
     own = own_rate(rows, work, device)
     if own is None:
         return figures(work, device)
     past = past_of_rate(rows, own, work)
-    return figures(work, replace(device, job_spread=job_spread(past)), past=past, own=own)
+    return figures(work, replace(device, job_spread=job_spread(rows)), past=past, own=own)
 
 
 def quote_made(job: Job) -> None:

@@ -181,5 +181,6 @@ def test_no_more_digits_than_the_interval_justifies(interval: Interval, digits: 
 
 
 def test_unknown_is_unknown() -> None:
+    assert likely("", "seconds") == "–"  # type: ignore[arg-type]
     assert likely(None, "usd") == "–"
     assert band(None, "usd") == "–"

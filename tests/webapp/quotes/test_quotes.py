@@ -89,6 +89,18 @@ def test_own_jobs_move_the_quote_and_narrow_it(cast: Cast) -> None:
     assert last.seconds.width_ratio < first.seconds.width_ratio
 
 
+def test_a_surprise_widens_the_next_quotes_and_fades(cast: Cast) -> None:
+    worker = make_worker(calibration=CALIBRATION)
+    first = quote_of(job := start(cast))
+    end_job(cast, job, worker, seconds=4 * first.seconds.p50)  # type: ignore[union-attr]
+    after = quote_of(start(cast))
+    assert after.seconds.width_ratio > 2 * first.seconds.width_ratio  # type: ignore[union-attr]
+    for _ in range(12):
+        job = start(cast)
+        end_job(cast, job, worker, seconds=Quote.objects.get(job=job).intervals["seconds"]["p50"])
+    assert quote_of(start(cast)).seconds.width_ratio < after.seconds.width_ratio  # type: ignore[union-attr]
+
+
 def test_failed_jobs_are_censored(cast: Cast) -> None:
     """A job that broke off early does not make the next quote shorter."""
     worker = make_worker(calibration=CALIBRATION)

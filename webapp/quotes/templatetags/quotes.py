@@ -39,26 +39,33 @@ def rounded(value: float, digits: int) -> float:
 
 @register.filter
 def likely(interval: Interval | None, unit: str) -> str:
-    """The middle of an interval."""
-    if interval is None:
+    """The middle of an interval, in the unit of its band."""
+    if not isinstance(interval, Interval):
         return figures.UNKNOWN
+    if unit == "seconds":
+        size, name = _time_unit(interval)
+        return f"{figures.significant(interval.p50 / size, digits_of(interval))} {name}"
     return UNITS[unit](rounded(interval.p50, digits_of(interval)))
 
 
 @register.filter
 def band(interval: Interval | None, unit: str) -> str:
     """p10 – p90; in words that it is about so much where both read the same. Times share one unit: 12–15 min."""
-    if interval is None:
+    if not isinstance(interval, Interval):
         return figures.UNKNOWN
     digits = max(2, digits_of(interval))
     if unit == "seconds":
         return _time_band(interval, digits)
     low, high = (UNITS[unit](rounded(value, digits)) for value in (interval.p10, interval.p90))
-    return _("about %s") % low if low == high else f"{low} – {high}"
+    return _("about %s") % low if low == high else f"{low}–{high}"
+
+
+def _time_unit(interval: Interval) -> tuple[int, str]:
+    return next((size, name) for below, size, name in TIMES if interval.p90 < below)
 
 
 def _time_band(interval: Interval, digits: int) -> str:
-    _below, size, name = next(each for each in TIMES if interval.p90 < each[0])
+    size, name = _time_unit(interval)
     low, high = (figures.significant(value / size, digits) for value in (interval.p10, interval.p90))
     return f"{low} {name}" if low == high else f"{low}–{high} {name}"
 
@@ -66,13 +73,13 @@ def _time_band(interval: Interval, digits: int) -> str:
 @register.filter
 def inside(value: float | None, interval: Interval | None) -> bool | None:
     """Say whether what came lies between p10 and p90; None where either is unknown."""
-    return None if value is None or interval is None else value in interval
+    return None if value is None or not isinstance(interval, Interval) else value in interval
 
 
 @register.simple_tag
 def quantiles(name: str, interval: Interval | None) -> SafeString | str:
     """The exact numbers as attributes, so that what is shown can be traced."""
-    if interval is None:
+    if not isinstance(interval, Interval):
         return ""
     return format_html(
         'data-figure="{}" data-p10="{}" data-p50="{}" data-p90="{}"', name, interval.p10, interval.p50, interval.p90
@@ -82,7 +89,7 @@ def quantiles(name: str, interval: Interval | None) -> SafeString | str:
 @register.filter
 def signed_percent(ratio: float | None) -> str:
     """1.12 -> +12 %, of what came over what was likely."""
-    return figures.UNKNOWN if ratio is None else f"{(ratio - 1) * 100:+.0f} %"
+    return figures.UNKNOWN if not isinstance(ratio, int | float) else f"{(ratio - 1) * 100:+.0f} %"
 
 
 @register.filter
@@ -94,7 +101,7 @@ def plain_name(name: str) -> str:
 @register.filter
 def of_unit(value: Any, unit: str) -> str:
     """A measured quantity, in the unit that its interval is told in."""
-    return figures.UNKNOWN if value is None else UNITS[unit](value)
+    return figures.UNKNOWN if value is None or value == "" else UNITS[unit](value)
 
 
 @register.filter
