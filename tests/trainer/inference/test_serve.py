@@ -162,6 +162,19 @@ async def test_prediction_of_labels(socket: Path, classifier: Path) -> None:
     assert sum(one["probability"] for one in labels) == pytest.approx(1)
 
 
+async def test_the_words_that_spoke_for_an_answer(socket: Path, checkpoint: Path, classifier: Path) -> None:
+    client = await Client.connect(socket)
+    found = (await client.ask(op="explain", checkpoint=str(classifier), text="salt bread rain", answer="kitchen"))[
+        "result"
+    ]
+    assert found["target"] == "kitchen"
+    assert abs(found["gap"]) < 0.05 * max(abs(found["change"]), 1)
+    next_token = (await client.ask(op="explain", checkpoint=str(checkpoint), text="salt bread"))["result"]
+    assert 0 < next_token["probability"] <= 1
+    refused = await client.ask(op="explain", checkpoint=str(classifier), text="salt", answer="garden")
+    assert "no label of this model" in refused["sentence"]
+
+
 async def test_every_wrong_request_gets_a_sentence(socket: Path, checkpoint: Path, classifier: Path) -> None:
     client, model = await Client.connect(socket), {"checkpoint": str(checkpoint)}
     wrong: list[tuple[dict[str, Any], str]] = [
@@ -173,7 +186,10 @@ async def test_every_wrong_request_gets_a_sentence(socket: Path, checkpoint: Pat
         ({"op": "attention", **model, "text": "rain", "layer": 7}, "layer is 7; this model has 2"),
         ({"op": "inspect", **model, "text": "rain", "top": 0}, "top is 0; it must be from 1 to 200"),
         ({"op": "predict", **model, "text": "rain"}, "cannot predict; it can attention, explain, generate, inspect"),
-        ({"op": "generate", "checkpoint": str(classifier), "prompt": "rain"}, "cannot generate; it can explain, predict"),
+        (
+            {"op": "generate", "checkpoint": str(classifier), "prompt": "rain"},
+            "cannot generate; it can explain, predict",
+        ),
     ]
     for request, sentence in wrong:
         answer = await client.ask(**request)

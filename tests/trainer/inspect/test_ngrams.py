@@ -52,11 +52,11 @@ def test_the_same_is_found_as_by_comparing_everything(
             assert each.longest_tokens == longest
     assert found[0].covered.all()
     assert found[0].covered_fraction == 1.0
-    longest = found[0].longest
-    assert longest is not None
-    assert stream[longest.place : longest.place + longest.length] == copied[longest.begin :][: longest.length]
-    document = document_at(split, longest.place)
-    assert split.document_starts[document] <= longest.place < split.document_starts[document + 1]
+    stretch = found[0].longest
+    assert stretch is not None
+    assert stream[stretch.place : stretch.place + stretch.length] == copied[stretch.begin :][: stretch.length]
+    document = document_at(split, stretch.place)
+    assert split.document_starts[document] <= stretch.place < split.document_starts[document + 1]
 
 
 def test_a_text_that_repeats_itself_does_not_take_forever(tmp_path: Path) -> None:

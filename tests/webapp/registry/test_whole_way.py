@@ -9,7 +9,7 @@ import pytest
 from django.db.models import Sum
 
 from tests.factories import Cast
-from tests.trainer.conftest import NANO, make_documents, run_job, write_version
+from tests.trainer.conftest import make_documents, run_job, write_version
 from tests.webapp.registry.test_services import files  # noqa: F401
 from tests.webapp.runs.rows import make_version
 from trainer.data.manifest import read_manifest
@@ -70,7 +70,7 @@ def real_version(cast: Cast, folder: Path) -> DatasetVersion:
 def trained(cast: Cast, worker: Worker, data: DatasetVersion, *, num_steps: int) -> Run:
     spec = TrainSpec(
         family="gpt",
-        model=GPTSpec(**NANO),
+        model=GPTSpec(num_layers=2, model_width=32, num_heads=2, context_length=32),
         data=DataSpec(path=str(data.path)),
         batch=BatchSpec(sequence_length=16, sequences_per_step=8),
         optimizer=OptimizerSpec(learning_rate=3e-3),
