@@ -151,7 +151,7 @@ def course_chart(pairs: Sequence[Pair]) -> dict[str, Any]:
     return {
         "kind": "lines",
         "x": {"title": _("Finished jobs"), "values": numbers, "type": "linear"},
-        "y": {"title": _("Per cent, median of the last %(n)d jobs") % {"n": WINDOW}},
+        "y": {"title": _("%% (median of %(n)d)") % {"n": WINDOW}},
         "series": [
             {"name": _("off by"), "values": errors},
             {"name": _("p90 over p10, less 1"), "values": widths},

@@ -181,7 +181,7 @@ def _first_step(job: Job, spec: TrainSpec) -> int:
 
 def _order(num_parameters: int) -> str:
     """1.9 M and 4 M parameters -> 3 M: half a decade."""
-    return count(10 ** (floor(2 * log10(max(num_parameters, 1)) + 0.5) / 2), 1)
+    return count(float(f"{10 ** (floor(2 * log10(max(num_parameters, 1)) + 0.5) / 2):.0e}"), 1)
 
 
 def _row(name: str, value: float, unit: str, source: str) -> dict[str, Any]:
