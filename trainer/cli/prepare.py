@@ -21,6 +21,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--data-kind", default="text", choices=sorted(data_kinds()), help="kind of data in the files")
     parser.add_argument("--label-column", default="", help="column or field that holds each document's label")
     parser.add_argument("--text-column", default="", help="column or field that holds the text; default: detected")
+    parser.add_argument("--group-column", default="", help="column or field whose equal values stay in one split")
     parser.add_argument("--entity-column", default="", help="column or field with entities: spans or BIO tags")
     parser.add_argument(
         "--tokenizer", type=Path, help="folder of an existing tokenizer, such as that of a model to start from"
@@ -35,6 +36,7 @@ def command(options: argparse.Namespace) -> int:
         "text_column": options.text_column,
         "label_column": options.label_column,
         "entity_column": options.entity_column,
+        "group_column": options.group_column,
     }
     sources = [{"path": str(path.resolve()), "name": name, **columns} for path, name in all_files(options.files)]
     raw: dict[str, Any] = {"kind": "prepare", "data_kind": options.data_kind, "sources": sources}

@@ -34,6 +34,8 @@ class RawDocument(NamedTuple):
     source: int
     row: int
     label: int
+    group: int = 0
+    """Hash of the group that the split keeps together; 0: none."""
 
 
 @dataclass(slots=True)
@@ -158,6 +160,7 @@ def _fill(record: np.void, chunk: int, offset: int, document: RawDocument, text:
     digest = xxhash.xxh3_128_intdigest(raw)
     record["hash_high"], record["hash_low"] = digest >> 64, digest & 0xFFFFFFFFFFFFFFFF
     record["row"], record["source"], record["label"] = document.row, document.source, document.label
+    record["group"] = document.group
     record["chunk"], record["offset"] = chunk, offset
     record["num_bytes"], record["num_characters"] = len(raw), len(text)
 

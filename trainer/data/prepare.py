@@ -25,6 +25,7 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from trainer.data.clean import CleanChunk, CleanStats, RawDocument, clean_chunk, utf8_length
@@ -333,7 +334,7 @@ class _Numbered:
         if document.source != self._source or self._number < 0:
             self._source, self._number = document.source, self._number + 1
             self._write(msgspec.json.encode(document.source) + b"\n")
-        return RawDocument(document.text, self._number, document.row, self._label(document))
+        return RawDocument(document.text, self._number, document.row, self._label(document), group_of(document))
 
     def _label(self, document: Document) -> int:
         if not document.label:
@@ -344,6 +345,11 @@ class _Numbered:
                 f"{document.label[:40]!r}); choose a column with fewer values, or none."
             )
         return self._labels.setdefault(document.label, len(self._labels))
+
+
+def group_of(document: Document) -> int:
+    """Return a number for the group of a document; 0 for none."""
+    return xxhash.xxh3_64_intdigest(document.group.encode("utf-8", errors="replace")) or 1 if document.group else 0
 
 
 def _all_dropped(stats: CleanStats) -> str:

@@ -142,10 +142,10 @@ def documents_of(file: OpenFile) -> Iterator[Document]:
             if content.strip():
                 yield Document(content, where, number, file.label)
         return
-    for row, content, label in _column_texts(file):
+    for row, content, label, group in _column_texts(file):
         longest = limits.max_document_characters
         for part in [content] if len(content) <= longest else text.pieces(content, longest // 2):
-            yield Document(part, where, row, label or file.label)
+            yield Document(part, where, row, label or file.label, group)
 
 
 def detect_text_column(rows: list[Row], file: OpenFile) -> str:
@@ -173,8 +173,8 @@ def value_at(row: dict[str, Any], column: str) -> Any:
     return value
 
 
-def _column_texts(file: OpenFile) -> Iterator[tuple[int, str, str]]:
-    """Yield (row, text, label) of a file with columns; rows without text are counted."""
+def _column_texts(file: OpenFile) -> Iterator[tuple[int, str, str, str]]:
+    """Yield (row, text, label, group) of a file with columns; rows without text are counted."""
     source = file.reading.source
     all_rows = rows_of(file)
     head = list(islice(all_rows, NUM_ROWS_TO_DETECT))
@@ -184,13 +184,14 @@ def _column_texts(file: OpenFile) -> Iterator[tuple[int, str, str]]:
     rows: Iterator[Row] = chain(head, all_rows)
     if file.format == "parquet":
         file.stream.seek(0)
-        wanted = [column, source.label_column, source.entity_column]
+        wanted = [column, source.label_column, source.entity_column, source.group_column]
         rows = parquet.parquet_rows(file.stream, file.reading, wanted)
     for number, row in rows:
         content = value_at(row, column)
+        group = label_name(value_at(row, source.group_column)) if source.group_column else ""
         if source.entity_column and (marked := marked_text(content, value_at(row, source.entity_column))):
             text_with_marks, labels = marked
-            yield number, text_with_marks, "|".join(sorted(set(labels)))
+            yield number, text_with_marks, "|".join(sorted(set(labels))), group
             continue
         if not isinstance(content, str):
             file.reading.broken_row(number, "no text in the row", f"the field {column!r} is {_kind(content)}")
@@ -198,7 +199,7 @@ def _column_texts(file: OpenFile) -> Iterator[tuple[int, str, str]]:
             file.reading.skips.passed_over("empty text", f"{file.reading.where} row {number:,}")
         else:
             label = value_at(row, source.label_column) if source.label_column else None
-            yield number, content, label_name(label)
+            yield number, content, label_name(label), group
 
 
 def label_name(label: Any) -> str:

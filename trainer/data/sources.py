@@ -44,6 +44,9 @@ class SourceSpec:
     entity_column: str = ""
     """Column or field with the entities of the text: spans of characters with a label, or BIO tags of a list of words."""
 
+    group_column: str = ""
+    """Column or field whose equal values never land in different splits: a patient, an author, a file. Empty: none."""
+
     label_from_folder: bool = False
     """Take the label from the top folder of the path inside a zip or a folder."""
 
@@ -75,6 +78,8 @@ class Document:
     """Line, row or part from 1; 0 when the whole file is the document."""
 
     label: str = ""
+    group: str = ""
+    """What it must not be parted from by the split; empty: nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

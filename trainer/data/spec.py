@@ -63,8 +63,9 @@ def recipe_hash(
     for source in sources:
         plain = msgspec.to_builtins(source)
         plain.pop("path")
-        if not plain.get("entity_column"):
-            plain.pop("entity_column", None)  # versions made before there was one keep their hash
+        for name in ("entity_column", "group_column"):
+            if not plain.get(name):
+                plain.pop(name, None)  # versions made before there was one keep their hash
         plain["name"] = source.display_name
         digest.update(b"\n" + msgspec.json.encode(plain, order="sorted"))
     return digest.hexdigest()

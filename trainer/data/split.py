@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from trainer.data.recipe import SplitStep
 from trainer.data.spool import Spool
@@ -17,10 +19,27 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 
 def assign_splits(spool: Spool, roots: NDArray[np.int32], step: SplitStep) -> NDArray[np.uint8]:
     """Return the split of each document. A split that was asked for gets at least one cluster, if there are enough."""
+    roots = joined_with_groups(spool, roots)
     keys = np.full(spool.num_documents, np.iinfo(np.uint64).max, np.uint64)
     for start, records in spool.windows():
         np.minimum.at(keys, roots[start : start + len(records)], records["hash_high"])
     return split_of_keys(keys, roots, step)
+
+
+def joined_with_groups(spool: Spool, roots: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the roots of clusters that hold whole groups too: what shares a group with a duplicate goes with it."""
+    groups = np.concatenate([records["group"] for _, records in spool.windows()] or [np.empty(0, np.uint64)])
+    members = np.flatnonzero(groups)
+    if not len(members):
+        return roots
+    _, first, group = np.unique(groups[members], return_index=True, return_inverse=True)
+    everyone = np.arange(len(roots))
+    begins, ends = np.concatenate([everyone, members]), np.concatenate([roots, members[first][group]])
+    graph = coo_array((np.ones(len(begins), np.int8), (begins, ends)), shape=(len(roots), len(roots)))
+    _, component = connected_components(graph, directed=False)
+    _, leaders = np.unique(component, return_index=True)  # the first document of each
+    joined: NDArray[np.int32] = leaders[component].astype(np.int32)
+    return joined
 
 
 def split_of_keys(keys: NDArray[np.uint64], roots: NDArray[np.int32], step: SplitStep) -> NDArray[np.uint8]:

@@ -21,6 +21,7 @@ RECORD = np.dtype(
     [
         ("hash_high", "<u8"),
         ("hash_low", "<u8"),
+        ("group", "<u8"),
         ("row", "<i8"),
         ("source", "<i4"),
         ("label", "<i4"),
