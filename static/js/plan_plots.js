@@ -63,7 +63,9 @@ function setAxis(target, axis) {
 
 // SI prefixes as people of the field say them: a billion is B, not G.
 function billions(box) {
-  for (const text of box.querySelectorAll(".xtick text, .ytick text, .y2tick text")) text.textContent = text.textContent.replace(/(\d)G$/, "$1B").replace("−", "-");
+  for (const text of box.querySelectorAll(".xtick text, .ytick text, .y2tick text")) {
+    if (!text.querySelector("tspan") && /\dG$/.test(text.textContent)) text.textContent = text.textContent.replace(/G$/, "B");
+  }
 }
 
 function layoutOf(data) {

@@ -84,13 +84,18 @@ def test_train_this_makes_the_run_and_shows_it_against_the_plan(cast: Cast) -> N
     page = browser.get(f"/plans/{plan.code}/train/").content.decode()
     assert "The run that this plan means" in page
     assert "not told: the law is not your data" in page
+    refused = browser.post(f"/plans/{plan.code}/train/", {"data": data.code})
+    assert refused.status_code == 422
+    assert "does not fit" in refused.content.decode()  # twelve billion parameters, here
+    version_create(plan=plan, inputs=PlanInputs(budget_usd=20.0), created_by=cast.bob)
     answer = browser.post(f"/plans/{plan.code}/train/", {"data": data.code, "name": "as planned"})
+    assert answer.status_code == 302
     run = Run.objects.get(name="as planned")
     assert answer.url == run.get_absolute_url()
-    best = plan.versions.get().results["scale"]["best"]
+    best = plan.versions.first().results["scale"]["best"]
     assert run.num_steps * run.tokens_per_step == pytest.approx(best["num_tokens"], rel=1e-3)
     assert run.facts["num_parameters"] == pytest.approx(best["num_params"], rel=0.15)
-    assert PlanRun.objects.get().version == plan.versions.get()
+    assert PlanRun.objects.get().version == plan.versions.first()
     assert "Plan against reality" in browser.get(f"/plans/{plan.code}/").content.decode()
     assert cast.client(cast.vera).get(f"/plans/{plan.code}/train/").status_code == 403
 
