@@ -68,6 +68,9 @@ def _words(name: str) -> frozenset[str]:
     """The words of a name that tell forms apart: 'A100-SXM4-80GB' -> {a100, sxm, 80gb}."""
     text = name.lower().replace("_", " ").replace("-", " ").replace("/", " ").replace("(", " ").replace(")", " ")
     text = re.sub(r"\bsxm\d\b", "sxm", text)
+    text = re.sub(r"\btrillium\b", "tpu v6e", text)
+    text = re.sub(r"\btrn(?=\d)", "trainium", text)
+    text = re.sub(r"\b(gaudi|trainium)\s+(?=\d)", r"\1", text)
     text = re.sub(
         r"\b(rtx|tpu|epyc|xeon|mi)\s?(?=\d)", lambda m: m.group(1) if m.group(1) == "mi" else m.group(1) + " ", text
     )

@@ -8,7 +8,7 @@ from math import exp, log
 import numpy as np
 
 from economics.constants import CHOICE_SPREAD, STEP_SPREAD
-from economics.errors import NoAnswerError
+from economics.errors import InputError, NoAnswerError
 from economics.flop.decoder import training_flop_per_token
 from economics.throughput.search import Choice, best_layout, memory_of, with_practice
 from economics.throughput.step import Workload, step_time
@@ -168,6 +168,14 @@ def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
     return utilisation_of(min(others, key=lambda other: float(np.sum((place(other) - here) ** 2))))
 
 
+def _hours(plan: RunPlan) -> Interval:
+    """Hours of a run; a layout that cannot exist for the model as it was pieced together is left to the search."""
+    try:
+        return training_estimate(plan).accelerator_hours
+    except InputError:
+        return training_estimate(replace(plan, layout=None, any_virtual=False)).accelerator_hours
+
+
 def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
     """Predict the accelerator-hours of whole runs of one stage (or of some), from 1 B parameters on."""
     whole = [row for row in rows if is_whole_run(row)]
@@ -182,7 +190,7 @@ def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> lis
             micro_batch=row.micro_batch, recompute=row.recompute, any_virtual=True,
         )  # fmt: skip
         try:
-            hours = training_estimate(plan).accelerator_hours
+            hours = _hours(plan)
         except NoAnswerError:
             continue
         utilisation, of_runs = one_number(row, known), one_number(row, whole)

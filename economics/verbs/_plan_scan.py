@@ -61,6 +61,7 @@ def worth_showing(front: list[Chosen], best: Chosen) -> list[Chosen]:
 
 
 def as_plain(chosen: Chosen, offers: list[HardwareOffer]) -> dict[str, Any]:
+    """One configuration as plain numbers, sizes to two digits."""
     offer = offers[chosen.offer]
     return {
         "num_params": two_digits(chosen.num_params),
