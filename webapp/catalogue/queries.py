@@ -114,8 +114,8 @@ def price_chart(accelerator: Accelerator, *, at: date) -> dict[str, Any]:
     labels = dict(Term.choices)
     return {
         "kind": "lines",
-        "x": {"title": _("Month"), "values": months, "type": "date"},
-        "y": {"title": _("USD per accelerator-hour, median of the month"), "prefix": "$"},
+        "x": {"title": _("Month; median of its prices"), "values": months, "type": "date"},
+        "y": {"title": _("USD per hour"), "prefix": "$"},
         "series": [
             {
                 "name": str(labels.get(term, term)),

@@ -1,4 +1,4 @@
-"""Heads of tables that sort by their column: a link each, so that a sorted table can be shared."""
+"""Heads of tables that sort by their column: a link each, so that a sorted table can be shared; the teams of a user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from webapp.teams.models import Team, User
+
 register = template.Library()
+
+
+@register.simple_tag
+def teams_of(user: User) -> list[Team]:
+    """Return the teams that somebody is in, by name."""
+    return list(Team.objects.filter(memberships__user=user).order_by("name"))
 
 
 @register.simple_tag(takes_context=True)
