@@ -99,8 +99,8 @@ def _detail(budget: Budget, month: date) -> dict[str, Any]:
         "is_now": is_now,
         "chart": chart,
         "held": [
-            {"row": each, "left": amount_text(each.left, budget.unit)}
-            for each in held_of(budget, month=month)  # type: ignore[attr-defined]
+            {"row": each, "left": amount_text(each.left, budget.unit)}  # type: ignore[attr-defined]
+            for each in held_of(budget, month=month)
         ],
         "released": released.select_related("job", "overridden_by").order_by("-released_at")[:NUM_RELEASED],
         "alerts": [

@@ -177,10 +177,10 @@ def _where(header: list[str], columns: Mapping[str, str], constants: Mapping[str
     needed = NEEDED_OF_MAP if columns else NEEDED_OF_FOCUS
     missing = [wanted.get(name, name) for name in needed if name not in where and not constants.get(name)]
     if missing:
-        found = ", ".join(header[:12]) or _("nothing")
+        columns_there = ", ".join(header[:12]) or _("nothing")
         raise FileRefused(
             _("The columns %(missing)s are not in the file, which has %(found)s. Map its columns by hand.")
-            % {"missing": ", ".join(missing), "found": found}
+            % {"missing": ", ".join(missing), "found": columns_there}
         )
     return where
 

@@ -65,7 +65,7 @@ def _charge(served: Served, day: date) -> bool:
         project=served.project,
         kind=LedgerEntry.Kind.SERVING,
         key=key,
-        description=served.title,
+        description=served.title[:200],
         model_label=served.model_label,
         machine=served.machine,
         provider=served.machine.provider if served.machine else "",

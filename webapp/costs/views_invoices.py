@@ -147,7 +147,7 @@ def difference_chart(found: list[Difference]) -> dict[str, Any]:
     return {
         "kind": "bars",
         "x": {"title": _("Day"), "values": [day.isoformat() for day in days], "type": "date"},
-        "y": {"title": _("USD, invoice less own records"), "prefix": "$"},
+        "y": {"title": _("USD, invoice less own"), "prefix": "$"},
         "series": [{"name": titles[kind], "values": [usd.get((day, kind), 0.0) for day in days]} for kind in kinds],
     }
 

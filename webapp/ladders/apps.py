@@ -8,7 +8,10 @@ class LaddersConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_save
 
+        from webapp.costs.lineage import register_lineage
+        from webapp.costs.purposes import register_purpose
         from webapp.jobs.kinds import register_end_hook
+        from webapp.ladders.costs import ladder_parts, ladder_purpose
         from webapp.ladders.panels import prediction_panel
         from webapp.ladders.queueing import continue_after
         from webapp.ladders.seals import seal_on_made
@@ -17,6 +20,8 @@ class LaddersConfig(AppConfig):
         from webapp.ui.sections import Section, register_section
 
         register_end_hook(continue_after)
+        register_purpose(ladder_purpose)
+        register_lineage(ladder_parts)
         # runs stand below ladders and cannot call them: a new run is heard of by its first job
         post_save.connect(seal_on_made, sender=TrainJob, dispatch_uid="ladders-seal")
         register_panel("run-overview", prediction_panel, order=10)

@@ -6,8 +6,10 @@ class ServingConfig(AppConfig):
     name = "webapp.serving"
 
     def ready(self) -> None:
+        from webapp.costs.serving import register_serving_source
         from webapp.jobs.kinds import register_kind
         from webapp.serving.tables import PredictKind, job_panel
+        from webapp.serving.usage import served_on
         from webapp.ui.panels import register_panel
         from webapp.ui.sections import Section, register_section
 
@@ -15,3 +17,4 @@ class ServingConfig(AppConfig):
         register_panel("job-detail", job_panel, order=20)
 
         register_section(Section(name="playground", title=_("Playground"), url_name="playground", order=70))
+        register_serving_source(served_on)
