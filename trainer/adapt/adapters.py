@@ -34,11 +34,10 @@ class AdaptedLinear(nn.Linear):
         super().__init__(base.in_features, base.out_features, bias=base.bias is not None, device="meta")
         self.weight, self.bias = base.weight, base.bias
         self.kind, self.scale = kind, alpha / rank
-        like = {"device": base.weight.device, "dtype": base.weight.dtype}
-        self.lora_a = nn.Parameter(torch.empty(rank, base.in_features, **like))
-        self.lora_b = nn.Parameter(torch.zeros(base.out_features, rank, **like))
+        self.lora_a = nn.Parameter(base.weight.new_empty(rank, base.in_features))
+        self.lora_b = nn.Parameter(base.weight.new_zeros(base.out_features, rank))
         nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
-        self.magnitude = nn.Parameter(torch.ones(base.out_features, **like)) if kind == "dora" else None
+        self.magnitude = nn.Parameter(base.weight.new_ones(base.out_features)) if kind == "dora" else None
         self.original: Tensor | None = None
         self.reset_magnitude()
 
@@ -61,11 +60,12 @@ class AdaptedLinear(nn.Linear):
 
     def effective_weight(self) -> Tensor:
         """Return the one matrix that does what base and adapter do together."""
-        whole = self.weight + self.scale * (self.lora_b @ self.lora_a)
+        whole: Tensor = self.weight + self.scale * (self.lora_b @ self.lora_a)
         if self.magnitude is None:
             return whole
         # the length is taken as a constant, which saves memory and costs no accuracy (DoRA, section 4.3)
-        return whole * (self.magnitude / whole.norm(dim=1).detach()).unsqueeze(1)
+        scaled: Tensor = whole * (self.magnitude / whole.norm(dim=1).detach()).unsqueeze(1)
+        return scaled
 
     @torch.no_grad()
     def merge(self) -> None:

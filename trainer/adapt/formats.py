@@ -34,7 +34,7 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 def readers() -> dict[str, Family]:
     """Return the family that reads each type of model."""
-    found = {}
+    found: dict[str, Family] = {}
     for family in families().values():
         name = f"trainer.models.{family.name}.hf_config"
         if importlib.util.find_spec(name) is not None:

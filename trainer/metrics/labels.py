@@ -29,7 +29,8 @@ def confusion_matrix(truth: Ints, predicted: Ints, *, num_labels: int, weights: 
 def f1_by_label(confusion: Floats) -> Floats:
     """Return F1 of each label (C,); NaN for one that neither is nor was predicted."""
     hits, there, said = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    return _ratio(2 * hits, there + said)
+    scores: Floats = _ratio(2 * hits, there + said)
+    return scores
 
 
 def accuracy(confusion: Floats) -> float:

@@ -27,6 +27,7 @@ from webapp.runs import checkpoints as checkpoint_services
 from webapp.runs import models
 from webapp.runs.metric_events import metrics_take, payload_of
 from webapp.runs.metrics import metrics_truncate
+from webapp.runs.transfer import worth_store
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
 
@@ -88,6 +89,7 @@ class TrainKind(JobKind):
         run = run_of(job)
         if run is not None:
             checkpoint_services.checkpoints_retire(run=run)
+            worth_store(run)
 
     @singledispatchmethod
     def _take(self, event: AnyEvent, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:

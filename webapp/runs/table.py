@@ -20,6 +20,7 @@ from webapp.jobs.display import shown_state, state_word
 from webapp.jobs.models import ACTIVE_STATES, State
 from webapp.projects.models import Project
 from webapp.runs.models import MetricSeries, Run
+from webapp.runs.transfer import FACT, shown
 from webapp.ui.templatetags.figures import count, exact, figure, usd, when
 from webapp.ui.templatetags.figures import seconds as duration
 
@@ -124,6 +125,14 @@ FIXED: dict[str, Column] = dict(
             lambda r: f"{r.family_title} {count(_num_parameters(r))}",
             _num_parameters,
             Cast(KeyTextTransform("num_parameters", "facts"), FloatField()),
+        ),
+        _fixed(
+            "effective_data",
+            _("Effective data"),
+            lambda r: shown(r.run.facts),
+            lambda r: r.run.facts.get(FACT),
+            Cast(KeyTextTransform(FACT, "facts"), FloatField()),
+            number=True,
         ),
         _fixed(
             "data",

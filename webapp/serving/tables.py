@@ -50,7 +50,7 @@ def tables_folder() -> Path:
 
 
 def table_predict(
-    *, checkpoint: Checkpoint, created_by: User, upload: UploadedFile, text_column: str = "", key: str = ""
+    *, checkpoint: Checkpoint, created_by: User, upload: UploadedFile[bytes], text_column: str = "", key: str = ""
 ) -> Job:
     """Keep the uploaded table and put the job that predicts it in the queue; raise `TableRefused` with the reason."""
     name = PurePosixPath(str(upload.name or "table.csv").replace("\\", "/")).name[:200]
