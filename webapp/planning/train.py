@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -67,9 +67,20 @@ def planned_run(version: PlanVersion, data: DatasetVersion) -> Planned:
         )  # fmt: skip
     except (RungRefused, SpecError) as error:
         raise JobRefused(str(error)) from error
-    found = estimate(spec, data, team=version.owning_team)
+    spec, found = _fitted(spec, data, version)
     tokens = steps * common.tokens_per_step
     return Planned(spec, num_params, tokens, found, _expected(version, num_params, tokens, found))
+
+
+def _fitted(spec: TrainSpec, data: DatasetVersion, version: PlanVersion) -> tuple[TrainSpec, Estimate]:
+    """Take the largest micro-batch that fits: the step stays the same, only its parts get smaller."""
+    found = estimate(spec, data, team=version.owning_team)
+    size = spec.batch.sequences_per_step
+    while found.fits is False and size > 1:
+        size //= 4
+        spec = replace(spec, batch=replace(spec.batch, micro_batch=max(1, size)))
+        found = estimate(spec, data, team=version.owning_team)
+    return spec, found
 
 
 def _expected(version: PlanVersion, num_params: int, num_tokens: int, found: Estimate) -> dict[str, Any]:
