@@ -30,8 +30,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--from",
         dest="source",
-        type=Path,
-        help="start from this model: a checkpoint, job folder or exported model of ours, or a folder of Hugging Face",
+        help="start from this model: a checkpoint, job folder or exported model of ours, a folder of Hugging Face, or, with "
+        "a network, a name on its hub",
     )
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
     add_set_option(parser)
@@ -42,6 +42,9 @@ def add_parser(commands: Any) -> None:
 def command(options: argparse.Namespace) -> int:
     family, model = options.family, None
     if options.source:
+        from trainer.adapt.hub import located
+
+        options.source = located(options.source)
         family, model = model_of(options.source, family)
     raw = train_dict(
         data=options.data,

@@ -128,6 +128,15 @@ def test_folders_that_do_not_fit_say_why(version: Path, tmp_path: Path) -> None:
     assert "transfer.source is" in last.sentence
 
 
+def test_a_name_that_cannot_be_fetched_says_what_to_do(
+    version: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    command = ["train", "--data", str(version), "--from", "nobody/nothing", "--out", str(tmp_path / "job")]
+    assert main(command) == 2
+    assert "copy the model's folder to this machine" in capsys.readouterr().err
+
+
 def test_data_of_another_tokenizer_is_refused(version: Path, tmp_path: Path) -> None:
     from trainer.data.bpe import train_bpe
 
