@@ -65,8 +65,8 @@ class EventLog:
         elif isinstance(event, e.Checkpoint):
             self._log.info("checkpoint of step %s: %s, %s bytes", event.step, event.path, f"{event.size_bytes:,}")
         elif isinstance(event, e.Resolved):
-            for line in lines_of_resolved(event):
-                self._log.info("%s", line)
+            for text in lines_of_resolved(event):
+                self._log.info("%s", text)
         elif isinstance(event, e.Started):
             where = "" if event.resumed_from_step is None else f", from step {event.resumed_from_step}"
             hardware, versions = event.hardware, ", ".join(f"{k} {v}" for k, v in event.versions.items())

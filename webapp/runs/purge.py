@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def run_purge(*, run: Run) -> bool:
         with transaction.atomic():
             TrainJob.objects.filter(run=run).delete()
             Run.objects.get(pk=run.pk, deleted_at__isnull=False).delete()
-            transaction.on_commit(lambda: [_remove(folder) for folder in folders])
+            transaction.on_commit(lambda: _remove_all(folders))
     except Run.DoesNotExist:  # brought back just now
         return False
     except ProtectedError as error:
@@ -85,6 +85,11 @@ def _age_seconds(folder: Path) -> float:
         return time.time() - folder.stat().st_mtime
     except FileNotFoundError:
         return 0.0
+
+
+def _remove_all(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        _remove(folder)
 
 
 def _remove(folder: Path) -> None:
