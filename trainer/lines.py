@@ -73,7 +73,9 @@ class EventLog:
             self._log.info("started on %s%s; %s", event.device, where, versions)
             if hardware:
                 memory = f"{hardware.get('memory_bytes', 0) / 2**30:.1f} GiB"
-                self._log.info("machine: %s, %s cores, %s", hardware.get("processor"), hardware.get("num_cores"), memory)
+                self._log.info(
+                    "machine: %s, %s cores, %s", hardware.get("processor"), hardware.get("num_cores"), memory
+                )
         elif (line := line_of(event)) is not None and not isinstance(event, e.Failed):  # a failure logs itself
             self._log.info("%s", line)
 

@@ -37,7 +37,10 @@ def test_every_preset_survives_json_and_every_field_says_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"kind": "dance"}, "kind 'dance' is unknown; the kinds are calibrate, evaluate, inspect, predict, prepare, train"),
+        (
+            {"kind": "dance"},
+            "kind 'dance' is unknown; the kinds are calibrate, evaluate, inspect, predict, prepare, train",
+        ),
         ({"version": 99}, "version 99 of the spec is newer"),
         ({"family": "rnn"}, "family 'rnn' is unknown; the families are"),
         ({"famly": "gpt"}, "train has no field famly; its fields are"),

@@ -85,7 +85,10 @@ class FileOptionsForm(forms.Form):
         self.fields["label_column"] = _column_field(
             file.options.get("label_column"), columns, _("None"), label=_("Label column or field")
         )
-        for name, label in (("entity_column", _("Entity column or field")), ("group_column", _("Group column or field"))):
+        for name, label in (
+            ("entity_column", _("Entity column or field")),
+            ("group_column", _("Group column or field")),
+        ):
             self.fields[name] = _column_field(file.options.get(name), columns, _("None"), label=label)
             self.fields[name].help_text = docs[name]
         self.fields["label_from_folder"] = forms.BooleanField(

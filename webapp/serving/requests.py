@@ -42,7 +42,6 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """explain: the label, or the next token; empty: the likeliest."""
 
 
-
 def parse_ask(content: Any) -> Ask:
     """Return the message; raise ValueError with a sentence that names the field for anything else."""
     try:
