@@ -10,8 +10,8 @@ import pytest
 
 from tests.factories import Cast
 from tests.webapp.runs.rows import make_run
+from trainer.metrics.label_report import single_label_report
 from trainer.metrics.report import write_report
-from trainer.models.bert.label_report import single_label_report
 from webapp.jobs.models import JobEvent
 from webapp.runs.models import Run
 

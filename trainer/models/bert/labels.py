@@ -13,8 +13,8 @@ from torch import Tensor
 
 from trainer.data.shards import TokenSplit
 from trainer.errors import InputError
+from trainer.metrics.label_report import multi_label_report, single_label_report
 from trainer.metrics.report import EvaluationReport
-from trainer.models.bert.label_report import multi_label_report, single_label_report
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective, Rows
 from trainer.training.task import Batch

@@ -41,7 +41,8 @@ class Classifier(nn.Module):
 
     def __init__(self, net: Net, *, mean: Sequence[float], deviation: Sequence[float], ema_decay: float) -> None:
         super().__init__()
-        self.net, self.ema_decay = net.to(memory_format=torch.channels_last), ema_decay
+        self.net: Net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
+        self.ema_decay = ema_decay
         self.mean: Tensor
         self.deviation: Tensor
         self.register_buffer("mean", torch.tensor(mean)[:, None, None])
@@ -66,7 +67,8 @@ class Classifier(nn.Module):
         """Let the running mean follow the weights; counts and statistics of batch normalisation are taken over."""
         if self.average is None:
             return
-        mean, now = list(self.average.parameters()), list(self.net.parameters())
+        mean: list[Tensor] = list(self.average.parameters())
+        now: list[Tensor] = list(self.net.parameters())
         torch._foreach_lerp_(mean, now, 1 - self.ema_decay)
         for kept, current in zip(self.average.buffers(), self.net.buffers(), strict=True):
             kept.copy_(current)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from trainer.data.images.store import ImageSplit
 from trainer.errors import InputError
+from trainer.metrics.label_report import single_label_report
 from trainer.metrics.report import EvaluationReport
-from trainer.models.bert.label_report import single_label_report
 from trainer.models.vision.augment import augment, mix
 from trainer.models.vision.model import Classifier, build_net
 from trainer.models.vision.picture import heat_map, to_tensor
