@@ -7,20 +7,22 @@ from pathlib import Path
 
 from trainer.errors import InputError
 
-_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+"""`owner/model`, or `owner/model@revision` to hold to one state of it."""
+
 WANTED = ["*.json", "*.safetensors"]
 """Never a pickle: those may run code."""
 
 
 def located(source: str) -> Path:
     """Return the folder that `source` names: a path as it is, otherwise a model of the hub, fetched."""
-    path = Path(source)
-    if path.exists() or not _NAME.fullmatch(source):
+    path, named = Path(source), _NAME.fullmatch(source)
+    if path.exists() or named is None:
         return path
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(source, allow_patterns=WANTED))
+        return Path(snapshot_download(named[1], revision=named[2], allow_patterns=WANTED))
     except Exception as error:  # the library has many kinds of them, for as many ways a network fails
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
