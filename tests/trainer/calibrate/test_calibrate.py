@@ -25,8 +25,8 @@ def test_the_machine_is_measured(tmp_path: Path) -> None:
         "training_flop_per_second",
     ):
         assert found[name] > 1e6, name
-    assert {step["family"] for step in found["steps"]} >= {"bert", "gpt"}
-    step = next(step for step in found["steps"] if step["family"] == "gpt")  # a BERT's texts differ in length
+    step = found["steps"][0]
+    assert step["family"] == "gpt"  # the usual family comes first: a short calibration does not reach all
     assert step["tokens_per_second"] == pytest.approx(
         step["sequence_length"] * step["sequences_per_step"] / step["seconds_per_step"]
     )
