@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -119,10 +121,11 @@ def test_digits_to_97_percent(tmp_path: Path) -> None:
     source = SourceSpec(path=str(zip_of(tmp_path / "digits.zip", members)))
     recipe = ImageRecipe.from_dict({"resize": {"side": 32, "channels": "grey"}})
     prepare(PrepareSpec(sources=[source], data_kind="images", recipe=recipe), tmp_path / "version")
-    raw = raw_spec(tmp_path / "version", schedule={"num_steps": 300, "warmup_steps": 20})
-    raw |= {"model": {"width_fraction": 0.25, "flip": False}, "batch": {"sequence_length": 1, "sequences_per_step": 64}}
-    raw |= {"evaluation": {"every_steps": 100, "sample_tokens": 0}, "machine": {"device": "cpu", "compile": "off"}}
-    events = run_job(tmp_path / "job", raw)
+    settings = ("model.flip=false", "evaluation.every_steps=100", "machine.device=cpu", "machine.compile=off")
+    command = [sys.executable, "-m", "trainer", "train", "--data", str(tmp_path / "version"), "--family", "vision"]
+    command += ["--preset", "tiny", "--steps", "300", "--out", str(tmp_path / "job")]
+    subprocess.run([*command, *(f"--set={setting}" for setting in settings)], check=True)
+    events = events_of(tmp_path / "job")
     test = [event for event in of_kind(events, Evaluation) if event.split == "test"][-1]
     assert test.metrics["accuracy"] >= 0.97
     assert events[-1].result["seconds"] < 120
