@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 Panel = Callable[[HttpRequest, Any], str]
 """(request, what the page is about) -> HTML made by a template; empty to show nothing."""
@@ -30,7 +30,8 @@ def register_panel(place: str, panel: Panel, *, order: int = 100) -> None:
 
 def panels_html(place: str, request: HttpRequest, subject: Any) -> SafeString:
     """Return what all panels of a place show of the subject, one after the other; each part was escaped by its template."""
-    return SafeString("".join(_shown(panel, request, subject) for _order, panel in _panels.get(place, ())))
+    parts = "".join(_shown(panel, request, subject) for _order, panel in _panels.get(place, ()))
+    return mark_safe(parts)  # nosec B308, B703
 
 
 def _shown(panel: Panel, request: HttpRequest, subject: Any) -> str:
