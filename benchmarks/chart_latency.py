@@ -4,36 +4,42 @@
 
 Starts an installation of its own, trains a small model in it, opens the run's page in headless Chromium and as many
 sockets besides, and compares the time at which the trainer wrote each block (its journal says) with the frame in which
-the chart of the loss first had the block's last step. Prints one JSON line.
+the chart of the loss first had the block's last step. `received` is the part of it until the page's socket had the
+block. Prints one JSON line.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
+from benchmarks.live_run import (
+    AIM_SECONDS,
+    Viewers,
+    latency_figures,
+    latency_options,
+    machine_figures,
+    training_run,
+)
 from tests.browser.conftest import FLAGS
-from tests.stack.installation import Client, Installation, eventually
-from tests.stack.jobs_watch import JobUnderTest, inside, start_run
+from tests.stack.installation import Installation, eventually
+from tests.stack.jobs_watch import JobUnderTest
 from trainer.events import Metrics, read_journal
 
-AIM_SECONDS = 0.3
-"""Median, with 20 viewers."""
 KEY = "train/loss"
 RECORD = """() => {
+  window.points_received = [];
   window.frames_drawn = [];
+  document.addEventListener("run-news", ({ detail }) => {
+    const loss = detail.points["train/loss"];
+    if (loss?.[0].length) window.points_received.push([loss[0].at(-1), Date.now() / 1000]);
+  });
   const draw = Plotly.react;
   Plotly.react = function (place, data, ...rest) {
     const done = draw.call(this, place, data, ...rest);
@@ -45,27 +51,8 @@ RECORD = """() => {
     return done;
   };
 }"""
-
-
-class RunViewer(threading.Thread):
-    """One more page on the run: its socket, read as it comes. Connects once; ends with the installation."""
-
-    def __init__(self, client: Client, job: JobUnderTest) -> None:
-        super().__init__(daemon=True)
-        self.client, self.job = client, job
-        self.num_news = 0
-        self.start()
-
-    def run(self) -> None:
-        address = f"{self.client.url.replace('http', 'ws', 1)}/ws/runs/{self.job.run}/?job={self.job.code}&after=0"
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.client.cookies)
-        headers = {"Cookie": cookies}
-        with (
-            suppress(OSError, WebSocketException),
-            connect(address, origin=self.client.url, additional_headers=headers, max_size=None) as socket,  # type: ignore[arg-type]
-        ):
-            for _text in socket:
-                self.num_news += 1
+StepTimes = list[tuple[float, float]]
+"""The last step of the loss that was there, and when."""
 
 
 @contextmanager
@@ -85,57 +72,54 @@ def opened_page(stack: Installation, job: JobUnderTest) -> Iterator[Page]:
         browser.close()
 
 
-def delays_of(journal: Path, frames: list[tuple[float, float]]) -> list[float]:
-    """Return for each block that was written while frames were noted how long it took until it was drawn."""
+def delays_of(journal: Path, noted: StepTimes) -> list[float]:
+    """Return for each block that was written while steps were noted how long it took until its last step was there."""
     found: list[float] = []
-    if not frames:
+    if not noted:
         return found
-    first, last = frames[0], frames[-1]
+    first, last = noted[0], noted[-1]
     for event, _offset in read_journal(journal):
         if isinstance(event, Metrics) and KEY in event.values and first[0] < event.steps[-1] <= last[0]:
-            drawn_at = next(at for step, at in frames if step >= event.steps[-1])
-            found.append(drawn_at - event.at)
+            there_at = next(at for step, at in noted if step >= event.steps[-1])
+            found.append(there_at - event.at)
     return found
 
 
 def measure(*, num_viewers: int, seconds: float) -> dict[str, Any]:
     """Return the delays' quantiles."""
-    stack = Installation()
-    try:
-        stack.start()
-        job = start_run(stack, num_steps=1_000_000, every_steps=200)
-        job.wait_for_step(50)
-        client = stack.client()
-        viewers = [RunViewer(client, job) for _ in range(num_viewers)]
-        eventually(lambda: all(viewer.num_news for viewer in viewers), what="every viewer sees the run")
+    with training_run() as (stack, job):
+        heard: list[float] = []
+        viewers = Viewers(
+            stack.client(),
+            f"/ws/runs/{job.run}/?job={job.code}&after=0",
+            number=num_viewers,
+            take=lambda _news, at: heard.append(at),
+        )
+        eventually(lambda: viewers.num_joined == num_viewers and heard, what="every viewer sees the run")
         with opened_page(stack, job) as page:
             page.wait_for_timeout(seconds * 1000)
-            frames = [(float(step), float(at)) for step, at in page.evaluate("window.frames_drawn")]
-        delays = delays_of(Path(job.folder) / "attempts" / "1" / "events.jsonl", frames)
-        inside(stack, f"ask({job.code!r}, 'cancel')")
-        job.wait_for_end(timeout_seconds=30)
-    finally:
-        stack.remove()
-    cuts = quantiles(delays, n=100)
+            frames, received = (_pairs(page.evaluate(f"window.{name}")) for name in ("frames_drawn", "points_received"))
+        viewers.close()
+        journal = Path(job.folder) / "attempts" / "1" / "events.jsonl"
+        drawn, arrived = delays_of(journal, frames), delays_of(journal, received)
     return {
         "benchmark": "chart_latency",
-        "viewers": num_viewers,
-        "blocks_drawn": len(delays),
+        "viewers": viewers.num_joined,
+        "blocks_drawn": len(drawn),
         "frames": len(frames),
-        "median_seconds": round(median(delays), 4),
-        "p95_seconds": round(cuts[94], 4),
-        "max_seconds": round(max(delays), 4),
+        **latency_figures(drawn),
+        "received": latency_figures(arrived),
         "aim_median_seconds": AIM_SECONDS,
-        "load_average": round(os.getloadavg()[0], 1),
-        "num_cores": os.cpu_count(),
+        **machine_figures(),
     }
 
 
+def _pairs(noted: Sequence[Sequence[float]]) -> StepTimes:
+    return [(float(step), float(at)) for step, at in noted]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--viewers", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    options = parser.parse_args()
+    options = latency_options(__doc__)
     print(json.dumps(measure(num_viewers=options.viewers, seconds=options.seconds)))
 
 

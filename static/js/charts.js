@@ -6,9 +6,10 @@
 import { axisTitle } from "./series.js";
 import { csvRow, saveText } from "./files.js";
 import { shareCrosshair } from "./crosshair.js";
+import { paintSoon, unpaint } from "./painting.js";
 import { smooth } from "./smoothing.js";
 
-const REDRAW_MS = 250;
+const REST = 3;  // a chart rests for so many times what its last drawing took: a slow machine draws less often
 const MAX_MARKERS = 80;  // more points than this run into each other
 
 export class Settings extends EventTarget {
@@ -82,6 +83,7 @@ export class ChartCard {
   constructor(element, { title, lines, settings, unit = "", tall = false, marks = true, legend = true }) {
     Object.assign(this, { element, title, lines, settings, unit, marks, hasLegend: legend });
     this.visible = false;
+    this.restedAt = 0;
     this.zoomed = null;  // key -> series of the stretch that is zoomed into
     this.hidden = new Set();
     this.#build(tall);
@@ -98,6 +100,7 @@ export class ChartCard {
     for (const run of this.runs) run.removeEventListener("change", this.onChange);
     this.settings.removeEventListener("change", this.onChange);
     clearTimeout(this.timer);
+    unpaint(this);
     if (this.plot.data) Plotly.purge(this.plot);
   }
 
@@ -132,17 +135,24 @@ export class ChartCard {
 
   setVisible(visible) {
     this.visible = visible;
-    if (visible) this.redraw(0);
+    if (visible) this.redraw();
   }
 
-  redraw(delay = REDRAW_MS) {
+  redraw() {
     if (!this.visible || this.timer) return;
-    const since = performance.now() - (this.drawnAt ?? -Infinity);
-    this.timer = setTimeout(() => { this.timer = null; this.draw(); }, delay ? Math.max(0, delay - since) : 0);
+    const wait = this.restedAt - performance.now();
+    if (wait <= 0) { paintSoon(this); return; }
+    this.timer = setTimeout(() => { this.timer = null; paintSoon(this); }, wait);
   }
 
   draw() {
-    this.drawnAt = performance.now();
+    const began = performance.now();
+    this.#show();
+    const ended = performance.now();
+    this.restedAt = ended + REST * (ended - began);
+  }
+
+  #show() {
     for (const run of this.runs) run.need(this.lines.filter((line) => line.run === run).map((line) => line.key));
     const drawn = this.lines.map((line) => this.#prepare(line)).filter(Boolean);
     this.drawn = drawn;
