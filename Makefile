@@ -33,7 +33,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run login restore doctor test test-pythons test-long check lock bench clean
+.PHONY: help setup setup-dev run login restore doctor test test-pythons test-long check lock bench bench-setup bench-check clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
@@ -97,9 +97,22 @@ lock: setup-dev ## write both lock files anew from pyproject.toml
 	$(VENV) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --extra dev --output-file requirements-dev.lock pyproject.toml
 
-bench: setup-dev ## run the benchmarks
-	@for script in benchmarks/[a-z]*.py; do [ -e "$$script" ] || continue; \
-	  echo "== $$script"; $(VENV) -m "benchmarks.$$(basename "$$script" .py)" || exit 1; done
+# ROWS="train decode" runs those alone. Peers live in an environment of their own, so that theirs never touches ours.
+PEERS := .venv-peers/bin/python
+bench: setup-dev ## run the benchmarks and write docs/performance; ROWS="..." for some of them
+	@$(VENV) -m benchmarks $(ROWS)
+
+bench-setup: setup-dev ## install what the benchmarks compare with, in .venv-peers
+	@[ -x $(PEERS) ] || $(VENV) -m venv .venv-peers
+	@$(PEERS) -m pip install --quiet "torch==$(TORCH_VERSION)+cpu" 2>/dev/null \
+	  || $(PEERS) -m pip install --quiet --extra-index-url $(TORCH_CPU_INDEX) "torch==$(TORCH_VERSION)+cpu" \
+	  || $(PEERS) -m pip install --quiet torch==$(TORCH_VERSION)
+	@$(VENV) -m uv pip install --quiet --python $(PEERS) -r benchmarks/peers/requirements.txt
+	@$(PEERS) -m pip install --quiet -r benchmarks/peers/requirements-optional.txt \
+	  || echo "llama-cpp-python could not be built; its rows are passed over."
+
+bench-check: setup-dev ## print every ratio that fell by over 10 % against the run recorded before
+	@$(VENV) -m benchmarks.frame.check
 
 clean: ## remove the environment and the tools' caches; your data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
