@@ -109,7 +109,7 @@ bench-setup: setup-dev ## install what the benchmarks compare with, in .venv-pee
 	  || $(PEERS) -m pip install --quiet torch==$(TORCH_VERSION)
 	@$(VENV) -m uv pip install --quiet --python $(PEERS) -r benchmarks/peers/requirements.txt
 	@$(PEERS) -m pip install --quiet -r benchmarks/peers/requirements-optional.txt \
-	  || echo "llama-cpp-python could not be built; its rows are passed over."
+	  || echo "xllamacpp could not be installed; its rows are passed over."
 
 bench-check: setup-dev ## print every ratio that fell by over 10 % against the run recorded before
 	@$(VENV) -m benchmarks.frame.check
