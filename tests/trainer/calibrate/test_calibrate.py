@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.trainer.conftest import run_job
-from trainer.calibrate.steps import counted_flop
+from trainer.calibrate.steps import MadeUpSplit, counted_flop, made_up_assets
 from trainer.errors import SpecError
 from trainer.events import Finished
-from trainer.spec import spec_from_dict
+from trainer.families import families
+from trainer.spec import BatchSpec, DataSpec, TrainSpec, spec_from_dict
+from trainer.training.task import make_task
 
 
 def test_the_machine_is_measured(tmp_path: Path) -> None:
@@ -41,3 +44,16 @@ def test_flop_are_counted_as_the_algebra_says() -> None:
 def test_wrong_seconds_are_refused() -> None:
     with pytest.raises(SpecError, match=r"seconds is 0.1; it must be from 0.5 to 600"):
         spec_from_dict({"kind": "calibrate", "seconds": 0.1})
+
+
+def test_a_timed_batch_holds_the_tokens_it_names() -> None:
+    assets, split = made_up_assets(), MadeUpSplit()
+    for family in families().values():
+        if family.data_kind != "text":
+            continue
+        for preset in family.calibration_presets:
+            length = family.presets[preset].context_length
+            batch = BatchSpec(sequence_length=length, sequences_per_step=2)
+            spec = TrainSpec(family=family.name, model=family.presets[preset], data=DataSpec(path=""), batch=batch)
+            task = make_task(spec, assets)
+            assert task.count(task.batch(split, np.arange(2))) == 2 * length, (family.name, preset)  # type: ignore[arg-type]

@@ -21,19 +21,21 @@ from trainer.data.shards import TokenSplit
 from trainer.errors import InputError
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective, pad_rows
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
 from trainer.training.task import Batch
 
 SHORTEST_HALF = 4
 
 
 class Embed(Objective):
-    def __init__(self, task: Any) -> None:
-        super().__init__(task)
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
         self._pairs: dict[str, NDArray[np.int64]] = {}
 
     @property
     def has_labels(self) -> bool:
-        return bool(self.task.assets.label_names)
+        return bool(self.label_names)
 
     def pairs(self, split: TokenSplit) -> NDArray[np.int64]:
         """Return (N, 3): a document, the one it belongs to, and the label of both; the halves of one: twice itself, -1."""
@@ -135,7 +137,7 @@ class Embed(Objective):
     def vectors(self, model: Bert, texts: Sequence[str], *, batch_size: int = 64) -> Tensor:
         """Return a vector of length 1 for each text (N, D)."""
         device, found = model.token_embedding.weight.device, []
-        encoded = [self.special.frame(tokens, self.length) for tokens in self.task.assets.tokenizer.encode_batch(texts)]
+        encoded = [self.special.frame(tokens, self.length) for tokens in self.tokenizer.encode_batch(texts)]
         for first in range(0, len(encoded), batch_size):
             batch = pad_rows(self, encoded[first : first + batch_size])
             found.append(model.vector(batch["tokens"].to(device), batch["mask"].to(device)).cpu())

@@ -17,6 +17,8 @@ from trainer.metrics.label_report import multi_label_report, single_label_report
 from trainer.metrics.report import EvaluationReport
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective, Rows
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
 from trainer.training.task import Batch
 
 LARGEST_POSITIVE_WEIGHT = 100.0
@@ -25,14 +27,19 @@ LARGEST_POSITIVE_WEIGHT = 100.0
 class Labelled(Objective):
     """What both kinds of classification share: documents with labels."""
 
-    def __init__(self, task: Any) -> None:
-        super().__init__(task)
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
         self._labelled: dict[str, NDArray[np.int64]] = {}
+        self.train_label_counts: NDArray[np.int64] | None = None
+
+    def see_training(self, split: TokenSplit) -> None:
+        labels = np.asarray(split.label_ids)
+        self.train_label_counts = np.bincount(labels[labels >= 0], minlength=len(self.label_names))
 
     @property
     def names(self) -> list[str]:
         """Labels, in the order of the model's outputs."""
-        return list(self.task.assets.label_names)
+        return self.label_names
 
     @property
     def num_outputs(self) -> int:
@@ -86,7 +93,7 @@ class Labelled(Objective):
 
     def unseen(self, split: TokenSplit) -> list[str]:
         """Return labels of a split that the training data did not have."""
-        counts = self.task.train_label_counts
+        counts = self.train_label_counts
         return [] if counts is None else self.unseen_in(split, counts)
 
     def unseen_in(self, split: TokenSplit, counts: NDArray[np.int64]) -> list[str]:
@@ -115,7 +122,7 @@ class Classify(Labelled):
 
     def loss(self, model: Bert, batch: Batch) -> Tensor:
         logits = model.classify(batch["tokens"], batch["mask"]).float()
-        smoothing = self.task.spec.regularisation.label_smoothing
+        smoothing = self.label_smoothing
         if "weights" not in batch:
             return F.cross_entropy(logits, batch["labels"], label_smoothing=smoothing)
         each = F.cross_entropy(logits, batch["labels"], label_smoothing=smoothing, reduction="none")
@@ -138,7 +145,7 @@ class Classify(Labelled):
         return {"probabilities": logits.softmax(dim=1), "truth": batch["labels"], "documents": batch["documents"]}
 
     def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport:
-        show = self.task.example_shower(split)
+        show = self.example_shower(split)
         return single_label_report(split=split.name, names=self.names, rows=rows, show=show, unseen=self.unseen(split))
 
     def unseen_in(self, split: TokenSplit, counts: NDArray[np.int64]) -> list[str]:
@@ -152,10 +159,10 @@ class Classify(Labelled):
 class MultiLabel(Labelled):
     """Any number of labels a text. In the prepared data a set of labels is one name, its parts joined by a sign."""
 
-    def __init__(self, task: Any) -> None:
-        super().__init__(task)
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
         sign = self.model_spec.label_separator
-        sets = [[part.strip() for part in name.split(sign) if part.strip()] for name in task.assets.label_names]
+        sets = [[part.strip() for part in name.split(sign) if part.strip()] for name in assets.label_names]
         self._names = sorted({part for parts in sets for part in parts})
         place = {name: number for number, name in enumerate(self._names)}
         self.of_set = np.zeros((len(sets), len(self._names)), dtype=np.float32)  # (sets, C)
@@ -190,7 +197,7 @@ class MultiLabel(Labelled):
     def loss(self, model: Bert, batch: Batch) -> Tensor:
         logits, smoothing = (
             model.classify(batch["tokens"], batch["mask"]).float(),
-            self.task.spec.regularisation.label_smoothing,
+            self.label_smoothing,
         )
         targets = batch["labels"] * (1 - smoothing) + smoothing / 2
         return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=batch.get("weights"))
@@ -224,7 +231,7 @@ class MultiLabel(Labelled):
         return {"probabilities": logits.sigmoid(), "truth": batch["labels"], "documents": batch["documents"]}
 
     def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport:
-        show = self.task.example_shower(split)
+        show = self.example_shower(split)
         return multi_label_report(split=split.name, names=self.names, rows=rows, show=show, unseen=self.unseen(split))
 
     def unseen_in(self, split: TokenSplit, counts: NDArray[np.int64]) -> list[str]:

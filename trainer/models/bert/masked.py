@@ -71,7 +71,7 @@ class Masked(Objective):
         places = order.topk(self.num_hidden, dim=1, largest=False).indices  # (B, N)
         what = draws[1].gather(1, places)
         original = tokens.gather(1, places)
-        other = (draws[2].gather(1, places) * self.task.assets.tokenizer.vocab_size).long()
+        other = (draws[2].gather(1, places) * self.tokenizer.vocab_size).long()
         new = torch.where(what < HIDDEN, self.special.mask, torch.where(what < HIDDEN + REPLACED, other, original))
         return tokens.scatter(1, places, new), places
 
@@ -86,7 +86,7 @@ class Masked(Objective):
         tokens = batch["tokens"]
         draws = torch.rand((3, *tokens.shape), device=tokens.device)
         logits, targets = self.foretell(model, tokens, draws)
-        return F.cross_entropy(logits.float(), targets, label_smoothing=self.task.spec.regularisation.label_smoothing)
+        return F.cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
 
     def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
         logits, targets = self.foretell(model, batch["tokens"], batch["draws"])
@@ -117,7 +117,7 @@ class Masked(Objective):
         sign = next((sign for sign in MASK_SIGNS if sign in text), None)
         if sign is None:
             raise InputError("the text hides nothing: write [MASK] where the model is to foretell a token")
-        tokenizer = self.task.assets.tokenizer
+        tokenizer = self.tokenizer
         before, after = text.split(sign, 1)
         left, right = tokenizer.encode(before), tokenizer.encode(after)
         left = left[-(self.length - 3) :] if len(left) > self.length - 3 else left

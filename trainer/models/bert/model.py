@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
 from trainer.models.bert.spec import BertSpec
-from trainer.models.gpt.model import rotate
+from trainer.models.layers import FeedForward, Rotation, rotate, rotation_table
 
 INIT_STD = 0.02
-Rotation = tuple[Tensor, Tensor] | None
 
 
 class Attention(nn.Module):
@@ -59,27 +58,6 @@ class Attention(nn.Module):
         return scores.softmax(dim=-1)
 
 
-class FeedForward(nn.Module):
-    """What each token makes of what it gathered. original: GELU between two matrices. modern: GeGLU."""
-
-    def __init__(self, spec: BertSpec) -> None:
-        super().__init__()
-        self.gated = spec.form == "modern"
-        width = spec.width_of_feed_forward
-        self.up = nn.Linear(spec.model_width, 2 * width if self.gated else width, bias=not self.gated)
-        self.down = nn.Linear(width, spec.model_width, bias=not self.gated)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.up(x)  # (B, T, F), or (B, T, 2F) when gated
-        if self.gated:
-            gate, x = x.chunk(2, dim=-1)
-            x = F.gelu(gate) * x
-        else:
-            x = F.gelu(x)
-        written: Tensor = self.down(x)  # (B, T, D)
-        return written
-
-
 class Block(nn.Module):
     """Attention, then feed-forward. original: the sum is normalised. modern: what each part reads is normalised."""
 
@@ -89,7 +67,13 @@ class Block(nn.Module):
         self.attention_norm = make_norm(spec)
         self.attention = Attention(spec, dropout)
         self.feed_forward_norm = make_norm(spec)
-        self.feed_forward = FeedForward(spec)
+        self.feed_forward = FeedForward(
+            width=spec.model_width,
+            inner_width=spec.width_of_feed_forward,
+            activation="gelu",
+            gated=spec.form == "modern",
+            bias=spec.form == "original",
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None, rotation: Rotation) -> Tensor:
@@ -143,7 +127,8 @@ class Bert(nn.Module):
         self.head = nn.Linear(width, num_outputs) if num_outputs else None
         self.cosines: Tensor
         self.sines: Tensor
-        cosines, sines = rotation_table(spec)
+        rotated_width = spec.head_width if spec.form == "modern" else 0
+        cosines, sines = rotation_table(head_width=rotated_width, length=spec.context_length, theta=spec.rope_theta)
         self.register_buffer("cosines", cosines, persistent=False)  # (context, K)
         self.register_buffer("sines", sines, persistent=False)  # (context, K)
         self.init_weights()
@@ -279,12 +264,3 @@ def make_norm(spec: BertSpec) -> nn.LayerNorm:
 def allowed_of(mask: Tensor | None) -> Tensor | None:
     """Return which tokens may be looked at (B, 1, 1, T), from which are there (B, T)."""
     return None if mask is None else mask[:, None, None, :]
-
-
-def rotation_table(spec: BertSpec) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (context, K) by which RoPE turns each pair of a head's numbers at each position."""
-    width = spec.head_width if spec.form == "modern" else 0
-    exponents = torch.arange(0, width, 2).float() / max(width, 1)
-    angles = torch.arange(spec.context_length).float()[:, None] / spec.rope_theta**exponents  # (context, K / 2)
-    angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos(), angles.sin()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,26 +14,33 @@ from torch import Tensor
 from trainer.data.shards import TokenSplit
 from trainer.metrics.report import EvaluationReport
 from trainer.models.bert.model import Bert
+from trainer.models.bert.spec import BertSpec
+from trainer.models.bert.words import SpecialIds, pad
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
 from trainer.training.task import Batch
 
-if TYPE_CHECKING:
-    from trainer.models.bert.task import BertTask
-
 Rows = dict[str, NDArray[Any]]
+SHOWN_TOKENS = 120
 
 
 class Objective(ABC):
-    """One of the objectives, for one task."""
+    """One of the objectives, with the settings and the data of one run."""
 
-    def __init__(self, task: BertTask) -> None:
-        self.task = task
-        self.model_spec, self.length = task.model_spec, task.length
-        self.special = task.special
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        self.model_spec: BertSpec = spec.model
+        self.length, self.label_smoothing = spec.batch.sequence_length, spec.regularisation.label_smoothing
+        self.tokenizer, self.label_names = assets.tokenizer, list(assets.label_names)
+        self.special = SpecialIds.of(assets.tokenizer)
 
     @property
     def num_outputs(self) -> int:
         """Width of the model's last matrix; 0: it has none of its own."""
         return 0
+
+    def see_training(self, split: TokenSplit) -> None:
+        """Take note of the training split before anything is measured."""
+        return
 
     @abstractmethod
     def num_examples(self, split: TokenSplit) -> int: ...
@@ -86,14 +93,14 @@ class Objective(ABC):
 
     def read_many(self, model: Bert, texts: Sequence[str]) -> Batch:
         """Return texts as the model reads them, in one batch on its device."""
-        encoded = self.task.assets.tokenizer.encode_batch(texts)
+        encoded = self.tokenizer.encode_batch(texts)
         batch = pad_rows(self, [self.special.frame(tokens, self.length) for tokens in encoded])
         device = model.token_embedding.weight.device
         return {name: tensor.to(device) for name, tensor in batch.items()}
 
     def read(self, model: Bert, text: str) -> Tensor:
         """Return a text as the model reads it (1, T)."""
-        framed = self.special.frame(self.task.assets.tokenizer.encode(text), self.length)
+        framed = self.special.frame(self.tokenizer.encode(text), self.length)
         return torch.from_numpy(framed)[None].to(model.token_embedding.weight.device)
 
     def framed(self, split: TokenSplit, documents: NDArray[np.int64]) -> Batch:
@@ -105,8 +112,18 @@ class Objective(ABC):
             rows.append(self.special.frame(split.read(start, min(end - start, self.length)), self.length))
         return pad_rows(self, rows)
 
+    def example_shower(self, split: TokenSplit) -> Callable[[int], tuple[str, str, int]]:
+        """Return a function from the number of a document to its beginning, source and row."""
+
+        def show(document: int) -> tuple[str, str, int]:
+            start, end = (int(at) for at in split.document_starts[document : document + 2])
+            tokens = split.read(start, min(end - start, SHOWN_TOKENS))
+            origin = split.document_id(document)
+            cut = " …" if end - start > SHOWN_TOKENS else ""
+            return self.tokenizer.decode(tokens.tolist()).strip() + cut, origin.source, origin.row
+
+        return show
+
 
 def pad_rows(objective: Objective, rows: list[NDArray[np.int64]]) -> Batch:
-    from trainer.models.bert.words import pad
-
     return pad(rows, filler=objective.special.pad, longest=objective.length)

@@ -22,6 +22,8 @@ from trainer.metrics.labels import Floats, Measure
 from trainer.metrics.report import EvaluationReport, Table
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective, Rows, pad_rows
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
 from trainer.training.task import Batch
 
 IGNORED = -100
@@ -30,9 +32,9 @@ LONGEST_MARKED = 4
 
 
 class Tag(Objective):
-    def __init__(self, task: Any) -> None:
-        super().__init__(task)
-        parts = {part for name in task.assets.label_names for part in name.split("|") if part}
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
+        parts = {part for name in assets.label_names for part in name.split("|") if part}
         self.labels = sorted(parts)
         self.place = {label.lower(): number for number, label in enumerate(self.labels)}
 
@@ -61,8 +63,8 @@ class Tag(Objective):
         for number in examples:
             start, end = (int(at) for at in split.document_starts[number : number + 2])
             tokens = split.read(start, min(end - start, LONGEST_MARKED * self.length))
-            text, spans = parse_marks(self.task.assets.tokenizer.decode(tokens.tolist()))
-            ids, offsets = self.task.assets.tokenizer.encode_with_offsets(text)
+            text, spans = parse_marks(self.tokenizer.decode(tokens.tolist()))
+            ids, offsets = self.tokenizer.encode_with_offsets(text)
             rows.append(self.special.frame(ids, self.length))
             inner = self.tags_of(offsets, spans)[: self.length - 2]
             tags.append([IGNORED, *inner, IGNORED])
@@ -86,7 +88,7 @@ class Tag(Objective):
 
     def loss(self, model: Bert, batch: Batch) -> Tensor:
         logits = model.tag(batch["tokens"], batch["mask"]).float()
-        smoothing = self.task.spec.regularisation.label_smoothing
+        smoothing = self.label_smoothing
         return F.cross_entropy(
             logits.flatten(0, 1), batch["labels"].flatten(), ignore_index=IGNORED, label_smoothing=smoothing
         )
@@ -149,7 +151,7 @@ class Tag(Objective):
     @torch.inference_mode()
     def predict(self, model: Bert, text: str) -> dict[str, Any]:
         """Return the entities of a text: where they are, and how sure the model is of their first token."""
-        ids, offsets = self.task.assets.tokenizer.encode_with_offsets(text)
+        ids, offsets = self.tokenizer.encode_with_offsets(text)
         tokens = torch.from_numpy(self.special.frame(ids, self.length))[None].to(model.token_embedding.weight.device)
         likely = model.tag(tokens)[0, 1:-1].float().softmax(dim=-1)
         tags, found = likely.argmax(dim=-1).tolist(), []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective
 from trainer.models.bert.spec import BertSpec
 from trainer.models.bert.tag import Tag
-from trainer.models.bert.words import SpecialIds
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task, count_parameters
@@ -33,7 +32,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "tag": Tag,
     "embed": Embed,
 }
-SHOWN_TOKENS = 120
 
 
 class BertTask(Task):
@@ -46,9 +44,8 @@ class BertTask(Task):
                 f"batch.sequence_length ({self.length}) must be at least 3 and at most model.context_length "
                 f"({self.model_spec.context_length})"
             )
-        self.special = SpecialIds.of(assets.tokenizer)
-        self.train_label_counts: NDArray[np.int64] | None = None
-        self.objective = OBJECTIVES[self.model_spec.objective](self)
+        self.objective = OBJECTIVES[self.model_spec.objective](spec, assets)
+        self.special = self.objective.special
 
     def build_model(self) -> Bert:
         return Bert(
@@ -60,8 +57,7 @@ class BertTask(Task):
         )
 
     def see_training(self, split: TokenSplit) -> None:
-        labels = np.asarray(split.label_ids)
-        self.train_label_counts = np.bincount(labels[labels >= 0], minlength=len(self.assets.label_names))
+        self.objective.see_training(split)
 
     def num_examples(self, split: TokenSplit) -> int:
         return self.objective.num_examples(split)
@@ -129,18 +125,6 @@ class BertTask(Task):
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return from_hf(weights, self.model_spec)
 
-    def example_shower(self, split: TokenSplit) -> Callable[[int], tuple[str, str, int]]:
-        """Return a function from the number of a document to its beginning, source and row."""
-
-        def show(document: int) -> tuple[str, str, int]:
-            start, end = (int(at) for at in split.document_starts[document : document + 2])
-            tokens = split.read(start, min(end - start, SHOWN_TOKENS))
-            origin = split.document_id(document)
-            cut = " …" if end - start > SHOWN_TOKENS else ""
-            return self.assets.tokenizer.decode(tokens.tolist()).strip() + cut, origin.source, origin.row
-
-        return show
-
 
 def as_bert(model: nn.Module) -> Bert:
     assert isinstance(model, Bert)
@@ -149,4 +133,4 @@ def as_bert(model: nn.Module) -> Bert:
 
 def no_grad_vectors(task: BertTask, model: nn.Module, texts: Sequence[str]) -> torch.Tensor:
     """Return a vector of length 1 for each text, whatever the model was trained for."""
-    return Embed(task).vectors(as_bert(model), texts)
+    return Embed(task.spec, task.assets).vectors(as_bert(model), texts)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
 from trainer.models.gpt.spec import GPTSpec
+from trainer.models.layers import FeedForward, Rotation, rotate, rotation_table
 
 EMBEDDING_STD = 0.02
 
@@ -62,7 +63,7 @@ class Attention(nn.Module):
         self.query_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
         self.key_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Rotation, cache: KVCache | None) -> Tensor:
         q, k, v = self.project(x, rotation)  # (B, H, T, K), (B, G, T, K) twice
         causal, mask = True, None
         if cache is not None:
@@ -83,7 +84,7 @@ class Attention(nn.Module):
         written: Tensor = self.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
         return written
 
-    def project(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries (B, H, T, K), keys and values (B, G, T, K) of the tokens."""
         B, T, _ = x.shape
         heads = self.qkv(x).view(B, T, -1, self.head_width).transpose(1, 2)  # (B, H + 2G, T, K)
@@ -93,34 +94,13 @@ class Attention(nn.Module):
             q, k = rotate(q, rotation), rotate(k, rotation)
         return q, k, v
 
-    def weights(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+    def weights(self, x: Tensor, rotation: Rotation) -> Tensor:
         """Return how much each token looks at each earlier one (B, H, T, T): for people to look at, not for training."""
         q, k, _ = self.project(x, rotation)
         k = k.repeat_interleave(self.num_heads // self.num_kv_heads, dim=1)  # (B, H, T, K)
         scores = q @ k.transpose(-2, -1) / math.sqrt(self.head_width)  # (B, H, T, T)
         allowed = causal_mask(q.size(2), k.size(2), x.device)
         return scores.float().masked_fill(~allowed, float("-inf")).softmax(dim=-1)
-
-
-class FeedForward(nn.Module):
-    """What each token makes of what it gathered. classic: GELU between two matrices. modern: SwiGLU."""
-
-    def __init__(self, spec: GPTSpec) -> None:
-        super().__init__()
-        self.gated = spec.form == "modern"
-        width = spec.width_of_feed_forward
-        self.up = nn.Linear(spec.model_width, 2 * width if self.gated else width, bias=not self.gated)
-        self.down = nn.Linear(width, spec.model_width, bias=not self.gated)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.up(x)  # (B, T, F), or (B, T, 2F) when gated
-        if self.gated:
-            gate, x = x.chunk(2, dim=-1)
-            x = F.silu(gate) * x  # (B, T, F)
-        else:
-            x = F.gelu(x, approximate="tanh")  # (B, T, F)
-        written: Tensor = self.down(x)  # (B, T, D)
-        return written
 
 
 class Block(nn.Module):
@@ -131,10 +111,16 @@ class Block(nn.Module):
         self.attention_norm = make_norm(spec)
         self.attention = Attention(spec, layer, dropout)
         self.feed_forward_norm = make_norm(spec)
-        self.feed_forward = FeedForward(spec)
+        self.feed_forward = FeedForward(
+            width=spec.model_width,
+            inner_width=spec.width_of_feed_forward,
+            activation="silu" if spec.form == "modern" else "gelu_tanh",
+            gated=spec.form == "modern",
+            bias=spec.form == "classic",
+        )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, rotation: Rotation, cache: KVCache | None = None) -> Tensor:
         x = x + self.dropout(self.attention(self.attention_norm(x), rotation, cache))
         out: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return out
@@ -155,7 +141,9 @@ class GPT(nn.Module):
         self.norm = make_norm(spec)
         # when tied, the output reads the embedding's own matrix: there is no second parameter to save or to count
         self.head = None if spec.tied_embeddings else nn.Linear(spec.model_width, vocab_size, bias=False)
-        cosines, sines = rotation_table(spec)
+        cosines, sines = rotation_table(
+            head_width=spec.width_of_head, length=spec.context_length, theta=spec.rope_theta
+        )
         self.cosines: Tensor
         self.sines: Tensor
         self.register_buffer("cosines", cosines, persistent=False)  # (context, K)
@@ -214,7 +202,7 @@ class GPT(nn.Module):
         embedded: Tensor = self.dropout(x)
         return embedded
 
-    def rotation(self, first: int, count: int) -> tuple[Tensor, Tensor] | None:
+    def rotation(self, first: int, count: int) -> Rotation:
         """Return cosines and sines (T, K) of the positions from `first` on; None for the classic form."""
         if self.spec.form == "classic":
             return None
@@ -269,22 +257,6 @@ def make_norm(spec: GPTSpec) -> nn.Module:
     if spec.form == "classic":
         return nn.LayerNorm(spec.model_width, eps=spec.norm_eps)
     return nn.RMSNorm(spec.model_width, eps=spec.norm_eps)
-
-
-def rotation_table(spec: GPTSpec) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (context, K) by which RoPE turns each pair of a head's numbers at each position."""
-    exponents = torch.arange(0, spec.width_of_head, 2).float() / spec.width_of_head  # (K / 2,)
-    angles = torch.arange(spec.context_length).float()[:, None] / spec.rope_theta**exponents  # (context, K / 2)
-    angles = torch.cat([angles, angles], dim=-1)  # (context, K): the first half pairs with the second
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the heads (B, H, T, K) by their positions: the product of a query and a key then depends on their distance."""
-    cosines, sines = rotation  # (T, K) each
-    first, second = x.chunk(2, dim=-1)
-    turned = torch.cat([-second, first], dim=-1)
-    return (x * cosines + turned * sines).type_as(x)
 
 
 def causal_mask(num_queries: int, num_keys: int, device: torch.device) -> Tensor:
