@@ -18,7 +18,7 @@ from trainer.inference.units import Units, collector, finished_units, tell_units
 from trainer.spec import MachineSpec
 from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.machine import apply_machine
-from trainer.training.measuring import Interrupted, measure_split, report_split, tell_report
+from trainer.training.measuring import Interrupted, SplitReport, measure_split, report_split, tell_report
 from trainer.training.meter import finite
 
 
@@ -42,8 +42,11 @@ def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
         for name in spec.splits:
             units = Units(split=name, content_hash=version.manifest.content_hash)
             results[name] = measure(spec, context, loaded, machine, version.open_split(name), units)
-            results[name] |= tell_details(spec, context, loaded, machine, version, name)
+            report = report_of(spec, context, loaded, machine, version, name)
+            results[name] |= report.report.values() if report else {}
             context.emit(Evaluation(split=name, step=step, metrics=results[name]))
+            if report is not None:
+                tell_report(context, report, step=step, content_hash=version.manifest.content_hash)
             tell_units_of(spec, context, loaded, machine, version.open_split(name), units, results[name])
     except Interrupted:
         return Stopped(step=step, sentence=f"Stopped after {len(results)} of {len(spec.splits)} splits.")
@@ -118,16 +121,16 @@ def see_training(loaded: LoadedModel) -> None:
         return
 
 
-def tell_details(
+def report_of(
     spec: EvaluateSpec,
     context: JobContext,
     loaded: LoadedModel,
     machine: MachineSpec,
     version: PreparedVersion,
     split: str,
-) -> dict[str, float | None]:
-    """Tell the family's own report of a split, if it makes one; return its measures."""
-    report = report_split(
+) -> SplitReport | None:
+    """Return the family's own report of a split, if it makes one."""
+    return report_split(
         loaded.task,
         loaded.model,
         version.open_split(split),
@@ -136,9 +139,3 @@ def tell_details(
         max_batches=spec.max_batches,
         should_stop=context.should_stop,
     )
-    if report is None:
-        return {}
-    assert loaded.stored is not None
-    step, content_hash = loaded.stored.manifest.step, version.manifest.content_hash
-    tell_report(context, replace(report, step=step, content_hash=content_hash))
-    return report.values()

@@ -1,4 +1,4 @@
-"""How sure a measure is: the bootstrap over examples (Efron 1979), and one over pairs when two models are compared."""
+"""How sure a measure is: the bootstrap over examples (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.metrics.labels import Floats, Measure
 
@@ -50,10 +49,3 @@ def interval(name: str, value: float, draws: Floats) -> Interval:
         return Interval(name=name, value=float(value))
     low, high = np.quantile(found, [0.025, 0.975])
     return Interval(name=name, value=float(value), low=float(low), high=float(high))
-
-
-def paired_difference(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: int = 0) -> Interval:
-    """Return how much more often the first model is right than the second on the same examples."""
-    gap = first.astype(np.float64) - second.astype(np.float64)
-    measures = {"difference": lambda weights: float((weights * gap).sum() / weights.sum())}
-    return bootstrap(measures, num_examples=len(gap), seed=seed)[0]

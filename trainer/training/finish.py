@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,7 +71,7 @@ def evaluate(
 
 def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float | None]:
     """Tell the family's own report of a split, if it makes one; return its measures."""
-    report = report_split(
+    found = report_split(
         setting.task,
         setting.model,
         setting.version.open_split(split),
@@ -80,10 +79,10 @@ def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float 
         batch_size=setting.micro_batch,
         should_stop=setting.context.should_stop,
     )
-    if report is None:
+    if found is None:
         return {}
-    tell_report(setting.context, replace(report, step=step, content_hash=setting.version.manifest.content_hash))
-    return report.values()
+    tell_report(setting.context, found, step=step, content_hash=setting.version.manifest.content_hash)
+    return found.report.values()
 
 
 def load_best(setting: Setting, state: TrainState) -> None:

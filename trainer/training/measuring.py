@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,9 +12,18 @@ from torch import Tensor, nn
 from trainer.context import JobContext
 from trainer.events import Artifact
 from trainer.metrics.report import EvaluationReport, report_name, write_report
+from trainer.metrics.scores import Scores, scores_name, write_scores
 from trainer.spec import MachineSpec
 from trainer.training.machine import DTYPES
 from trainer.training.task import Batch, Split, Task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitReport:
+    """What a family tells of a whole split, and the answers it was made of."""
+
+    report: EvaluationReport
+    scores: Scores | None
 
 
 class Interrupted(Exception):
@@ -62,8 +72,8 @@ def report_split(
     batch_size: int,
     max_batches: int = 0,
     should_stop: Callable[[], object] = lambda: None,
-) -> EvaluationReport | None:
-    """Return the family's report of a split; None where it makes none, or the split holds nothing."""
+) -> SplitReport | None:
+    """Return the family's report of a split with the answers it is of; None where it makes none, or there is nothing."""
     was_training = model.training
     model.eval()
     rows: dict[str, list[np.ndarray]] = {}
@@ -81,15 +91,22 @@ def report_split(
                 )
     finally:
         model.train(was_training)
-    return task.report(split, {name: np.concatenate(parts) for name, parts in rows.items()}) if rows else None
+    whole = {name: np.concatenate(parts) for name, parts in rows.items()}
+    report = task.report(split, whole) if whole else None
+    return SplitReport(report=report, scores=task.scores(whole)) if report is not None else None
 
 
-def tell_report(context: JobContext, report: EvaluationReport) -> None:
-    """Write a report beside what the job makes, and tell of it."""
-    name = report_name(report.split)
-    path = context.attempt.artifacts / f"{name}.json"
-    write_report(path, report)
-    context.emit(Artifact(name=name, path=context.path_in_job(path), size_bytes=path.stat().st_size))
+def tell_report(context: JobContext, found: SplitReport, *, step: int, content_hash: str) -> None:
+    """Write a report and its answers beside what the job makes, and tell of them."""
+    split = found.report.split
+    path = context.attempt.artifacts / f"{report_name(split)}.json"
+    write_report(path, replace(found.report, step=step, content_hash=content_hash))
+    context.emit(Artifact(name=report_name(split), path=context.path_in_job(path), size_bytes=path.stat().st_size))
+    if found.scores is None:
+        return
+    path = context.attempt.artifacts / f"{scores_name(split)}.safetensors"
+    if write_scores(path, replace(found.scores, split=split, content_hash=content_hash)):
+        context.emit(Artifact(name=scores_name(split), path=context.path_in_job(path), size_bytes=path.stat().st_size))
 
 
 def autocast(machine: MachineSpec) -> torch.autocast:

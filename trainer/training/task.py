@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from trainer.families import get_family
 from trainer.metrics.report import EvaluationReport
+from trainer.metrics.scores import Scores
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 
@@ -73,6 +74,10 @@ class Task(ABC):
 
     def report(self, split: Split, rows: dict[str, np.ndarray]) -> EvaluationReport | None:
         """Return the report of a split from the rows of all its examples."""
+        return None
+
+    def scores(self, rows: dict[str, np.ndarray]) -> Scores | None:
+        """Return the model's answers in those rows, so that another model's can be paired with them."""
         return None
 
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from webapp.datasets.models import DatasetVersion
 from webapp.registry.lineage import cost_to_make
 from webapp.registry.models import ModelVersion, Result
-from webapp.registry.paired import NotPaired, PairedTest, paired_test, read_units
+from webapp.registry.paired import NotPaired, PairedTest, paired_test, read_units, tests_of_scores
 from webapp.registry.pareto import lower_is_better
 from webapp.runs.detail import flat
 from webapp.ui.templatetags.figures import count, energy, exact, usd
@@ -73,11 +74,11 @@ def compare(a: ModelVersion, b: ModelVersion) -> Comparison:
 
 
 def _latest(version: ModelVersion) -> dict[tuple[str, str], Result]:
-    """Return the newest result of each content and split; one with units is preferred, for it can be tested."""
+    """Return the newest result of each content and split; one that can be paired is preferred."""
     found: dict[tuple[str, str], Result] = {}
     for result in version.results.select_related("dataset_version__dataset", "suite").order_by("at", "id"):
         key = (result.content_hash, result.split)
-        if key not in found or result.units_path or not found[key].units_path:
+        if key not in found or result.can_be_paired or not found[key].can_be_paired:
             found[key] = result
     return found
 
@@ -93,18 +94,36 @@ def _same(a: Result, b: Result) -> SameData:
 
 
 def _tests(a: Result, b: Result, names: list[str]) -> tuple[dict[str, PairedTest], str]:
-    paths = (a.path_of_units, b.path_of_units)
-    if not all(path is not None and path.is_file() for path in paths):
-        return {}, _("No paired test: run the same suite on both, so that both are measured unit by unit.")
-    units = [read_units(path) for path in paths if path is not None]
-    tests: dict[str, PairedTest] = {}
-    why = ""
-    for name in names:
+    """Return the paired test of each metric that has one: by the answers to each example, else by sums unit by unit."""
+    tests, why = _tests_by_example(a, b)
+    units = _files(a.path_of_units, b.path_of_units)
+    if units is None and not tests:
+        return {}, why or _("No paired test: run the same suite on both, so that both are measured unit by unit.")
+    read = [read_units(path) for path in units or ()]
+    for name in names if read else ():
         try:
-            tests[name] = paired_test(units[0], units[1], name)
+            if name not in tests:
+                tests[name] = paired_test(read[0], read[1], name)
         except NotPaired as error:
             why = str(error)
     return tests, "" if tests else why
+
+
+def _tests_by_example(a: Result, b: Result) -> tuple[dict[str, PairedTest], str]:
+    scores = _files(a.path_of_scores, b.path_of_scores)
+    if scores is None:
+        return {}, ""
+    try:
+        return tests_of_scores(*scores), ""
+    except NotPaired as error:
+        return {}, str(error)
+
+
+def _files(first: Path | None, second: Path | None) -> tuple[Path, Path] | None:
+    """Return both files where both are still there."""
+    if first is None or second is None or not (first.is_file() and second.is_file()):
+        return None
+    return first, second
 
 
 def _facts(a: ModelVersion, b: ModelVersion) -> list[tuple[str, str, str]]:

@@ -13,8 +13,8 @@ from webapp.registry.work import evaluate_work, inspect_work
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
 
-UNITS = "units-"
-"""Artifacts of this name hold the sums of a split, unit by unit."""
+PAIRABLE = {"units": "units_path", "scores": "scores_path"}
+"""Artifacts `<this>-<split>` hold what a paired test needs: sums unit by unit, answers example by example."""
 
 
 class EvaluateKind(JobKind):
@@ -48,9 +48,10 @@ class EvaluateKind(JobKind):
                     "metrics": event.metrics,
                 },
             )
-        if made is not None and isinstance(event, Artifact) and event.name.startswith(UNITS):
-            path = f"jobs/{job.code}/{event.path}"
-            Result.objects.filter(job=job, split=event.name.removeprefix(UNITS)).update(units_path=path)
+        if made is not None and isinstance(event, Artifact):
+            what, _, split = event.name.partition("-")
+            if field := PAIRABLE.get(what):
+                Result.objects.filter(job=job, split=split).update(**{field: f"jobs/{job.code}/{event.path}"})
         return event_payload(event)
 
     def retry(self, job: Job, by: User | None) -> Job:

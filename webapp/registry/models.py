@@ -168,6 +168,7 @@ class Result(models.Model):
     units_path = models.CharField(
         max_length=500, blank=True
     )  # file under ISOCOST_FILES: sums by unit, for paired tests
+    scores_path = models.CharField(max_length=500, blank=True)  # the same, of the answers to every example
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -184,6 +185,14 @@ class Result(models.Model):
     @property
     def path_of_units(self) -> Path | None:
         return Path(settings.ISOCOST_FILES) / self.units_path if self.units_path else None
+
+    @property
+    def can_be_paired(self) -> bool:
+        return bool(self.units_path or self.scores_path)
+
+    @property
+    def path_of_scores(self) -> Path | None:
+        return Path(settings.ISOCOST_FILES) / self.scores_path if self.scores_path else None
 
 
 class Inspection(models.Model):

@@ -3,12 +3,14 @@
 A unit is a stretch of the split, measured on its own (trainer/inference/units.py). The metric is a ratio of two sums over
 units, so a resample of units gives a metric; both models are resampled together, so what is hard for both cancels. The
 interval is a percentile bootstrap (Efron and Tibshirani 1993, ch. 13), the p-value a permutation test that swaps the
-models unit by unit (Good 2005).
+models unit by unit (Good 2005). Measures that are no such ratio (F1, MCC, AUROC, ECE) are paired example by example, from
+the answers that the trainer kept (trainer/metrics/paired.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ import msgspec
 import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
+
+from trainer.errors import InputError
+from trainer.metrics.paired import Difference, paired_differences
+from trainer.metrics.scores import read_scores
 
 NUM_RESAMPLES = 4_000
 SEED = 20_241
@@ -48,10 +54,37 @@ class PairedTest:
     p_value: float
     num_units: int
 
+    @classmethod
+    def of_difference(cls, found: Difference) -> PairedTest:
+        return cls(
+            metric=found.name,
+            first=found.first,
+            second=found.second,
+            difference=found.difference,
+            low=found.low,
+            high=found.high,
+            p_value=found.p_value,
+            num_units=found.num_examples,
+        )
+
     @property
     def is_clear(self) -> bool:
         """The interval does not hold 0."""
         return self.low > 0 or self.high < 0
+
+
+def tests_of_scores(first: Path, second: Path) -> dict[str, PairedTest]:
+    """Return a test of each measure of the answers in two files; raise `NotPaired` where they are not of the same examples."""
+    try:
+        return dict(_tests_of_scores(first, second))
+    except InputError as error:
+        raise NotPaired(_("Their answers cannot be paired: %(why)s.") % {"why": error}) from error
+
+
+@lru_cache(maxsize=64)  # what a job wrote does not change, and the draws take a second
+def _tests_of_scores(first: Path, second: Path) -> tuple[tuple[str, PairedTest], ...]:
+    found = paired_differences(read_scores(first), read_scores(second))
+    return tuple((each.name, PairedTest.of_difference(each)) for each in found)
 
 
 class NotPaired(Exception):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from trainer.metrics.scores import scores_name
 from webapp.projects.models import Project
 from webapp.registry.card import EDITABLE
 from webapp.registry.errors import RegistryError
@@ -18,6 +20,7 @@ from webapp.registry.models import Alias, ModelVersion, Result, Stage, StageMove
 from webapp.registry.uses import uses_of
 from webapp.runs.checkpoints import checkpoint_pin
 from webapp.runs.models import Checkpoint
+from webapp.runs.reports import artifact_path
 from webapp.teams.models import User
 
 ALIAS = re.compile(r"[\w][\w.\-]{0,59}")
@@ -65,7 +68,7 @@ def _take_over_test(version: ModelVersion) -> None:
     run = version.run
     metrics = {key: value for key, value in run.test_metrics.items() if key != "step"}
     if metrics and run.test_metrics.get("step") == version.checkpoint.step:
-        data = run.dataset_version
+        data, scores = run.dataset_version, artifact_path(run, scores_name("test"))
         Result.objects.create(
             version=version,
             job=run.latest_job,
@@ -73,6 +76,7 @@ def _take_over_test(version: ModelVersion) -> None:
             content_hash=data.content_hash,
             split="test",
             metrics=metrics,
+            scores_path=scores.relative_to(settings.ISOCOST_FILES) if scores else "",
             at=run.latest_job.ended_at or timezone.now(),
         )
 

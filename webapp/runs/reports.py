@@ -62,9 +62,12 @@ def report_panel(request: HttpRequest, run: Run) -> str:
 
 def report_path(run: Run, split: str) -> Path | None:
     """Return the newest report of a split that one of the run's jobs told of, where its file is still there."""
-    told = JobEvent.objects.filter(
-        job__train_job__run=run, type="artifact", payload__name=report_name(split)
-    ).select_related("job")
+    return artifact_path(run, report_name(split))
+
+
+def artifact_path(run: Run, name: str) -> Path | None:
+    """Return the newest artifact of that name that one of the run's jobs told of, where its file is still there."""
+    told = JobEvent.objects.filter(job__train_job__run=run, type="artifact", payload__name=name).select_related("job")
     for event in told.order_by("-job_id", "-seq")[:3]:
         path = event.job.folder.path / str(event.payload.get("path", ""))
         if path.resolve().is_relative_to(event.job.folder.path.resolve()) and path.is_file():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.errors import InputError
-from trainer.metrics.bootstrap import bootstrap, paired_difference
+from trainer.metrics.bootstrap import bootstrap
 from trainer.metrics.labels import (
     accuracy,
     auroc,
@@ -78,14 +78,6 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         assert found.high is not None
         held += found.low <= 0.7 <= found.high
     assert 180 <= held <= 199
-
-
-def test_a_paired_difference_is_surer_than_two_intervals() -> None:
-    first = CHANCE.uniform(size=500) < 0.8
-    second = first & (CHANCE.uniform(size=500) < 0.95)  # the same, but for a few
-    found = paired_difference(first, second)
-    assert found.low is not None
-    assert found.low > 0
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=60), st.floats(0, 50), st.floats(0, 50))

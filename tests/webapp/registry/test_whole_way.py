@@ -13,6 +13,7 @@ from tests.trainer.conftest import make_documents, run_job, write_version
 from tests.webapp.registry.test_services import files  # noqa: F401
 from tests.webapp.runs.rows import make_version
 from trainer.data.manifest import read_manifest
+from trainer.models.bert.spec import BertSpec
 from trainer.models.gpt.spec import GPTSpec
 from trainer.spec import (
     BatchSpec,
@@ -67,10 +68,14 @@ def real_version(cast: Cast, folder: Path) -> DatasetVersion:
     )
 
 
-def trained(cast: Cast, worker: Worker, data: DatasetVersion, *, num_steps: int) -> Run:
+GPT_MODEL = GPTSpec(num_layers=2, model_width=32, num_heads=2, context_length=32)
+BERT_MODEL = BertSpec(num_layers=1, model_width=32, num_heads=2, context_length=32)
+
+
+def trained(cast: Cast, worker: Worker, data: DatasetVersion, *, num_steps: int, model: Any = GPT_MODEL) -> Run:
     spec = TrainSpec(
-        family="gpt",
-        model=GPTSpec(num_layers=2, model_width=32, num_heads=2, context_length=32),
+        family="bert" if isinstance(model, BertSpec) else "gpt",
+        model=model,
         data=DataSpec(path=str(data.path)),
         batch=BatchSpec(sequence_length=16, sequences_per_step=8),
         optimizer=OptimizerSpec(learning_rate=3e-3),
@@ -139,6 +144,27 @@ def test_a_model_goes_the_whole_way(cast: Cast, files: Path) -> None:  # noqa: F
     assert rows["metrics"][f"bits per byte · {data}, test"] == figure(result.metrics["bits_per_byte"])
     limits = next(section for section in card_of(strong) if section.name == "known_limits").sentences
     assert any("word for word" in sentence for sentence in limits)
+
+
+def test_classifiers_are_compared_in_f1_and_auroc(cast: Cast, files: Path) -> None:  # noqa: F811
+    worker = Worker.objects.create(name="w", host="h", queue="cpu")
+    data = real_version(cast, files)
+    weak, strong = (kept(cast, trained(cast, worker, data, num_steps=steps, model=BERT_MODEL)) for steps in (1, 60))
+    lines = {line.name: line for line in compare(weak, strong).same[0].lines}  # of the runs' own tests
+    assert lines["loss"].test is None
+    assert lines["auroc"].test is not None
+    assert (lines["accuracy"].verdict, lines["macro_f1"].verdict) == ("better", "better")
+    suite = suite_create(
+        project=cast.project, name="Held out", data_version=data, splits=["test"], metric="macro_f1",
+        created_by=cast.bob,
+    )  # fmt: skip
+    for version in (weak, strong):
+        evaluation_start(version=version, suite=suite, created_by=cast.bob)
+        do_next_job(worker)
+    lines = {line.name: line for line in compare(weak, strong).same[0].lines}
+    assert lines["loss"].test is not None  # a suite measures unit by unit, too
+    assert lines["macro_f1"].test is not None
+    assert lines["macro_f1"].test.second == pytest.approx(strong.results.get(suite=suite).metrics["macro_f1"])
 
 
 def test_the_card_tells_what_the_split_holds(cast: Cast, files: Path) -> None:  # noqa: F811

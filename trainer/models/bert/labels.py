@@ -15,6 +15,7 @@ from trainer.data.shards import TokenSplit
 from trainer.errors import InputError
 from trainer.metrics.label_report import multi_label_report, single_label_report
 from trainer.metrics.report import EvaluationReport
+from trainer.metrics.scores import Scores, scores_of_labels
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective, Rows
 from trainer.spec import TrainSpec
@@ -90,6 +91,9 @@ class Labelled(Objective):
 
     def predict(self, model: Bert, text: str) -> dict[str, Any]:
         return self.predict_many(model, [text])[0]
+
+    def scores(self, rows: Rows) -> Scores:
+        return scores_of_labels(rows)
 
     def unseen(self, split: TokenSplit) -> list[str]:
         """Return labels of a split that the training data did not have."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from trainer.data.shards import TokenSplit
 from trainer.metrics.report import EvaluationReport
+from trainer.metrics.scores import Scores
 from trainer.models.bert.model import Bert
 from trainer.models.bert.spec import BertSpec
 from trainer.models.bert.words import SpecialIds, pad
@@ -81,6 +82,10 @@ class Objective(ABC):
         return {}
 
     def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport | None:
+        return None
+
+    def scores(self, rows: Rows) -> Scores | None:
+        """Return the answers in the rows, to be compared with another model's."""
         return None
 
     @abstractmethod

@@ -18,8 +18,9 @@ from trainer.data.entities import Span, parse_marks
 from trainer.data.shards import TokenSplit
 from trainer.errors import InputError
 from trainer.metrics.bootstrap import bootstrap
-from trainer.metrics.labels import Floats, Measure
+from trainer.metrics.entities import entity_measures
 from trainer.metrics.report import EvaluationReport, Table
+from trainer.metrics.scores import Scores
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective, Rows, pad_rows
 from trainer.spec import TrainSpec
@@ -142,11 +143,15 @@ class Tag(Objective):
         return EvaluationReport(
             split=split.name,
             num_examples=len(hits),
-            metrics=bootstrap(f1_measures(hits, said, there), num_examples=len(hits)),
+            metrics=bootstrap(entity_measures(hits, said, there), num_examples=len(hits)),
             tables=[Table(title="by entity", columns=["label", "entities", "precision", "recall", "f1"], rows=table)],
             documents=[int(i) for i in rows["documents"]],
             correct=((hits == said) & (hits == there)).all(axis=1).astype(int).tolist(),
         )
+
+    def scores(self, rows: Rows) -> Scores:
+        answers = {"hits": rows["hits"], "said": rows["said"]}
+        return Scores(kind="entities", documents=rows["documents"], truth=rows["there"], answers=answers)
 
     @torch.inference_mode()
     def predict(self, model: Bert, text: str) -> dict[str, Any]:
@@ -177,17 +182,3 @@ def entities(tags: NDArray[np.int64]) -> set[tuple[int, int, int]]:
             found.add((first, place - 1, label))
         first, label = (place, (tag - 1) // 2) if tag > 0 else (-1, -1)
     return found
-
-
-def f1_measures(hits: Floats, said: Floats, there: Floats) -> dict[str, Measure]:
-    def f1(weights: Floats, *, by_label: bool) -> float:
-        above, below = 2 * (weights @ hits), weights @ said + weights @ there
-        if not by_label:
-            return float(above.sum() / below.sum()) if below.sum() else 0.0
-        occurs = below > 0
-        return float((above[occurs] / below[occurs]).mean()) if occurs.any() else float("nan")
-
-    return {
-        "micro_f1": lambda weights: f1(weights, by_label=False),
-        "macro_f1": lambda weights: f1(weights, by_label=True),
-    }

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from trainer.data.shards import TokenSplit
 from trainer.errors import SpecError
 from trainer.metrics.report import EvaluationReport
+from trainer.metrics.scores import Scores
 from trainer.models.bert.embed import Embed
 from trainer.models.bert.hf import from_hf, hf_config, to_hf
 from trainer.models.bert.labels import Classify, MultiLabel
@@ -85,6 +86,9 @@ class BertTask(Task):
 
     def report(self, split: TokenSplit, rows: dict[str, NDArray[Any]]) -> EvaluationReport | None:
         return self.objective.report(split, rows)
+
+    def scores(self, rows: dict[str, NDArray[Any]]) -> Scores | None:
+        return self.objective.scores(rows)
 
     def documents(self, split: TokenSplit, example: int) -> Sequence[int]:
         return self.objective.documents(split, example)

@@ -14,6 +14,7 @@ from trainer.data.images.store import ImageSplit
 from trainer.errors import InputError
 from trainer.metrics.label_report import single_label_report
 from trainer.metrics.report import EvaluationReport
+from trainer.metrics.scores import Scores, scores_of_labels
 from trainer.models.vision.augment import augment, mix
 from trainer.models.vision.model import Classifier, build_net
 from trainer.models.vision.picture import heat_map, to_tensor
@@ -129,6 +130,9 @@ class VisionTask(Task):
         return single_label_report(
             split=split.name, names=list(self.names), rows=rows, show=self.example_shower(split), unseen=unseen
         )
+
+    def scores(self, rows: dict[str, np.ndarray]) -> Scores:
+        return scores_of_labels(rows)
 
     def example_shower(self, split: ImageSplit) -> Callable[[int], tuple[str, str, int]]:
         return lambda number: (split.source_of(number).rsplit("/", 1)[-1], split.source_of(number), 0)
