@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import trainer.models
 from trainer.errors import SpecError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFacts:
+    """What a form knows of the data that a model shall learn from."""
+
+    label_names: Sequence[str] = ()
+    has_entities: bool = False
+    """Entities are marked in the texts; the labels are then theirs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +67,12 @@ class Family:
 
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings of other parts that suit it where nothing else is said: {"optimizer": {"learning_rate": 5e-4}}."""
+
+    essential: tuple[str, ...] = ()
+    """Settings of the model that a form shows first: what it is trained for, say."""
+
+    suited: Callable[[DataFacts], Mapping[str, Any]] | None = None
+    """Settings of the model that suit some data: how a form begins. What does not fit at all the task itself refuses."""
 
     calibration_presets: tuple[str, ...] = ()
     """Presets whose training steps are timed to know a machine; small ones."""

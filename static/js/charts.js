@@ -63,12 +63,14 @@ function clippedRange(columns) {
   return [low - margin, high + margin];
 }
 
-// What never changes gets room above and below, not an axis of rounding errors.
-function flatRange(columns) {
+// The range of what is shown, with room above and below; what never changes gets a tenth of itself, not an axis of
+// rounding errors. Given rather than left to Plotly, which reckons it by the size that a card has when it is drawn first.
+function rangeOf(columns) {
   let low = Infinity, high = -Infinity;
-  for (const column of columns) for (const v of column) if (v !== null && v !== undefined) { if (v < low) low = v; if (v > high) high = v; }
-  if (!(high - low < 1e-6 * Math.max(Math.abs(low), Math.abs(high)))) return null;
-  const room = Math.abs(high) * 0.1 || 1;
+  for (const column of columns) for (const v of column) if (Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
+  if (low > high) return null;
+  const isFlat = high - low < 1e-6 * Math.max(Math.abs(low), Math.abs(high));
+  const room = isFlat ? Math.abs(high) * 0.1 || 1 : (high - low) * 0.07;
   return [low - room, high + room];
 }
 
@@ -226,8 +228,8 @@ export class ChartCard {
     const { x, logX, logY, outliers } = this.settings.values;
     const [text, muted, line, surface] = ["--text", "--muted", "--line", "--surface"].map(css);
     const axis = { gridcolor: line, zeroline: false, linecolor: line, tickfont: { color: muted, size: 11 }, automargin: true, fixedrange: false };
-    const columns = shown.map((one) => one.ys);
-    const range = (outliers ? clippedRange(columns) : null) ?? flatRange(columns);
+    const columns = shown.flatMap(({ found, ys }) => (found.exact ? [ys] : [found.low, found.high]));
+    const range = (outliers ? clippedRange(columns) : null) ?? rangeOf(columns);
     const yFormat = this.unit === "%" ? { tickformat: ".0%" } : {};
     return {
       autosize: true, margin: { l: 46, r: 10, t: 8, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",

@@ -27,12 +27,14 @@ export function labelTable(labels, most = 20) {
 }
 
 export function markedText(text, spans) {
-  // The text with each span marked and its label behind it; spans are in order and do not overlap.
+  // The text with each span marked and its label behind it, a colour a label; spans are in order and do not overlap.
+  const names = [...new Set(spans.map((span) => span.label))].sort();
   const letters = [...text]; // positions count characters, not UTF-16 units
   const paragraph = document.createElement("p");
   let at = 0;
   for (const span of spans) {
     const mark = document.createElement("mark");
+    mark.className = `entity entity-${(names.indexOf(span.label) % 4) + 1}`;
     const label = document.createElement("sub");
     label.textContent = ` ${span.label}`;
     mark.append(letters.slice(span.start, span.end).join(""), label);

@@ -66,6 +66,18 @@ def error_curve(label: str, is_positive: NDArray[np.bool_], probability: Floats)
     )
 
 
+def errors_at(curve: ErrorCurve, threshold: float) -> tuple[int, int]:
+    """Return the false alarms and misses of another set of examples at a threshold that was chosen elsewhere."""
+    at = min(int(np.searchsorted(curve.thresholds, threshold)), len(curve.thresholds) - 1)
+    return curve.false_alarms[at], curve.misses[at]
+
+
+def choice_elsewhere(curve: ErrorCurve, threshold: float, *, cost_false_alarm: float, cost_miss: float) -> Choice:
+    """Return what a threshold does that was chosen on other examples, which is what it can be judged by."""
+    false_alarms, misses = errors_at(curve, threshold)
+    return choice_of(curve, threshold, false_alarms, misses, cost_false_alarm=cost_false_alarm, cost_miss=cost_miss)
+
+
 def pick_threshold(curve: ErrorCurve, *, cost_false_alarm: float, cost_miss: float) -> Choice:
     """Return the threshold with the least cost; of equal ones the lowest. Costs are in any one unit, such as dollars."""
     for name, cost in (("a false alarm", cost_false_alarm), ("a miss", cost_miss)):
@@ -74,17 +86,36 @@ def pick_threshold(curve: ErrorCurve, *, cost_false_alarm: float, cost_miss: flo
     if not curve.thresholds:
         raise InputError(f"label {curve.label!r} was not measured, so no threshold can be chosen for it")
     false_alarms, misses = np.array(curve.false_alarms), np.array(curve.misses)
-    costs = cost_false_alarm * false_alarms + cost_miss * misses
-    at, half = int(np.argmin(costs)), int(np.searchsorted(curve.thresholds, 0.5))
-    hits = curve.num_positives - int(misses[at])
-    said = hits + int(false_alarms[at])
+    at = int(np.argmin(cost_false_alarm * false_alarms + cost_miss * misses))
+    return choice_of(
+        curve,
+        curve.thresholds[at],
+        curve.false_alarms[at],
+        curve.misses[at],
+        cost_false_alarm=cost_false_alarm,
+        cost_miss=cost_miss,
+    )
+
+
+def choice_of(
+    curve: ErrorCurve,
+    threshold: float,
+    false_alarms: int,
+    misses: int,
+    *,
+    cost_false_alarm: float,
+    cost_miss: float,
+) -> Choice:
+    alarms_at_half, misses_at_half = errors_at(curve, 0.5)
+    hits = curve.num_positives - misses
+    said = hits + false_alarms
     return Choice(
         label=curve.label,
-        threshold=curve.thresholds[at],
-        false_alarms=int(false_alarms[at]),
-        misses=int(misses[at]),
-        cost=float(costs[at]),
-        cost_at_half=float(costs[half]),
+        threshold=threshold,
+        false_alarms=false_alarms,
+        misses=misses,
+        cost=cost_false_alarm * false_alarms + cost_miss * misses,
+        cost_at_half=cost_false_alarm * alarms_at_half + cost_miss * misses_at_half,
         precision=hits / said if said else None,
         recall=hits / curve.num_positives if curve.num_positives else None,
     )

@@ -6,7 +6,16 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from trainer.data.recipe import ExactStep, FilterStep, NearStep, NormaliseStep, Recipe, RedactStep, TokenizerStep
+from trainer.data.recipe import (
+    ExactStep,
+    FilterStep,
+    NearStep,
+    NormaliseStep,
+    Recipe,
+    RedactStep,
+    SplitStep,
+    TokenizerStep,
+)
 from webapp.datasets.pages import Preset
 
 _NO_REDACTION: dict[str, Any] = dict.fromkeys(RedactStep.__dataclass_fields__, False)
@@ -17,6 +26,19 @@ PRESETS = [
         title=_("Balanced"),
         summary=_("Prose, documentation, mixed text"),
         recipe=Recipe(),
+    ),
+    Preset(
+        name="labelled",
+        title=_("Labelled texts"),
+        summary=_("Short texts count, and three in ten are kept to measure on"),
+        recipe=Recipe(
+            filter=FilterStep(
+                min_characters=1, max_symbol_fraction=1.0, max_duplicate_line_fraction=1.0, max_repetition_fraction=1.0
+            ),
+            near=NearStep(threshold=0.95),
+            split=SplitStep(validation_fraction=0.1, test_fraction=0.2),
+            tokenizer=TokenizerStep(vocab_size=4_096),
+        ),
     ),
     Preset(
         name="code",

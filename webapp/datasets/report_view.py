@@ -61,7 +61,9 @@ def report_view(version: DatasetVersion) -> dict[str, Any]:
         "languages": _shares(
             ((row["language"], row) for row in report.get("languages", [])), "documents", LANGUAGE_WORDS
         ),
-        "labels": _shares(((row["label"], row) for row in report.get("labels", [])[:50]), "documents", {"": _("none")}),
+        "labels": _shares(
+            ((row["label"], row) for row in _by_count(report.get("labels", []))), "documents", {"": _("none")}
+        ),
         "num_labels": len(report.get("labels", [])),
         "personal_data": [
             {**row, "word": PERSONAL_WORDS.get(row["kind"].lower(), row["kind"])}
@@ -101,6 +103,11 @@ def _step(step: dict[str, Any], pages: DataPages) -> dict[str, Any]:
         "kept_fraction": documents_out / documents_in if documents_in else None,
         "bytes_lost": (step.get("bytes_in") or 0) - (step.get("bytes_out") or 0) if documents_in is not None else 0,
     }
+
+
+def _by_count(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the commonest 50."""
+    return sorted(rows, key=lambda row: -row["documents"])[:50]
 
 
 def _shares(items: Any, key: str, words: Any) -> list[dict[str, Any]]:

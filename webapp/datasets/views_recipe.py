@@ -86,7 +86,14 @@ def _start(request: HttpRequest, dataset: Dataset) -> tuple[StepsRecipe, str]:
             return get_data_kind(dataset.data_kind).recipe_type.from_dict(earlier.recipe), f"v{earlier.number}"
         except SpecError:  # of an older release, with fields that are no more
             pass
-    return pages.presets[0].recipe, pages.presets[0].name
+    usual = (_has_labels(dataset) and pages.preset_named("labelled")) or pages.presets[0]
+    return usual.recipe, usual.name
+
+
+def _has_labels(dataset: Dataset) -> bool:
+    """Say whether somebody named a column of labels or entities in one of the files."""
+    options = dataset.files.filter(removed_at=None).values_list("options", flat=True)
+    return any(each.get(name) for each in options for name in ("label_column", "entity_column", "label_from_folder"))
 
 
 def _page(

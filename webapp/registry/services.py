@@ -76,7 +76,7 @@ def _take_over_test(version: ModelVersion) -> None:
             content_hash=data.content_hash,
             split="test",
             metrics=metrics,
-            scores_path=scores.relative_to(settings.ISOCOST_FILES) if scores else "",
+            scores_path=str(scores.relative_to(settings.ISOCOST_FILES)) if scores else "",
             at=run.latest_job.ended_at or timezone.now(),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log10
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,8 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 
 from trainer.errors import InputError
-from trainer.metrics.report import EvaluationReport, Matrix, read_report, report_name
-from trainer.metrics.thresholds import Choice, pick_threshold
+from trainer.metrics.report import Bin, EvaluationReport, Matrix, read_report, report_name
+from trainer.metrics.thresholds import Choice, choice_elsewhere, pick_threshold
 from webapp.jobs.models import JobEvent
 from webapp.runs.models import Run
 
@@ -33,6 +34,20 @@ class Cell:
     """0 to 5, by its share of the row."""
 
     is_right: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dot:
+    """Answers of about the same confidence in a square of 100 by 100; the more, the larger."""
+
+    x: str
+    y: str
+    radius: str
+
+    @classmethod
+    def of(cls, answers: Bin) -> Dot:
+        radius = 0.8 + log10(max(answers.count, 1))
+        return cls(x=f"{100 * answers.confidence:.1f}", y=f"{100 - 100 * answers.accuracy:.1f}", radius=f"{radius:.1f}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +68,11 @@ def report_panel(request: HttpRequest, run: Run) -> str:
     if report is None:
         return ""
     costs = costs_of(request)
+    chosen_on = load(paths["validation"]) if split == "test" and "validation" in paths else None
     context = {
         "run": run, "report": report, "splits": list(paths), "split": split, "costs": costs,
-        "choices": choices(report, costs), "matrix": matrix_rows(report.matrix) if report.matrix else [],
+        "choices": choices(report, costs, chosen_on), "is_judged": chosen_on is not None,
+        "dots": [Dot.of(each) for each in report.calibration], "matrix": matrix_rows(report.matrix) if report.matrix else [],
     }  # fmt: skip
     return render_to_string("runs/_report.html", context, request=request)
 
@@ -98,14 +115,22 @@ def costs_of(request: HttpRequest) -> Costs:
     return Costs(false_alarm=alarm, miss=miss)
 
 
-def choices(report: EvaluationReport, costs: Costs) -> list[Choice]:
-    """Return the threshold that costs least, for each label that has a curve."""
+def choices(report: EvaluationReport, costs: Costs, chosen_on: EvaluationReport | None = None) -> list[Choice]:
+    """Return the threshold that costs least for each label that has a curve, and what it does here.
+
+    With `chosen_on` it is the threshold that costs least there: on the examples it was chosen by, it looks too good.
+    """
+    prices = {"cost_false_alarm": costs.false_alarm, "cost_miss": costs.miss}
+    elsewhere = {curve.label: curve for curve in chosen_on.curves} if chosen_on else {}
+    found = []
     try:
-        return [
-            pick_threshold(curve, cost_false_alarm=costs.false_alarm, cost_miss=costs.miss) for curve in report.curves
-        ]
+        for curve in report.curves:
+            choice = pick_threshold(elsewhere.get(curve.label, curve), **prices)
+            is_judged = curve.label in elsewhere
+            found.append(choice_elsewhere(curve, choice.threshold, **prices) if is_judged else choice)
     except InputError:
         return []
+    return found
 
 
 def matrix_rows(matrix: Matrix) -> list[tuple[str, list[Cell]]]:

@@ -34,6 +34,7 @@ from trainer.spec import (
 )
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
+from webapp.runs.data_facts import data_facts
 from webapp.runs.sources import StartingPoint, put_together, starting_points
 from webapp.ui.field_docs import field_docs
 
@@ -125,12 +126,23 @@ class SpecForm(forms.Form):
         self.points = {point.path: point for point in starting_points(project, family)}
         self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
         if start is None:
-            for name, value in family_defaults(family).items():
+            if context := getattr(default, "context_length", None):
+                self.fields["batch.sequence_length"].initial = context
+            for name, value in {**family_defaults(family), **self._suited(versions)}.items():
                 self.fields[name].initial = value
-        if start is None and (context := getattr(default, "context_length", None)):
-            self.fields["batch.sequence_length"].initial = context
         self.fields |= {"seed": forms.IntegerField(label=_("Seed"), initial=start.seed if start else 1, min_value=0)}
         self.fields["seed"].help_text = field_docs(TrainSpec).get("seed", "")
+
+    def _suited(self, versions: Any) -> dict[str, Any]:
+        """Return the settings of the model that suit the data that the form begins with."""
+        chosen = self.initial.get("version")
+        version = versions.defer(None).filter(**({"pk": getattr(chosen, "pk", chosen)} if chosen else {})).first()
+        if version is None or self.family.suited is None:
+            return {}
+        return {f"model.{name}": value for name, value in self.family.suited(data_facts(version)).items()}
+
+    def model_essentials(self) -> list[forms.BoundField]:
+        return [self[f"model.{name}"] for name in self.family.essential]
 
     def essentials(self) -> list[forms.BoundField]:
         return [self[name] for name in ESSENTIAL if not self[name].is_hidden]
@@ -140,7 +152,8 @@ class SpecForm(forms.Form):
         return format_html_join("", "{}", ((field,) for field in self.hidden_fields()))
 
     def model_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name.startswith("model.")]
+        first = {f"model.{name}" for name in self.family.essential}
+        return [self[name] for name in self.fields if name.startswith("model.") and name not in first]
 
     @property
     def has_model_errors(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from tests.factories import Cast
 from tests.webapp.runs.rows import make_run
 from trainer.metrics.label_report import single_label_report
-from trainer.metrics.report import write_report
+from trainer.metrics.report import EvaluationReport, read_report, write_report
+from trainer.metrics.thresholds import ErrorCurve
 from webapp.jobs.models import JobEvent
 from webapp.runs.models import Run
+from webapp.runs.reports import Costs, choices
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +52,7 @@ def run(cast: Cast, settings: Any, tmp_path: Path) -> Run:
 
 def test_the_pane_shows_measures_matrix_and_errors(cast: Cast, run: Run) -> None:
     text = cast.client(cast.vera).get(run.get_absolute_url(), {"tab": "evaluation"}).content.decode()
-    for words in ("Confusion matrix", "mcc", "ece", "auroc", "&lt;xml&gt;", "1 of 3 labels occur here", "Thresholds"):
+    for words in ("Confusion matrix", "MCC", "ECE", "AUROC", "&lt;xml&gt;", "1 of 3 labels occur here", "Thresholds"):
         assert words in text
     assert "<xml>" not in text
 
@@ -76,3 +79,22 @@ def test_a_report_outside_the_job_is_not_read(cast: Cast, run: Run) -> None:
     answer = cast.client(cast.vera).get(run.get_absolute_url(), {"tab": "evaluation"})
     assert "split=validation" not in answer.content.decode()
     assert "Confusion matrix" in answer.content.decode()
+
+
+def test_a_threshold_is_chosen_on_validation_and_judged_on_test(cast: Cast, run: Run) -> None:
+    path = run.latest_job.folder.path / "attempts/1/artifacts/evaluation-test.json"
+    report = read_report(path)
+    costs = Costs(false_alarm=1, miss=20)
+    own, judged = choices(report, costs), choices(report, costs, replace(report, curves=shifted(report)))
+    assert [each.cost for each in own] <= [each.cost for each in judged]
+    assert judged[0].threshold == pytest.approx(own[0].threshold / 2)
+    assert judged[0].false_alarms > own[0].false_alarms  # it acts from a lower probability on than it should here
+    assert (
+        'class="reliability"'
+        in cast.client(cast.vera).get(run.get_absolute_url(), {"tab": "evaluation"}).content.decode()
+    )
+
+
+def shifted(report: EvaluationReport) -> list[ErrorCurve]:
+    """Return curves of examples on which the model was half as sure."""
+    return [replace(curve, thresholds=[value / 2 for value in curve.thresholds]) for curve in report.curves]

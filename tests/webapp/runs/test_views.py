@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.factories import Cast
-from tests.webapp.runs.rows import make_run
+from tests.webapp.runs.rows import make_run, make_version
 from trainer.spec import spec_from_dict
 from webapp.jobs.models import Attempt, State, Worker
 from webapp.runs.metrics import metrics_append
@@ -295,3 +295,17 @@ def test_comparing_shows_what_differs(cast: Cast, run: Run) -> None:
         "optimizer.beta1"
         in cast.client(cast.vera).get(url, {"runs": f"{run.code},{other.code}", "all": "1"}).content.decode()
     )
+
+
+def test_the_form_begins_with_what_the_data_are_for(cast: Cast) -> None:
+    """Labels of one kind are told apart, sets of labels each by itself, and text without labels is learned from as it is."""
+    for labels, objective in ((["a", "b"], "classify"), (["a", "a|b"], "multi_label"), ([], "masked")):
+        rows = [{"label": label, "documents": 5} for label in labels]
+        version = make_version(cast, report={"labels": rows}, content_hash=objective[0] * 64)
+        page: Any = cast.client(cast.bob).get(
+            f"/projects/{cast.project.code}/runs/new/?family=bert&version={version.code}"
+        )
+        form = page.context["form"]
+        assert form["model.objective"].value() == objective
+        assert form["batch.sequence_length"].value() == 128
+        assert [field.name for field in form.model_essentials()] == ["model.objective"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.errors import SpecError
-from trainer.families import Family
+from trainer.families import DataFacts, Family
 
 Objective = Literal["masked", "classify", "multi_label", "tag", "embed"]
 
@@ -136,6 +136,17 @@ MODERN = {
     "modern-large": modern(24, 1_024, 16),
 }
 
+
+def suited(data: DataFacts) -> dict[str, Objective]:
+    """Return the objective that the labels of some data are for."""
+    if data.has_entities:
+        return {"objective": "tag"}
+    if not data.label_names:
+        return {"objective": "masked"}
+    separator = BertSpec().label_separator
+    return {"objective": "multi_label" if any(separator in name for name in data.label_names) else "classify"}
+
+
 FAMILY = Family(
     name="bert",
     title="BERT",
@@ -150,5 +161,7 @@ FAMILY = Family(
         "optimizer": {"learning_rate": 5e-4, "weight_decay": 0.01, "beta2": 0.999},
         "regularisation": {"dropout": 0.1},
     },
+    essential=("objective",),
+    suited=suited,
     calibration_presets=("tiny", "mini"),
 )

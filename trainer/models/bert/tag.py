@@ -159,16 +159,14 @@ class Tag(Objective):
         ids, offsets = self.tokenizer.encode_with_offsets(text)
         tokens = torch.from_numpy(self.special.frame(ids, self.length))[None].to(model.token_embedding.weight.device)
         likely = model.tag(tokens)[0, 1:-1].float().softmax(dim=-1)
-        tags, found = likely.argmax(dim=-1).tolist(), []
+        tags, labels, spans = likely.argmax(dim=-1).tolist(), [], []
         for first, last, label in sorted(entities(np.array(tags))):
             start, end = offsets[first][0], offsets[last][1]
             start += len(text[start:end]) - len(text[start:end].lstrip())
-            probability = float(likely[first, tags[first]])
-            found.append({"start": start, "end": end, "label": self.labels[label], "probability": probability})
-        labels = [
-            {"label": f"{text[s['start'] : s['end']]} · {s['label']}", "probability": s["probability"]} for s in found
-        ]
-        return {"labels": labels, "spans": found}
+            name, probability = self.labels[label], float(likely[first, tags[first]])
+            spans.append({"start": start, "end": end, "label": name, "probability": probability})
+            labels.append({"label": f"{text[start:end]} · {name}", "probability": probability})
+        return {"labels": labels, "spans": spans}
 
 
 def entities(tags: NDArray[np.int64]) -> set[tuple[int, int, int]]:

@@ -25,11 +25,13 @@ MEMORY_PARTS = {
     "process": _("the process itself"),
 }
 
+SHORT_NAMES = {"f1": "F1", "mcc": "MCC", "auroc": "AUROC", "ece": "ECE", "map": "mAP", "iou": "IoU", "ndcg": "NDCG"}
+
 
 @register.filter
 def words(name: str) -> str:
-    """bits_per_byte -> bits per byte."""
-    return name.replace("_", " ")
+    """bits_per_byte -> bits per byte; macro_f1 -> macro F1."""
+    return " ".join(SHORT_NAMES.get(word, word) for word in name.split("_"))
 
 
 @register.filter
