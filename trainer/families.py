@@ -77,6 +77,9 @@ class Family:
     calibration_presets: tuple[str, ...] = ()
     """Presets whose training steps are timed to know a machine; small ones."""
 
+    calibration_examples: int = 32
+    """Examples of such a step, where an example is one thing and not a window of tokens."""
+
 
 @cache
 def families() -> Mapping[str, Family]:

@@ -50,6 +50,8 @@ class ResNet:
     """Blocks of each of the four stages."""
     block: Literal["bottleneck", "basic"] = "bottleneck"
     stem_width: int = 64
+    small_stem: bool = False
+    """The picture is first seen at full detail: a 3 x 3 convolution without stride or pooling, as for small pictures."""
     widths: tuple[int, ...] = (64, 128, 256, 512)
     """Inner width of the blocks of each stage; a bottleneck puts out four times as many channels."""
     image_size: int = 224
@@ -64,9 +66,10 @@ class ResNet:
 
     def layers(self) -> tuple[Convolution, ...]:
         """List every layer with its sizes."""
-        size = -(-self.image_size // 2)
-        out = [Convolution(name="stem", inputs=self.num_channels, outputs=self.stem_width, kernel=7, height=size)]
-        size = -(-size // 2)
+        size = self.image_size if self.small_stem else -(-self.image_size // 2)
+        kernel = 3 if self.small_stem else 7
+        out = [Convolution(name="stem", inputs=self.num_channels, outputs=self.stem_width, kernel=kernel, height=size)]
+        size = size if self.small_stem else -(-size // 2)
         channels = self.stem_width
         expansion = 4 if self.block == "bottleneck" else 1
         for stage, (depth, width) in enumerate(zip(self.depths, self.widths, strict=True)):
@@ -112,6 +115,7 @@ class VGG:
     """Output channels of the convolutions between two poolings."""
     batch_norm: bool = False
     hidden: int = 4096
+    """Width of the two hidden dense layers; 0: none, the mean of all places goes to the classes."""
     image_size: int = 224
     num_channels: int = 3
     num_classes: int = 1000
@@ -140,12 +144,13 @@ class VGG:
                     )
                 )
                 channels = width
-            size //= 2
-        for name, inputs, outputs in (
+            size = max(1, size // 2) if self.hidden else -(-size // 2)
+        dense = [
             ("dense1", channels * 49, self.hidden),
             ("dense2", self.hidden, self.hidden),
             ("classes", self.hidden, self.num_classes),
-        ):
+        ]
+        for name, inputs, outputs in dense if self.hidden else [("classes", channels, self.num_classes)]:
             out.append(Convolution(name=name, inputs=inputs, outputs=outputs, bias=True, normed=False))
         return tuple(out)
 

@@ -236,7 +236,7 @@ export class ChartCard {
       font: { family: getComputedStyle(document.body).fontFamily, color: text, size: 11 },
       hovermode: "x unified", hoverlabel: { bgcolor: surface, bordercolor: line, font: { color: text, size: 12 } },
       dragmode: "zoom", uirevision: `${x}${logX}${logY}`, showlegend: false,
-      xaxis: { ...axis, type: x === "clock" ? "date" : logX ? "log" : "linear", title: { text: axisTitle(x), font: { color: muted, size: 11 }, standoff: 6 },
+      xaxis: { ...axis, type: x === "clock" ? "date" : logX ? "log" : "linear", title: { text: axisTitle(x, this.runs), font: { color: muted, size: 11 }, standoff: 6 },
         showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: muted, exponentformat: "SI" },
       yaxis: { ...axis, ...yFormat, type: logY ? "log" : "linear", exponentformat: "SI", ...(range && !logY ? { range } : {}),
  },
@@ -346,7 +346,7 @@ export class ChartCard {
     const columns = this.drawn.map((one) => new Map(one.found.steps.map((step, i) => [step, one.ys[i]])));
     const axis = this.drawn.find((one) => one.xs) && this.runs[0].axis(x);
     const withAxis = x !== "step" && axis;
-    const head = [gettext("step"), ...(withAxis ? [axisTitle(x) || x] : []), ...this.drawn.map((one) => one.line.name)];
+    const head = [gettext("step"), ...(withAxis ? [axisTitle(x, this.runs) || x] : []), ...this.drawn.map((one) => one.line.name)];
     const text = (value) => (value instanceof Date ? value.toISOString() : value);
     return [head, ...steps.map((step) => [step, ...(withAxis ? [text(axis(step))] : []), ...columns.map((column) => (column.has(step) ? column.get(step) ?? "NaN" : ""))])];
   }

@@ -14,13 +14,14 @@ let cards = [];
 // --- charts -------------------------------------------------------------------------------------------------------
 
 const TITLES = {
-  loss: ["Loss"], learning_rate: ["Learning rate"], gradient_norm: ["Gradient norm"], tokens_per_second: ["Throughput", "tok/s"],
+  loss: ["Loss"], learning_rate: ["Learning rate"], gradient_norm: ["Gradient norm"],
   perplexity: ["Perplexity"], bits_per_byte: ["Bits per byte"], accuracy: ["Accuracy", "%"], memory_bytes: ["Memory", "B"],
   cpu_fraction: ["Processor", "%"], seconds: ["Time of a step", "s"], utilisation: ["Utilisation", "%"],
 };
 const FIRST = ["loss", "learning_rate", "gradient_norm", "tokens_per_second", "bits_per_byte", "perplexity"];
 
 function describe(name) {
+  if (name === "tokens_per_second") return [gettext("Throughput"), data.per_second];
   if (TITLES[name]) return TITLES[name].map((text, i) => (i ? text : gettext(text)));
   const title = name.replaceAll(/[_/]/g, " ");
   const unit = name.endsWith("_fraction") ? "%" : name.endsWith("_bytes") ? "B" : name.endsWith("_seconds") ? "s" : "";
@@ -71,7 +72,7 @@ function drawCharts() {
 
 function setUpPane() {
   const axis = document.querySelector('select[data-chart-setting="x"]');
-  if (axis && !axis.options.length) axis.append(...AXES.map(([value, text]) => new Option(gettext(text), value)));
+  if (axis && !axis.options.length) axis.append(...AXES.map(([value, text]) => new Option(value === "tokens" ? data.axes.units : gettext(text), value)));
   bindControls(document, settings);
   drawCharts();
   freshenTimes();

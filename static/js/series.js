@@ -12,7 +12,10 @@ export const AXES = [
 ];
 const TITLES = { step: "step", tokens: "tokens", flop: "FLOP", epoch: "epochs", time: "seconds of training", clock: "", device_hours: "device-hours", usd: "USD" };
 
-export function axisTitle(name) {
+// `runs` say in their own words what they count; several that count different things share no word.
+export function axisTitle(name, runs = []) {
+  const units = new Set(runs.map((run) => run.axes.units));
+  if (name === "tokens" && units.size === 1) return [...units][0];
   return TITLES[name] ?? name;
 }
 

@@ -16,10 +16,9 @@ from trainer.calibrate.machine import (
     memory_bytes_per_second,
 )
 from trainer.calibrate.spec import CalibrateSpec
-from trainer.calibrate.steps import MadeUpSplit, made_up_assets, step_facts
+from trainer.calibrate.steps import made_up_of, step_facts, timed_presets
 from trainer.context import JobContext, hardware_facts
 from trainer.events import Finished, Progress, Stopped
-from trainer.families import families
 from trainer.spec import MachineSpec
 from trainer.training.machine import DTYPES, apply_machine, resolve_device, usable_cores
 
@@ -35,13 +34,11 @@ def run(spec: CalibrateSpec, context: JobContext) -> Finished | Stopped:
     context.started(device=name, versions={"torch": str(torch.__version__)})
     began, others = time.monotonic(), psutil.cpu_percent()
     result: dict[str, Any] = {"device": name, "num_threads": machine.num_threads, "hardware": hardware_facts()}
-    usual_first = sorted(families().values(), key=lambda family: not family.is_default)  # time may not reach for all
-    presets = [(family, preset) for family in usual_first for preset in family.calibration_presets]
     work: list[tuple[str, Callable[[], dict[str, Any]]]] = [
         ("matrix products", lambda: measure_matmul(name, spec.seconds)),
         ("memory", lambda: measure_memory(name, spec.seconds)),
         ("disk", lambda: {"disk_write_bytes_per_second": disk_write_bytes_per_second(context.attempt.path)}),
-        ("training steps", lambda: measure_steps(machine, presets, spec.seconds)),
+        ("training steps", lambda: measure_steps(machine, spec.seconds)),
     ]
     for done, (phase, measure) in enumerate(work):
         if context.should_stop():
@@ -69,15 +66,16 @@ def measure_memory(name: str, seconds: float) -> dict[str, Any]:
     return {"memory_bytes_per_second": rate, "memory_bytes": total}
 
 
-def measure_steps(machine: MachineSpec, presets: list[Any], seconds: float) -> dict[str, Any]:
-    """Time a step of each preset, as many as there is time for. The best rate is what training reaches here."""
-    assets, split, end = made_up_assets(), MadeUpSplit(), time.monotonic() + seconds * STEPS_SHARE
+def measure_steps(machine: MachineSpec, seconds: float) -> dict[str, Any]:
+    """Time a step of each preset, of every family at least one. The best rate is what training reaches here."""
+    presets, end = timed_presets(), time.monotonic() + seconds * STEPS_SHARE
     steps: list[dict[str, Any]] = []
     for number, (family, preset) in enumerate(presets):
         left = end - time.monotonic()
-        if steps and left <= 0:
-            break
+        is_known = any(step["family"] == family.name for step in steps)
+        if (is_known and left <= 0) or (made_up := made_up_of(family.data_kind)) is None:
+            continue
         budget = max(left, 0) / (len(presets) - number)
-        steps.append(step_facts(family, preset, assets=assets, split=split, machine=machine, budget_seconds=budget))
+        steps.append(step_facts(family, preset, made_up=made_up, machine=machine, budget_seconds=budget))
     rates = [step["flop_per_second"] for step in steps]
     return {"steps": steps, "training_flop_per_second": max(rates, default=None)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -135,7 +136,9 @@ class SourceFile(models.Model):
 
     @property
     def path(self) -> Path:
-        return Path(settings.ISOCOST_FILES) / self.stored_path  # an absolute path stays as it is
+        return Path(settings.ISOCOST_FILES) / self.stored_path
+
+    # an absolute path stays as it is
 
     @property
     def is_on_server(self) -> bool:
@@ -161,6 +164,9 @@ class DatasetVersion(models.Model):
     size_bytes = models.BigIntegerField(null=True)  # on disk
     vocab_size = models.IntegerField(null=True)
     splits = models.JSONField(default=dict)  # split -> counts
+    facts = models.JSONField(
+        default=dict
+    )  # what models must know of the data: sizes of images, numbers of labels, items
     report = models.JSONField(default=dict)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -190,3 +196,13 @@ class DatasetVersion(models.Model):
     @property
     def path(self) -> Path:
         return Path(settings.ISOCOST_FILES) / self.stored_path
+
+    @property
+    def model_facts(self) -> dict[str, Any]:
+        """Return what the size of a model of this data depends on."""
+        return {"vocab_size": self.vocab_size, **self.facts}
+
+    def num_units(self, split: str) -> int:
+        """Return what a split holds of what throughput counts: tokens, or documents where there are none; 0 for no split."""
+        found = self.splits.get(split) or {}
+        return int(found.get("tokens") or found.get("num_tokens") or found.get("documents") or 0)

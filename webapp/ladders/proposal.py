@@ -25,7 +25,6 @@ from webapp.ladders.rungs import LEAST_STEPS, Common, Rung, RungRefused, trunk
 from webapp.ladders.timing import device_of_ladders, rungs_quote, seconds_model, summed
 from webapp.quotes.devices import Device
 from webapp.quotes.figures import QuoteFigures
-from webapp.runs.work import split_tokens
 from webapp.teams.models import Team
 
 MOST_EPOCHS = 4.0
@@ -108,7 +107,7 @@ def propose(
     seconds_of = seconds_model(common, device, team, num_repeats=int(has_repeat))
     if seconds_of is None:
         raise RungRefused(NOT_MEASURED())
-    train_tokens = split_tokens(common.version, "train") or float("inf")
+    train_tokens = common.version.num_units("train") or float("inf")
     for most_tokens in (train_tokens, MOST_EPOCHS * train_tokens):
         try:
             design = ladder_design(
@@ -226,7 +225,7 @@ def _warnings(sizes: Sequence[SizePlan], version: DatasetVersion) -> list[str]:
         found.append(_("All rungs have nearly the same tokens per parameter: size and data could not be told apart."))
     if len(n) < 8:
         found.append(_("Fewer than 8 points: the fit would give a range and no central estimate."))
-    train_tokens = split_tokens(version, "train")
+    train_tokens = version.num_units("train")
     if train_tokens and d.max() > train_tokens:
         found.append(
             _("The longest run sees the data %(n).1f times; repeated tokens are worth a little less than fresh ones.")

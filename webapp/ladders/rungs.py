@@ -111,7 +111,7 @@ def model_of_size(num_params: float, common: Common) -> tuple[Any, Decoder]:
         model = link.to_settings(found, preset)
     except (EconomicsError, SpecError) as error:
         raise RungRefused(str(error)) from error
-    decoder = decoder_of(FAMILY, model, vocabulary)
+    decoder = decoder_of(FAMILY, model, common.version.model_facts)
     assert decoder is not None
     return model, decoder
 

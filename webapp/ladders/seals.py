@@ -26,7 +26,6 @@ from webapp.ladders.rungs import learning_rate_of
 from webapp.quotes.models import Quote
 from webapp.runs.architectures import decoder_of
 from webapp.runs.models import Run, TrainJob
-from webapp.runs.work import split_tokens
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +73,12 @@ def fit_for(version: DatasetVersion) -> ScalingFit | None:
 def prediction_content(run: Run, fit: ScalingFit) -> dict[str, Any] | None:
     """Return what the fit says of the run; None for a family that it says nothing of."""
     spec = cast(TrainSpec, spec_from_dict(run.spec)[1])
-    decoder = decoder_of(run.family, spec.model, run.dataset_version.vocab_size)
+    decoder = decoder_of(run.family, spec.model, run.dataset_version.model_facts)
     likeness = ladder_spec(fit)
     if decoder is None or not run.tokens_per_step or run.num_steps < 1 or (likeness and likeness.family != spec.family):
         return None
     num_params, num_tokens = float(decoder.parameters().total), float(run.tokens_per_step * run.num_steps)
-    train_tokens = split_tokens(run.dataset_version, "train")
+    train_tokens = run.dataset_version.num_units("train")
     unique = float(min(num_tokens, train_tokens)) if train_tokens else num_tokens
     found = predict_loss(fitted_law(fit), num_params, num_tokens, num_unique_tokens=unique)
     quote = Quote.objects.filter(job=run.latest_job).first()

@@ -25,7 +25,6 @@ from webapp.ladders.rungs import Common, Rung, trunk
 from webapp.ladders.timing import device_of_ladders, rung_quote
 from webapp.projects.models import Project
 from webapp.quotes.figures import QuoteFigures
-from webapp.runs.work import split_tokens
 from webapp.teams.models import User
 
 
@@ -186,7 +185,7 @@ def _point(
     after: LadderPoint | None = None,
 ) -> LadderPoint:
     """Make the row of a rung. The folder it branches from is known only once the rung before has ended."""
-    train_tokens = split_tokens(ladder.dataset_version, "train")
+    train_tokens = ladder.dataset_version.num_units("train") if ladder.dataset_version else 0
     return LadderPoint.objects.create(
         ladder=ladder,
         role=role,

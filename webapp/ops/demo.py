@@ -47,7 +47,7 @@ from webapp.ladders.services import common_of, ladder_create
 from webapp.ops.models import Demo
 from webapp.projects.models import Project
 from webapp.projects.services import project_create
-from webapp.runs.estimates import spec_flop_per_token
+from webapp.runs.estimates import spec_flop_per_unit
 from webapp.runs.machines import flop_per_second
 from webapp.runs.models import Run
 from webapp.runs.services import run_create
@@ -227,7 +227,7 @@ def _spec(version: DatasetVersion) -> TrainSpec:
 
 def _size(spec: TrainSpec, version: DatasetVersion) -> float:
     """Return about how many parameters work on each token."""
-    return (spec_flop_per_token(spec, version.vocab_size) or 0.0) / 6.0
+    return (spec_flop_per_unit(spec, version) or 0.0) / 6.0
 
 
 def _sized(preset: str, version: DatasetVersion) -> TrainSpec:
@@ -252,7 +252,7 @@ def _sized(preset: str, version: DatasetVersion) -> TrainSpec:
 
 def _num_steps(spec: TrainSpec, version: DatasetVersion) -> int:
     """Return how many steps fit into the time; a modest guess where the machine could not be measured."""
-    per_token = spec_flop_per_token(spec, version.vocab_size)
+    per_token = spec_flop_per_unit(spec, version)
     if not per_token:
         return 100
     speed = flop_per_second(None, flop_per_token=per_token) or 10e9

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from trainer.families import families
 from webapp.registry.lineage import CostToMake, cost_to_make
 from webapp.registry.models import Inspection, ModelVersion, Result
+from webapp.runs.unit_words import plural, unit_of_family
 from webapp.ui.templatetags.figures import count, energy, exact, figure, grams, percent, usd
 from webapp.ui.templatetags.figures import seconds as duration
 
@@ -105,15 +106,18 @@ def _model_rows(version: ModelVersion) -> list[Row]:
 def _data_rows(version: ModelVersion) -> list[Row]:
     data = version.run.dataset_version
     train = data.splits.get("train") or {}
-    num_tokens = train.get("tokens")
     run = version.run
+    units, available = plural(unit_of_family(run.family)), data.num_units("train")
     seen = version.checkpoint.step * run.tokens_per_step if run.tokens_per_step else None
     return _rows(
         (_("Prepared version"), data),
         (_("Content"), f"sha256 {data.content_hash}" if data.content_hash else ""),
         (_("Documents to learn from"), exact(train.get("documents"))),
-        (_("Tokens to learn from"), exact(num_tokens)),
-        (_("Tokens seen"), f"{count(seen)}{_epochs(seen, num_tokens)}" if seen else ""),
+        (_("%(units)s to learn from") % {"units": units.capitalize()}, exact(available) if train.get("tokens") else ""),
+        (
+            _("%(units)s seen") % {"units": units.capitalize()},
+            f"{count(seen)}{_epochs(seen, available)}" if seen else "",
+        ),
         (_("Vocabulary"), exact(data.vocab_size)),
     )
 

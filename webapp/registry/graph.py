@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from webapp.datasets.models import DatasetVersion
 from webapp.registry.lineage import parents_of
 from webapp.registry.models import ModelVersion
 from webapp.ui.templatetags.figures import count, exact, figure
@@ -48,6 +49,10 @@ class Drawing:
     box_height: int = BOX_HEIGHT
 
 
+def _size_of(version: DatasetVersion) -> str:
+    return f"{count(version.num_tokens)} {_('tokens')}" if version.num_tokens else exact(version.num_documents)
+
+
 def lineage_drawing(version: ModelVersion, results: list[dict[str, Any]]) -> Drawing:
     """Return the drawing. `results` are rows of title, text and url, as the evaluations tab has them."""
     run = version.run
@@ -59,7 +64,7 @@ def lineage_drawing(version: ModelVersion, results: list[dict[str, Any]]) -> Dra
             for each in {d.dataset_id: d for d in data}.values()
         ],
         [
-            _box("version", _("data version"), str(each), f"{count(each.num_tokens)} {_('tokens')}",
+            _box("version", _("data version"), str(each), _size_of(each),
                  each.get_absolute_url())
             for each in data
         ],

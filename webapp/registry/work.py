@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from trainer.families import families
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.kinds import WorkFacts
 from webapp.jobs.models import Job
@@ -14,27 +15,27 @@ from webapp.quotes.devices import device_of_queue, likely_worker
 from webapp.runs.machines import flop_per_second
 from webapp.runs.models import Checkpoint
 from webapp.runs.start_seconds import start_seconds
-from webapp.runs.work import FORWARD_SHARE, split_tokens
+from webapp.runs.work import FORWARD_SHARE
 
 
 def evaluate_work(job: Job) -> WorkFacts | None:
-    """Return the tokens that are measured on, each a forward pass; None where the checkpoint is not of a run here."""
+    """Return the tokens or examples that are measured on, each a forward pass; None where the checkpoint is not of a run here."""
     checkpoint = _checkpoint(str(job.spec.get("checkpoint") or ""))
     if checkpoint is None:
         return None
     run = checkpoint.run
     version = _version(str(job.spec.get("data_path") or "")) or run.dataset_version
-    device = device_of_queue(job.queue)
+    device, unit = device_of_queue(job.queue), families()[run.family].unit if run.family in families() else "token"
     work: dict[str, Any] = {
         "group": f"evaluate {run.family}",
-        "amount": _tokens(job.spec, version, run.spec),
-        "unit": "token",
+        "amount": _units(job.spec, version, run.spec),
+        "unit": unit,
         "fixed_seconds": start_seconds(device.machine_id if device else None),
     }
     if not run.flop_per_token:
         return WorkFacts(**work)
     forward = FORWARD_SHARE * run.flop_per_token
-    rate = flop_per_second(likely_worker(job.queue), flop_per_token=run.flop_per_token)
+    rate = flop_per_second(likely_worker(job.queue), flop_per_token=run.flop_per_token, unit=unit)
     return WorkFacts(
         **work,
         flop_per_unit=forward,
@@ -48,13 +49,13 @@ def inspect_work(job: Job) -> WorkFacts:
     return WorkFacts(group=f"inspect {job.spec.get('what') or ''}".strip(), amount=1.0, unit="inspection")
 
 
-def _tokens(spec: dict[str, Any], version: DatasetVersion, run_spec: dict[str, Any]) -> float:
+def _units(spec: dict[str, Any], version: DatasetVersion, run_spec: dict[str, Any]) -> float:
     splits = spec.get("splits") or ["validation", "test"]
     batch = run_spec.get("batch") or {}
     size = int(spec.get("batch_size") or batch.get("micro_batch") or batch.get("sequences_per_step") or 1)
     most = int(spec.get("max_batches") or 0) * size * int(batch.get("sequence_length") or 1)
-    found = [split_tokens(version, name) for name in splits]
-    return float(sum(min(tokens, most) if most else tokens for tokens in found))
+    found = [version.num_units(name) for name in splits]
+    return float(sum(min(units, most) if most else units for units in found))
 
 
 def _checkpoint(path: str) -> Checkpoint | None:

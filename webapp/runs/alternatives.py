@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from economics.architecture import Decoder
 from economics.errors import EconomicsError
-from economics.throughput.step import Workload
-from economics.training.estimate import RunPlan, training_estimate
 from economics.uncertainty import Interval
-from trainer.spec import TrainSpec
 from webapp.catalogue.models import Accelerator
 from webapp.catalogue.services import PriceFound, fresh_by_accelerator
 from webapp.jobs.kinds import WorkFacts
 from webapp.quotes.figures import QuoteFigures
+from webapp.runs.step_models import StepModel
 
 MAX_SHOWN = 6
 
@@ -36,7 +33,7 @@ class Alternative:
     is_on_frontier: bool = False
 
 
-def alternatives(spec: TrainSpec, decoder: Decoder, work: WorkFacts, here: QuoteFigures) -> list[Alternative]:
+def alternatives(step: StepModel, work: WorkFacts, here: QuoteFigures) -> list[Alternative]:
     """Return this machine and the accelerators with fresh prices on which the run fits, cheapest first.
 
     The start, the checkpoints and the samples take as long there as here.
@@ -44,7 +41,7 @@ def alternatives(spec: TrainSpec, decoder: Decoder, work: WorkFacts, here: Quote
     found = [
         made
         for accelerator, price in fresh_by_accelerator().items()
-        if (made := _alternative(spec, decoder, work, accelerator, price)) is not None
+        if (made := _alternative(step, work, accelerator, price)) is not None
     ]
     if here.seconds is not None and here.usd is not None:
         found.append(
@@ -53,26 +50,17 @@ def alternatives(spec: TrainSpec, decoder: Decoder, work: WorkFacts, here: Quote
     return _marked(found)
 
 
-def _alternative(
-    spec: TrainSpec, decoder: Decoder, work: WorkFacts, accelerator: Accelerator, price: PriceFound
-) -> Alternative | None:
+def _alternative(step: StepModel, work: WorkFacts, accelerator: Accelerator, price: PriceFound) -> Alternative | None:
     facts = accelerator.facts()
     if not facts.bf16_flop_per_second or not facts.memory_bytes_per_second or not facts.memory_bytes:
         return None
-    workload = Workload(
-        decoder=decoder, accelerator=facts, sequence_length=spec.batch.sequence_length,
-        num_sequences=spec.batch.sequences_per_step, optimizer=spec.optimizer.name,
-        dropout=spec.regularisation.dropout > 0, fused=spec.machine.compile == "on",
-    )  # fmt: skip
-    plan = RunPlan(
-        workload=workload, tokens=max(work.amount, 1.0), num_accelerators=1,
-        micro_batch=spec.batch.micro_batch or None, usd_per_accelerator_hour=price.usd_per_hour, usd_spread=price.spread,
-    )  # fmt: skip
     try:
-        estimate = training_estimate(plan)
+        estimate = step.elsewhere(
+            facts, units=max(work.amount, 1.0), usd_per_hour=price.usd_per_hour, usd_spread=price.spread
+        )
     except EconomicsError:
         return None
-    if not estimate.choice.fits or estimate.cost_usd is None:
+    if estimate is None or estimate.cost_usd is None:
         return None
     return Alternative(
         accelerator=accelerator,

@@ -8,26 +8,36 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from economics.architecture import Decoder
+from economics.architecture import Architecture, Decoder
+
+Facts = Mapping[str, Any]
+"""What is known of prepared data (`DatasetVersion.facts`): `vocab_size`, `num_labels`, and what its kind tells."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
     """How a family's settings become an architecture, and an architecture that was made to fit becomes settings."""
 
-    to_decoder: Callable[[Any, int], Decoder]
-    """(settings, size of the vocabulary) -> the layers whose time and memory economics tells."""
+    to_architecture: Callable[[Any, Facts], Architecture]
+    """(settings, facts of the data) -> the layers whose time and memory economics tells."""
+
+    needs: tuple[str, ...] = ("vocab_size",)
+    """Facts of the data without which nothing can be told."""
 
     to_settings: Callable[[Decoder, Any], Any] | None = None
     """(architecture, settings that were asked for) -> settings of that size; None: sizes are not searched."""
 
-    count: Callable[[Any, int], int] | None = None
-    """(settings, size of the vocabulary) -> exact number of parameters, where it is not that of the decoder."""
+    count: Callable[[Any, Facts], int] | None = None
+    """(settings, facts of the data) -> exact number of parameters, where it is not that of the architecture."""
+
+    lengths: Callable[[Any, int, Facts], tuple[int, int]] | None = None
+    """(settings, sequence length, facts of the data) -> tokens of source and target of an example, in an encoder-decoder;
+    None: as many as the sequence length, on both sides."""
 
 
 @cache
@@ -41,15 +51,27 @@ def link_of(family: str) -> Link | None:
     return found
 
 
-def decoder_of(family: str, model: Any, vocab_size: int | None) -> Decoder | None:
-    """Return the architecture that the settings describe; None where economics does not know the family."""
-    link = link_of(family)
-    return link.to_decoder(model, vocab_size) if link and vocab_size else None
+def architecture_of(family: str, model: Any, facts: Facts) -> Architecture | None:
+    """Return the architecture that the settings describe on such data; None where economics does not know the family."""
+    link = _usable(family, facts)
+    return link.to_architecture(model, facts) if link else None
 
 
-def num_parameters_of(family: str, model: Any, vocab_size: int | None) -> int | None:
+def decoder_of(family: str, model: Any, facts: Facts) -> Decoder | None:
+    """Return the architecture where it is a decoder, which scaling laws and searched sizes are about."""
+    found = architecture_of(family, model, facts)
+    return found if isinstance(found, Decoder) else None
+
+
+def num_parameters_of(family: str, model: Any, facts: Facts) -> int | None:
     """Return how many parameters a model of these settings has; None where economics does not know the family."""
-    link = link_of(family)
-    if link is None or not vocab_size:
+    link = _usable(family, facts)
+    if link is None:
         return None
-    return link.count(model, vocab_size) if link.count else link.to_decoder(model, vocab_size).parameters().total
+    return link.count(model, facts) if link.count else link.to_architecture(model, facts).parameters().total
+
+
+def _usable(family: str, facts: Facts) -> Link | None:
+    """Return the link of a family where all is known that it needs of the data."""
+    link = link_of(family)
+    return link if link and all(facts.get(name) for name in link.needs) else None

@@ -98,12 +98,11 @@ def axis_columns(run: Run) -> dict[str, Column]:
 def axis_factors(run: Run, *, usd_per_hour: float | None, num_devices: int = 1) -> Factors:
     """Return the constants of a run's axes."""
     tokens = run.tokens_per_step
-    train = run.dataset_version.splits.get("train") or {}
-    train_tokens = train.get("tokens") or train.get("num_tokens")
+    train_units = run.dataset_version.num_units("train")
     return Factors(
         tokens_per_step=tokens,
         flop_per_step=tokens * run.flop_per_token if tokens and run.flop_per_token else None,
-        epochs_per_step=tokens / train_tokens if tokens and train_tokens else None,
+        epochs_per_step=tokens / train_units if tokens and train_units else None,
         num_devices=num_devices,
         usd_per_second=None if usd_per_hour is None else usd_per_hour * num_devices / 3600,
     )

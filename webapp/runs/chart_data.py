@@ -9,6 +9,7 @@ from webapp.runs.checkpoints import best
 from webapp.runs.metric_queries import metric_keys
 from webapp.runs.models import Run, TrainJob
 from webapp.runs.prices import usd_per_hour
+from webapp.runs.unit_words import per_second, plural, unit_of_family
 
 
 def axes_json(run: Run) -> dict[str, Any]:
@@ -17,6 +18,7 @@ def axes_json(run: Run) -> dict[str, Any]:
     steps, seconds = anchors(run, TRAINING_SECONDS)
     clock_steps, clock = anchors(run, CLOCK_SECONDS)
     return {
+        "units": plural(unit_of_family(run.family)),
         "tokens_per_step": factors.tokens_per_step,
         "flop_per_step": factors.flop_per_step,
         "epochs_per_step": factors.epochs_per_step,
@@ -48,6 +50,7 @@ def run_json(run: Run) -> dict[str, Any]:
     return {
         "code": run.code,
         "name": run.name,
+        "per_second": per_second(unit_of_family(run.family)),
         "keys": metric_keys(run),
         "num_steps": run.num_steps,
         "axes": axes_json(run),

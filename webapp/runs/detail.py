@@ -18,6 +18,7 @@ from webapp.runs.models import Checkpoint, Run
 from webapp.runs.prices import worker_of
 from webapp.runs.services import can_resume, resume_step
 from webapp.runs.status import Status, run_status
+from webapp.runs.unit_words import unit_of_family
 
 NUM_SAMPLES = 50
 NUM_EVENTS = 500
@@ -44,7 +45,7 @@ def head_context(run: Run) -> dict[str, Any]:
         "status": status,
         "live": status.as_json(),
         "family_title": family.title if family else run.family,
-        "unit": family.unit if family else "token",
+        "unit": unit_of_family(run.family),
         "can_resume": can_resume(run),
         "resume_step": resume_step(run) if can_resume(run) else 0,
         "has_checkpoint": best(run) is not None,
@@ -72,9 +73,8 @@ def _last_lines(attempt: Attempt, num_lines: int = 50) -> str:
 
 
 def overview_context(run: Run) -> dict[str, Any]:
-    family = families().get(run.family)
     return {
-        "unit": family.unit if family else "token",
+        "unit": unit_of_family(run.family),
         "sample": run.samples.first(),
         "recent_events": list(_events(run)[:OVERVIEW_EVENTS]),
         "best": best(run),

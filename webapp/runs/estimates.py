@@ -1,4 +1,4 @@
-"""What a run is expected to take, from its spec alone: parameters, tokens, FLOP, and its quote.
+"""What a run is expected to take, from its spec alone: parameters, tokens or examples, FLOP, and its quote.
 
 Every formula is economics'; this file asks it, and says `None` for what it cannot know.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from economics.flop import training_flop_per_token
+from trainer.families import get_family
 from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Queue, Worker
@@ -16,11 +16,12 @@ from webapp.quotes.devices import device_of_worker, memory_of
 from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import NOWHERE, quote_on
 from webapp.runs.alternatives import Alternative, alternatives
-from webapp.runs.architectures import decoder_of, num_parameters_of
-from webapp.runs.work import split_tokens, train_work
+from webapp.runs.architectures import num_parameters_of
+from webapp.runs.step_models import step_model_of
+from webapp.runs.work import train_work
 from webapp.teams.models import Team
 
-__all__ = ["Estimate", "estimate", "likely_worker", "memory_of", "queue_of", "spec_flop_per_token"]
+__all__ = ["Estimate", "estimate", "likely_worker", "memory_of", "queue_of", "spec_flop_per_unit"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +29,13 @@ class Estimate:
     """What is known of a run before it starts. None is unknown."""
 
     quote: QuoteFigures
-    num_tokens: int
+    num_units: int
+    """What it trains on in all, in `unit`s."""
+
+    unit: str = "token"
     num_parameters: int | None = None
     epochs: float | None = None
-    flop_per_token: float | None = None
+    flop_per_unit: float | None = None
     flop: float | None = None
     machine_memory_bytes: float | None = None
     alternatives: list[Alternative] = field(default_factory=list)
@@ -41,7 +45,7 @@ class Estimate:
     @property
     def needs_probe(self) -> bool:
         """The machine was never measured, and a measurement would tell the time."""
-        return not self.quote.has_basis and self.has_worker and self.flop_per_token is not None
+        return not self.quote.has_basis and self.has_worker and self.flop_per_unit is not None
 
     @property
     def memory_by_part(self) -> dict[str, float]:
@@ -67,8 +71,8 @@ class Estimate:
         return self.quote.usd.p50 if self.quote.usd else None
 
     @property
-    def tokens_per_parameter(self) -> float | None:
-        return self.num_tokens / self.num_parameters if self.num_parameters else None
+    def units_per_parameter(self) -> float | None:
+        return self.num_units / self.num_parameters if self.num_parameters else None
 
     @property
     def memory_fraction(self) -> float | None:
@@ -77,31 +81,31 @@ class Estimate:
         return self.memory_bytes / self.machine_memory_bytes
 
 
-def spec_flop_per_token(spec: TrainSpec, vocab_size: int | None) -> float | None:
-    """Return the training FLOP of one token, as economics counts it; None where it does not know the family."""
-    decoder = decoder_of(spec.family, spec.model, vocab_size)
-    return None if decoder is None else training_flop_per_token(decoder, spec.batch.sequence_length).total
+def spec_flop_per_unit(spec: TrainSpec, version: DatasetVersion) -> float | None:
+    """Return the training FLOP of one token or example, as economics counts it; None where it does not know the family."""
+    step = step_model_of(spec, version.model_facts)
+    return step.flop_per_unit if step else None
 
 
 def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = None) -> Estimate:
     """Return what the run is expected to take on the machine that would do it."""
     worker = likely_worker(spec)
     device = device_of_worker(worker) if worker else NOWHERE
-    num_tokens = spec.batch.tokens_per_step * spec.schedule.num_steps
-    train_tokens = split_tokens(version, "train")
-    decoder = decoder_of(spec.family, spec.model, version.vocab_size)
-    per_token = training_flop_per_token(decoder, spec.batch.sequence_length).total if decoder else None
+    num_units = spec.batch.tokens_per_step * spec.schedule.num_steps
+    train_units = version.num_units("train")
+    step = step_model_of(spec, version.model_facts)
     work = train_work(spec, version, device)
     quote = quote_on(work, device, team=team or version.owning_team, kind="train")
     return Estimate(
         quote=quote,
-        alternatives=alternatives(spec, decoder, work, quote) if decoder else [],
+        alternatives=alternatives(step, work, quote) if step else [],
         has_worker=worker is not None and worker.stopped_at is None,
-        num_tokens=num_tokens,
-        num_parameters=num_parameters_of(spec.family, spec.model, version.vocab_size),
-        epochs=num_tokens / train_tokens if train_tokens else None,
-        flop_per_token=per_token,
-        flop=per_token * num_tokens if per_token else None,
+        num_units=num_units,
+        unit=get_family(spec.family).unit,
+        num_parameters=num_parameters_of(spec.family, spec.model, version.model_facts),
+        epochs=num_units / train_units if train_units else None,
+        flop_per_unit=step.flop_per_unit if step else None,
+        flop=step.flop_per_unit * num_units if step else None,
         machine_memory_bytes=memory_of(worker),
     )
 

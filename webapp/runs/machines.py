@@ -33,26 +33,26 @@ def calibration(worker: Worker | None = None) -> dict[str, Any]:
     return {}
 
 
-def flop_per_second(worker: Worker | None, *, flop_per_token: float | None = None) -> float | None:
+def flop_per_second(worker: Worker | None, *, flop_per_token: float | None = None, unit: str = "token") -> float | None:
     """Return the model FLOP per second that training reached on the worker's machine.
 
     Small models use a machine less well than large ones: with `flop_per_token` the rate is that of the measured shapes
-    around it, and beyond them that of the nearest.
+    around it, and beyond them that of the nearest; of families that count in the same unit.
     """
     found = calibration(worker)
-    shapes = sorted(_measured_shapes(found.get("steps") or []))
+    shapes = sorted(_measured_shapes(found.get("steps") or [], unit))
     if flop_per_token is None or not shapes:
         return _first(found, SPEED_KEYS)
     sizes, rates = (np.log(column) for column in zip(*shapes, strict=True))
     return float(np.exp(np.interp(np.log(flop_per_token), sizes, rates)))
 
 
-def _measured_shapes(steps: list[dict[str, Any]]) -> Iterator[tuple[float, float]]:
-    """Yield (FLOP per token, FLOP per second) of each training step that was measured."""
+def _measured_shapes(steps: list[dict[str, Any]], unit: str) -> Iterator[tuple[float, float]]:
+    """Yield (FLOP per unit, FLOP per second) of each training step that was measured, in a unit."""
     for step in steps:
         num_tokens = step.get("sequence_length", 0) * step.get("sequences_per_step", 0)
         flop, rate = step.get("counted_flop_per_step", 0), step.get("flop_per_second", 0)
-        if num_tokens > 0 and flop > 0 and rate > 0:
+        if step.get("unit", "token") == unit and num_tokens > 0 and flop > 0 and rate > 0:
             yield flop / num_tokens, rate
 
 

@@ -19,7 +19,7 @@ from webapp.jobs.services import job_cancel, job_create, job_stop
 from webapp.projects.models import Project
 from webapp.runs.architectures import num_parameters_of
 from webapp.runs.checkpoints import kept
-from webapp.runs.estimates import queue_of, spec_flop_per_token
+from webapp.runs.estimates import queue_of, spec_flop_per_unit
 from webapp.runs.models import Run, TrainJob
 from webapp.runs.names import run_name
 from webapp.teams.models import User
@@ -46,7 +46,7 @@ def run_create(
     """
     if version.dataset.project_id != project.pk or version.ready_at is None:
         raise ValidationError(_("This dataset version is not ready in this project; choose another."))
-    flop = spec_flop_per_token(spec, version.vocab_size)
+    flop = spec_flop_per_unit(spec, version)
     spec = replace(
         spec, data=DataSpec(path=str(version.path), content_hash=version.content_hash), flop_per_token=flop
     )  # fmt: skip
@@ -58,7 +58,7 @@ def run_create(
     )  # fmt: skip
     if (made := Run.objects.filter(train_jobs__job=job).first()) is not None:
         return made
-    num_parameters = num_parameters_of(spec.family, spec.model, version.vocab_size)
+    num_parameters = num_parameters_of(spec.family, spec.model, version.model_facts)
     run = Run(
         project=project,
         name=name,

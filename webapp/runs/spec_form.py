@@ -36,6 +36,7 @@ from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.runs.data_facts import data_facts
 from webapp.runs.sources import StartingPoint, put_together, starting_points
+from webapp.runs.unit_words import plural
 from webapp.ui.field_docs import field_docs
 
 Text = Promise | str
@@ -122,7 +123,8 @@ class SpecForm(forms.Form):
             self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
         if family.unit != "token":  # an example is one thing, not a window of many
             self.fields["batch.sequence_length"].widget = forms.HiddenInput()
-            self.fields["batch.sequences_per_step"].label = _("Examples per step")
+            units = plural(family.unit)
+            self.fields["batch.sequences_per_step"].label = _("%(units)s per step") % {"units": units.capitalize()}
         self.points = {point.path: point for point in starting_points(project, family)}
         self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
         if start is None:

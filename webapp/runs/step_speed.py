@@ -12,16 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from economics.architecture import Decoder
 from economics.errors import EconomicsError
-from economics.flop import training_flop_per_token
 from economics.hardware import Accelerator, calibrated
-from economics.memory.states import Precision
-from economics.throughput.step import Workload, step_time
 from trainer.errors import SpecError
 from trainer.families import get_family
-from trainer.spec import TrainSpec
-from webapp.runs.architectures import decoder_of
+from trainer.spec import BatchSpec, TrainSpec
+from webapp.runs.step_models import StepForm, StepModel, precision_of, step_model
 
 THREADS_EXPONENT = 0.8
 """Products go with the number of threads to this power: cores share caches, clock and what the program does alone."""
@@ -29,7 +25,8 @@ THREADS_EXPONENT = 0.8
 THREADS_MEMORY_EXPONENT = 0.4
 """Memory bandwidth goes with it much less: one core alone nearly fills it."""
 
-DTYPES = {"bfloat16": "bf16", "float16": "bf16"}
+
+TRANSFORMERS = ("decoder", "encoder", "encoder-decoder", "vision-transformer")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,39 +40,23 @@ class StepSpeed:
     num_shapes: int
 
 
-def step_speed(spec: TrainSpec, decoder: Decoder, calibration: dict[str, Any]) -> StepSpeed | None:
-    """Return how long a step of the run takes on the machine that was calibrated; None if it never was."""
-    shapes = _shapes(calibration)
+def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) -> StepSpeed | None:
+    """Return how long a step of the run takes on the machine that was calibrated; None if none of its kind was timed."""
+    shapes = _shapes(calibration, sort=sort_of(step))
     if not shapes:
         return None
+    dtype = spec.machine.dtype if spec.machine.dtype != "auto" else _usual_dtype(calibration)
+    threads = _threads(spec.machine.num_threads, calibration) / max(1, _threads(0, calibration))
     try:
-        modelled = step_time(_workload(spec, decoder, calibration)).seconds
+        modelled = step.seconds(_accelerator(calibration, dtype, threads), precision_of(dtype))
     except EconomicsError:
         return None
     sizes, factors = (np.log(column) for column in zip(*sorted(shapes), strict=True))
-    size = training_flop_per_token(decoder, spec.batch.sequence_length).total
-    factor = float(np.exp(np.interp(np.log(size), sizes, factors)))
+    factor = float(np.exp(np.interp(np.log(step.flop_per_position), sizes, factors)))
     return StepSpeed(
         seconds=modelled * factor, modelled_seconds=modelled, measured_over_modelled=factor,
         num_threads=_threads(spec.machine.num_threads, calibration), num_shapes=len(shapes),
     )  # fmt: skip
-
-
-def _workload(spec: TrainSpec, decoder: Decoder, calibration: dict[str, Any]) -> Workload:
-    dtype = spec.machine.dtype if spec.machine.dtype != "auto" else _usual_dtype(calibration)
-    threads = _threads(spec.machine.num_threads, calibration) / max(1, _threads(0, calibration))
-    return Workload(
-        decoder=decoder,
-        accelerator=_accelerator(calibration, dtype, threads),
-        sequence_length=spec.batch.sequence_length,
-        num_sequences=spec.batch.sequences_per_step,
-        micro_batch=spec.batch.micro_batch or spec.batch.sequences_per_step,
-        precision=_precision(dtype),
-        recompute="full" if spec.machine.activation_checkpointing else "none",
-        fused=spec.machine.compile == "on",
-        dropout=spec.regularisation.dropout > 0,
-        optimizer=spec.optimizer.name,
-    )
 
 
 def _accelerator(calibration: dict[str, Any], dtype: str, threads_fraction: float = 1.0) -> Accelerator:
@@ -101,30 +82,32 @@ def _usual_dtype(calibration: dict[str, Any]) -> str:
     return next((str(step["dtype"]) for step in calibration.get("steps") or [] if step.get("dtype")), "float32")
 
 
-def _precision(dtype: str) -> Precision:
-    return "bf16" if dtype in DTYPES else "fp32"
+def sort_of(step: StepModel) -> str:
+    """Return which architectures spend their time alike: those made of Transformer layers do."""
+    kind = step.architecture.kind
+    return "transformer" if kind in TRANSFORMERS else kind
 
 
-def _shapes(calibration: dict[str, Any]) -> list[tuple[float, float]]:
-    """Return (FLOP per token, measured over modelled seconds) of each step that was measured and can be modelled."""
+def _shapes(calibration: dict[str, Any], *, sort: str) -> list[tuple[float, float]]:
+    """Return (FLOP per position, measured over modelled seconds) of each step of a sort that was measured."""
     if not calibration.get("matmul_flop_per_second") or not calibration.get("memory_bytes_per_second"):
         return []
-    return [found for step in calibration.get("steps") or [] if (found := _shape(step, calibration)) is not None]
+    return [
+        found for step in calibration.get("steps") or [] if (found := _shape(step, calibration, sort=sort)) is not None
+    ]
 
 
-def _shape(step: dict[str, Any], calibration: dict[str, Any]) -> tuple[float, float] | None:
+def _shape(timed: dict[str, Any], calibration: dict[str, Any], *, sort: str) -> tuple[float, float] | None:
     try:
-        model = get_family(str(step.get("family"))).presets[str(step.get("preset"))]
+        model = get_family(str(timed.get("family"))).presets[str(timed.get("preset"))]
     except (SpecError, KeyError):
         return None  # of another release, with other sizes
-    decoder = decoder_of(str(step["family"]), model, step.get("vocab_size"))
-    seconds = step.get("seconds_per_step") or 0.0
-    if decoder is None or not seconds > 0:
+    batch = BatchSpec(
+        sequence_length=int(timed["sequence_length"]), sequences_per_step=int(timed["sequences_per_step"])
+    )
+    step = step_model(str(timed["family"]), model, {**timed, **timed.get("data", {})}, StepForm(batch=batch))
+    seconds = timed.get("seconds_per_step") or 0.0
+    if step is None or sort_of(step) != sort or not seconds > 0:
         return None
-    dtype, length = str(step.get("dtype", "float32")), int(step["sequence_length"])
-    work = Workload(
-        decoder=decoder, accelerator=_accelerator(calibration, dtype), sequence_length=length,
-        num_sequences=int(step["sequences_per_step"]), micro_batch=int(step["sequences_per_step"]),
-        precision=_precision(dtype), fused=False,
-    )  # fmt: skip
-    return training_flop_per_token(decoder, length).total, seconds / step_time(work).seconds
+    dtype = str(timed.get("dtype", "float32"))
+    return step.flop_per_position, seconds / step.seconds(_accelerator(calibration, dtype), precision_of(dtype))

@@ -151,7 +151,7 @@ FIXED: dict[str, Column] = dict(
         ),
         _fixed(
             "tokens",
-            _("Tokens"),
+            _("Tokens or examples"),
             lambda r: count(_tokens(r)),
             _tokens,
             F("last_step") * F("tokens_per_step"),
@@ -159,7 +159,7 @@ FIXED: dict[str, Column] = dict(
         ),
         _fixed(
             "flop_per_token",
-            _("FLOP per token"),
+            _("FLOP per token or example"),
             lambda r: count(r.run.flop_per_token),
             lambda r: r.run.flop_per_token,
             F("flop_per_token"),

@@ -1,4 +1,7 @@
-"""What a training is going to do, counted for its quote: tokens of steps and of validations, start, checkpoints, memory."""
+"""What a training is going to do, counted for its quote: steps, validations, start, checkpoints, memory.
+
+Amounts are in what the family counts (`Family.unit`): tokens, images, interactions.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,19 @@ from dataclasses import dataclass
 from math import floor, lcm, log10
 from typing import Any
 
-from economics.architecture import Decoder
 from economics.errors import EconomicsError
-from economics.flop import training_flop_per_token
-from economics.memory import training_memory
-from economics.memory.states import Precision
 from trainer.errors import SpecError
+from trainer.families import get_family
 from trainer.spec import TrainSpec, spec_from_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.kinds import WorkFacts
 from webapp.jobs.models import Job, Queue
 from webapp.quotes.devices import Device, device_of_queue, queue_of_device
-from webapp.runs.architectures import decoder_of
+from webapp.runs.architectures import num_parameters_of
 from webapp.runs.models import Run
 from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import start_seconds
+from webapp.runs.step_models import StepModel, precision_of, step_model_of
 from webapp.runs.step_speed import StepSpeed, step_speed
 from webapp.ui.templatetags.figures import count
 
@@ -31,7 +32,7 @@ MEMORY_PARTS = (
     "communication",
 )  # fmt: skip
 FORWARD_SHARE = 1 / 3
-"""Of a token's training FLOP, what measuring on it takes: the forward pass alone."""
+"""Of the FLOP of training on something, what measuring on it takes: the forward pass alone."""
 
 SAMPLE_SECONDS = 0.25
 """The sample that is written at each validation."""
@@ -47,53 +48,54 @@ DISK_BYTES_PER_SECOND = 1.5e8
 class Passes:
     """How often a run trains, measures and saves."""
 
-    train_tokens: float
-    measured_tokens: float
+    train_units: float
+    measured_units: float
     num_validations: int
     num_checkpoints: int
 
     @property
-    def equivalent_tokens(self) -> float:
-        """Tokens of training that take as long as training and measuring together."""
-        return self.train_tokens + FORWARD_SHARE * self.measured_tokens
+    def equivalent_units(self) -> float:
+        """As much training as takes as long as training and measuring together."""
+        return self.train_units + FORWARD_SHARE * self.measured_units
 
 
 def train_work(
     spec: TrainSpec, version: DatasetVersion | None, device: Device | None, *, first_step: int = 0
 ) -> WorkFacts:
     """Return what a run is going to do on a device, from a step on."""
-    decoder = decoder_of(spec.family, spec.model, version.vocab_size if version else None)
+    facts = version.model_facts if version else {}
+    step, unit = step_model_of(spec, facts), get_family(spec.family).unit
     passes = count_passes(spec, version, first_step=first_step)
-    common: dict[str, Any] = {"amount": passes.equivalent_tokens, "unit": "token"}
+    common: dict[str, Any] = {"amount": passes.equivalent_units, "unit": unit}
     start = start_seconds(device.machine_id if device else None)
-    if decoder is None:
+    if step is None:
         return WorkFacts(**common, group=f"train {spec.family}", fixed_seconds=start)
-    num_parameters = decoder.parameters().total
+    num_parameters = num_parameters_of(spec.family, spec.model, facts) or 0
     calibration = device.calibration if device else {}
-    speed = step_speed(spec, decoder, calibration)
+    speed = step_speed(spec, step, calibration)
     disk = calibration.get("disk_write_bytes_per_second") or DISK_BYTES_PER_SECOND
     saving = passes.num_checkpoints * CHECKPOINT_BYTES_PER_PARAMETER * num_parameters / disk
     samples = passes.num_validations * SAMPLE_SECONDS if spec.evaluation.sample_tokens else 0.0
     return WorkFacts(
         **common,
         group=f"train {spec.family} ~{_order(num_parameters)}",
-        flop_per_unit=training_flop_per_token(decoder, spec.batch.sequence_length).total,
+        flop_per_unit=step.flop_per_unit,
         units_per_second=spec.batch.tokens_per_step / speed.seconds if speed else None,
         rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
         fixed_seconds=start + saving + samples,
-        memory_by_part=_memory(spec, decoder, device),
-        assumptions=tuple(_assumptions(passes, speed, start=start, saving=saving, disk=disk)),
-    )  # fmt: skip
+        memory_by_part=_memory(spec, step, device),
+        assumptions=tuple(_assumptions(passes, speed, unit=unit, start=start, saving=saving, disk=disk)),
+    )
 
 
 def _assumptions(
-    passes: Passes, speed: StepSpeed | None, *, start: float, saving: float, disk: float
+    passes: Passes, speed: StepSpeed | None, *, unit: str, start: float, saving: float, disk: float
 ) -> Iterator[dict[str, Any]]:
     """Yield what the quote rests on, with unit and source."""
     yield _row("start", start, "s", "from the process to the first step")
     yield _row("checkpoints", saving, "s", f"{passes.num_checkpoints} written at {disk:.3g} B/s")
-    measured = f"a third of {passes.measured_tokens:.3g} tokens: {passes.num_validations} validations, the last passes"
-    yield _row("measuring", FORWARD_SHARE * passes.measured_tokens, "token", measured)
+    measured = f"a third of {passes.measured_units:.3g} {unit}s: {passes.num_validations} validations, the last passes"
+    yield _row("measuring", FORWARD_SHARE * passes.measured_units, unit, measured)
     if speed is not None:
         yield _row("threads", speed.num_threads, "", "of the processor")
         measured = f"{speed.num_shapes} training steps that the calibration timed, at this size"
@@ -117,12 +119,12 @@ def count_passes(spec: TrainSpec, version: DatasetVersion | None, *, first_step:
     steps = max(0, last - first_step)
     validations = _multiples(every, first_step, last) + (last % every != 0) + (first_step == 0)
     saves_apart = _multiples(save, first_step, last) - _multiples(lcm(save, every), first_step, last)
-    validation, test = split_tokens(version, "validation"), split_tokens(version, "test")
+    validation, test = (version.num_units(name) if version else 0 for name in ("validation", "test"))
     batch = (spec.batch.micro_batch or spec.batch.sequences_per_step) * spec.batch.sequence_length
     part = min(validation, spec.evaluation.max_batches * batch) if spec.evaluation.max_batches else validation
     return Passes(
-        train_tokens=float(steps * spec.batch.tokens_per_step),
-        measured_tokens=float(validations * part + validation + test),
+        train_units=float(steps * spec.batch.tokens_per_step),
+        measured_units=float(validations * part + validation + test),
         num_validations=validations,
         num_checkpoints=validations + saves_apart,
     )
@@ -133,35 +135,19 @@ def _multiples(step: int, after: int, last: int) -> int:
     return max(0, last // step - after // step)
 
 
-def split_tokens(version: DatasetVersion | None, name: str) -> int:
-    """Return the tokens of a split of a prepared version; 0 where it has none."""
-    split = (version.splits.get(name) or {}) if version else {}
-    return int(split.get("tokens") or split.get("num_tokens") or 0)
-
-
-def _memory(spec: TrainSpec, decoder: Decoder, device: Device | None) -> dict[str, float]:
+def _memory(spec: TrainSpec, step: StepModel, device: Device | None) -> dict[str, float]:
     """Return the memory by part; where it is the host's, with what the process itself takes."""
     on_processor = queue_of_device(spec.machine.device) == Queue.CPU
-    parts = memory_parts(spec, decoder, on_processor=on_processor)
+    parts = memory_parts(spec, step, on_processor=on_processor)
     if not parts or not on_processor:
         return parts
     return {**parts, "process": process_bytes(device.machine_id if device else None)}
 
 
-def memory_parts(spec: TrainSpec, decoder: Decoder, *, on_processor: bool) -> dict[str, float]:
+def memory_parts(spec: TrainSpec, step: StepModel, *, on_processor: bool) -> dict[str, float]:
     """Return the memory of a training step by part, parts of nothing left out; empty where economics has no answer."""
-    precision: Precision = "bf16" if spec.machine.dtype in ("bfloat16", "float16") else "fp32"
     try:
-        memory = training_memory(
-            decoder,
-            sequence_length=spec.batch.sequence_length,
-            micro_batch=spec.batch.micro_batch or spec.batch.sequences_per_step,
-            precision=precision,
-            optimizer=spec.optimizer.name,
-            recompute="full" if spec.machine.activation_checkpointing else "none",
-            dropout=spec.regularisation.dropout > 0,
-            unified_memory=on_processor,
-        )
+        memory = step.memory(precision_of(spec.machine), unified=on_processor)
     except EconomicsError:
         return {}
     return {name: size for name in MEMORY_PARTS if (size := getattr(memory, name)) > 0}

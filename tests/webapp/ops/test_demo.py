@@ -84,7 +84,7 @@ def test_model_is_sized_by_what_the_machine_does(cast: Cast) -> None:
     for speed in (5e9, 100e9, 3e12):
         measured(cast, speed)
         spec = demo._spec(version)
-        flop = demo.spec_flop_per_token(spec, 2_048) * spec.batch.tokens_per_step * spec.schedule.num_steps  # type: ignore[operator]
+        flop = demo.spec_flop_per_unit(spec, version) * spec.batch.tokens_per_step * spec.schedule.num_steps  # type: ignore[operator]
         sizes.append(spec.model.model_width)
         if speed > 5e9:  # a machine too slow for the smallest still gets its few steps
             assert flop / speed == pytest.approx(demo.TRAIN_SECONDS, rel=0.2)

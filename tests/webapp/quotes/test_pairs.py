@@ -19,7 +19,7 @@ import pytest
 from tests.trainer.conftest import make_documents, metric, run_job, train_dict, write_version
 from trainer.events import Finished
 from trainer.spec import TrainSpec, spec_from_dict
-from webapp.runs.architectures import decoder_of
+from webapp.runs.step_models import step_model_of
 from webapp.runs.step_speed import step_speed
 
 pytestmark = pytest.mark.long
@@ -94,7 +94,7 @@ def quoted(name: str, version: Path, folder: Path) -> float:
     """Return the logarithm of how much longer the second run's step is quoted to take."""
     specs = [cast(TrainSpec, spec_from_dict(spec_of(version, change))[1]) for change in PAIRS[name]]
     machine = calibration(folder / "calibration", num_threads=max(spec.machine.num_threads for spec in specs))
-    found = [step_speed(spec, decoder_of("gpt", spec.model, VOCABULARY), machine) for spec in specs]  # type: ignore[arg-type]
+    found = [step_speed(spec, step_model_of(spec, {"vocab_size": VOCABULARY}), machine) for spec in specs]  # type: ignore[arg-type]
     return log(found[1].seconds / found[0].seconds)  # type: ignore[union-attr]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -52,11 +52,25 @@ class DataKind:
     trial: str = ""
     """`module:function` with `(sources, recipe, num_documents=…)`: returns a `TrialResult`; empty: no trial."""
 
+    made_up: str = ""
+    """`module:function` without arguments: returns `MadeUp` data, of which a calibration makes its batches; empty: families
+    that learn from it are not timed."""
+
     endings: tuple[str, ...] = ()
     """Endings of file names that speak for this kind; empty: whatever no other kind claims."""
 
     has_tokenizer: bool = False
     """Its versions hold a tokenizer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeUp:
+    """Data that means nothing, in the shape of what `split` opens: enough for a family to make batches of."""
+
+    split: Any
+    label_names: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer: Any = None
 
 
 @cache

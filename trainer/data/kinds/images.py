@@ -15,6 +15,7 @@ KIND = DataKind(
     code_version=1,
     prepare="trainer.data.images.prepare:run",
     preview="trainer.data.images.preview:preview",
+    made_up="trainer.data.images.made_up:made_up_images",
     split="trainer.data.images.store:open_split",
     endings=(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
 )

@@ -14,6 +14,7 @@ KIND = DataKind(
     code_version=1,
     prepare="trainer.data.prepare:run",
     preview="trainer.data.preview:preview",
+    made_up="trainer.data.made_up:made_up_text",
     split="trainer.data.shards:open_split",
     trial="trainer.data.trial:try_recipe",
     has_tokenizer=True,

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import SpecError
-from trainer.models.vision.resnet import LAYERS, ResNet
+from trainer.models.vision.resnet import ResNet
+from trainer.models.vision.sizes import RESNETS, VGGS
 from trainer.models.vision.spec import VisionSpec
-from trainer.models.vision.vgg import STAGES, VGG
+from trainer.models.vision.vgg import VGG
 from trainer.models.vision.vit import ViT
 
 Net = ResNet | VGG | ViT
@@ -21,9 +22,9 @@ def build_net(spec: VisionSpec, *, side: int, num_channels: int, num_classes: in
     """Return the architecture with fresh weights."""
     common = {"num_channels": num_channels, "num_classes": num_classes, "dropout": dropout}
     sizes = {"width_fraction": spec.width_fraction, "small_stem": spec.has_small_stem(side)}
-    if spec.architecture in LAYERS:
+    if spec.architecture in RESNETS:
         return ResNet(spec.architecture, **common, **sizes)  # type: ignore[arg-type]
-    if spec.architecture in STAGES:
+    if spec.architecture in VGGS:
         if side < 32:
             raise SpecError(f"VGG halves a picture five times, so it needs 32 pixels a side; these have {side}")
         return VGG(spec.architecture, **common, **sizes)  # type: ignore[arg-type]

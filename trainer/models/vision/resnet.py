@@ -5,14 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-LAYERS = {
-    "resnet18": (2, 2, 2, 2),
-    "resnet34": (3, 4, 6, 3),
-    "resnet50": (3, 4, 6, 3),
-    "resnet101": (3, 4, 23, 3),
-    "resnet152": (3, 8, 36, 3),
-}
-BOTTLENECKS = {"resnet50", "resnet101", "resnet152"}
+from trainer.models.vision.sizes import BOTTLENECKS, RESNETS, resnet_width
 
 
 def conv(num_in: int, num_out: int, size: int, *, stride: int = 1) -> nn.Conv2d:
@@ -72,12 +65,12 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         block = Bottleneck if name in BOTTLENECKS else BasicBlock
-        width = max(8, round(64 * width_fraction))
+        width = resnet_width(width_fraction)
         self.small_stem = small_stem
         self.conv1 = conv(num_channels, width, 3) if small_stem else nn.Conv2d(num_channels, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         num_in = width
-        for stage, depth in enumerate(LAYERS[name]):
+        for stage, depth in enumerate(RESNETS[name]):
             blocks = []
             for number in range(depth):
                 stride = 2 if stage and number == 0 else 1

@@ -105,6 +105,7 @@ FAMILY = Family(
     main_metric="validation/accuracy",
     lower_is_better=False,
     abilities=frozenset({"predict_image"}),
+    calibration_presets=("tiny", "resnet18"),
     defaults={
         "batch": {"sequence_length": 1, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 1e-3, "weight_decay": 0.05, "beta2": 0.999},

@@ -5,13 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-STAGES = {
-    "vgg11": (1, 1, 2, 2, 2),
-    "vgg13": (2, 2, 2, 2, 2),
-    "vgg16": (2, 2, 3, 3, 3),
-    "vgg19": (2, 2, 4, 4, 4),
-}
-WIDTHS = (64, 128, 256, 512, 512)
+from trainer.models.vision.sizes import VGG_HIDDEN, VGGS, vgg_widths
 
 
 class VGG(nn.Module):
@@ -27,8 +21,7 @@ class VGG(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         num_in, self.small_stem = num_channels, small_stem
-        for depth, usual in zip(STAGES[name], WIDTHS, strict=True):
-            width = max(8, round(usual * width_fraction))
+        for depth, width in zip(VGGS[name], vgg_widths(width_fraction), strict=True):
             for _ in range(depth):
                 layers.append(nn.Conv2d(num_in, width, 3, padding=1))
                 layers += [nn.BatchNorm2d(width)] if small_stem else []
@@ -39,7 +32,7 @@ class VGG(nn.Module):
         if small_stem:
             self.classifier: nn.Module = nn.Sequential(nn.Dropout(dropout), nn.Linear(num_in, num_classes))
         else:
-            hidden = round(4096 * width_fraction)
+            hidden = round(VGG_HIDDEN * width_fraction)
             self.classifier = nn.Sequential(
                 nn.Linear(num_in * 49, hidden), nn.ReLU(True), nn.Dropout(max(dropout, 0.5)),
                 nn.Linear(hidden, hidden), nn.ReLU(True), nn.Dropout(max(dropout, 0.5)), nn.Linear(hidden, num_classes),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-# name -> (layers, heads, width)
-SIZES = {"vit_tiny": (12, 3, 192), "vit_small": (12, 6, 384), "vit_base": (12, 12, 768)}
+from trainer.models.vision.sizes import VITS
 
 
 class EncoderLayer(nn.Module):
@@ -54,7 +53,7 @@ class ViT(nn.Module):
         self, name: str, *, side: int, patch_side: int, num_channels: int, num_classes: int, dropout: float
     ) -> None:
         super().__init__()
-        num_layers, num_heads, width = SIZES[name]
+        num_layers, num_heads, width = VITS[name]
         self.places = side // patch_side
         self.conv_proj = nn.Conv2d(num_channels, width, patch_side, patch_side)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))

@@ -87,7 +87,7 @@ def version_find_or_create(
         recipe_hash=hashed,
         created_by=created_by,
     )
-    version.full_clean(exclude=["recipe", "created_by", "splits", "report", *_UNKNOWN_YET])
+    version.full_clean(exclude=["recipe", "created_by", "splits", "facts", "report", *_UNKNOWN_YET])
     version.save()
     return VersionMade(version=version, is_new=True)
 
@@ -134,6 +134,7 @@ def version_publish(*, version: DatasetVersion, folder: Path, report: dict[str, 
         size_bytes=sum(path.stat().st_size for path in place.rglob("*") if path.is_file()),
         vocab_size=manifest.vocab_size,
         splits=_splits(manifest),
+        facts={**manifest.facts, "num_labels": len(manifest.label_names)},
         report=storable(report if report is not None else _report_in(place)),
         ready_at=timezone.now(),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from economics.architecture import Decoder, modern_decoder
 from economics.architecture.encoder import Encoder
 from trainer.models.bert.spec import BertSpec
-from webapp.runs.architectures import Link
+from webapp.runs.architectures import Facts, Link
 
 
 def encoder(model: BertSpec, vocab_size: int) -> Encoder | Decoder:
@@ -37,12 +37,13 @@ def encoder(model: BertSpec, vocab_size: int) -> Encoder | Decoder:
     )
 
 
-def to_decoder(model: BertSpec, vocab_size: int) -> Decoder:
+def to_decoder(model: BertSpec, facts: Facts) -> Decoder:
     """Return the layers that time and memory are told of.
 
     Only the masked objective has an output as wide as the vocabulary; otherwise the table of tokens is only looked up,
     like one of positions, and is counted as rows of that.
     """
+    vocab_size = int(facts["vocab_size"])
     is_masked = model.objective == "masked"
     found = encoder(model, vocab_size if is_masked else 1)
     decoder = found.as_decoder() if isinstance(found, Encoder) else found
@@ -52,11 +53,11 @@ def to_decoder(model: BertSpec, vocab_size: int) -> Decoder:
     return replace(decoder, positions="learned", num_extra_positions=max(rows, 0))
 
 
-def count(model: BertSpec, vocab_size: int) -> int:
+def count(model: BertSpec, facts: Facts) -> int:
     """Return the parameters of the encoder and of the masked head; that of labels is known when they are."""
-    width = model.model_width
+    width, vocab_size = model.model_width, int(facts["vocab_size"])
     head = width * width + 3 * width + vocab_size if model.objective == "masked" else 0
     return encoder(model, vocab_size).parameters().total + head
 
 
-LINK = Link(to_decoder=to_decoder, count=count)
+LINK = Link(to_architecture=to_decoder, count=count)

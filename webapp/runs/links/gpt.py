@@ -7,15 +7,15 @@ from typing import Any
 
 from economics.architecture import Decoder, classic_decoder, modern_decoder
 from trainer.models.gpt.spec import GPTSpec
-from webapp.runs.architectures import Link
+from webapp.runs.architectures import Facts, Link
 
 
-def gpt_decoder(model: GPTSpec, vocab_size: int) -> Decoder:
+def gpt_decoder(model: GPTSpec, facts: Facts) -> Decoder:
     sizes: dict[str, Any] = {
         "num_layers": model.num_layers,
         "model_width": model.model_width,
         "num_heads": model.num_heads,
-        "vocabulary_size": vocab_size,
+        "vocabulary_size": facts["vocab_size"],
         "context_length": model.context_length,
         "feed_forward_width": model.width_of_feed_forward,
         "tied_embeddings": model.tied_embeddings,
@@ -41,4 +41,4 @@ def gpt_settings(decoder: Decoder, wanted: GPTSpec) -> GPTSpec:
     )
 
 
-LINK = Link(to_decoder=gpt_decoder, to_settings=gpt_settings)
+LINK = Link(to_architecture=gpt_decoder, to_settings=gpt_settings)

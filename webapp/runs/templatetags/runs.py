@@ -8,6 +8,7 @@ import msgspec
 from django import template
 from django.utils.translation import gettext_lazy as _
 
+from webapp.runs.unit_words import plural
 from webapp.ui.templatetags.figures import exact, figure
 
 register = template.Library()
@@ -32,6 +33,12 @@ SHORT_NAMES = {"f1": "F1", "mcc": "MCC", "auroc": "AUROC", "ece": "ECE", "map": 
 def words(name: str) -> str:
     """bits_per_byte -> bits per byte; macro_f1 -> macro F1."""
     return " ".join(SHORT_NAMES.get(word, word) for word in name.split("_"))
+
+
+@register.filter
+def units(unit: str) -> str:
+    """Return what a family counts, in the plural."""
+    return plural(unit)
 
 
 @register.filter

@@ -1,0 +1,36 @@
+"""What economics counts of a family's settings is what its models have, to the unit."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainer.families import families
+from trainer.models.vision.model import build_net
+from trainer.models.vision.spec import VisionSpec
+from webapp.runs.architectures import architecture_of, link_of, num_parameters_of
+
+FACTS = {"side": 32, "num_channels": 1, "num_labels": 7}
+
+
+@pytest.mark.parametrize("side", [32, 224])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        VisionSpec(),
+        VisionSpec(width_fraction=0.3),
+        VisionSpec(architecture="resnet50", width_fraction=0.5),
+        VisionSpec(architecture="vgg13", width_fraction=0.25),
+        VisionSpec(architecture="vit_tiny"),
+    ],
+    ids=lambda spec: f"{spec.architecture}-{spec.width_fraction}",
+)
+def test_parameters_of_nets_of_pictures(spec: VisionSpec, side: int) -> None:
+    net = build_net(spec, side=side, num_channels=1, num_classes=7, dropout=0.0)
+    counted = num_parameters_of("vision", spec, {**FACTS, "side": side})
+    assert counted == sum(parameter.numel() for parameter in net.parameters())
+
+
+def test_unknown_data_leaves_the_size_unknown() -> None:
+    assert architecture_of("vision", VisionSpec(), {"vocab_size": 100}) is None
+    assert architecture_of("gpt", families()["gpt"].presets["nano"], {"side": 32}) is None
+    assert link_of("bow") is None

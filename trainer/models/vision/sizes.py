@@ -1,0 +1,38 @@
+"""Sizes of the architectures, as published. Imports no torch: what counts and what computes read the same numbers."""
+
+from __future__ import annotations
+
+RESNETS = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+    "resnet152": (3, 8, 36, 3),
+}
+"""Blocks of each stage."""
+
+BOTTLENECKS = {"resnet50", "resnet101", "resnet152"}
+
+VGGS = {
+    "vgg11": (1, 1, 2, 2, 2),
+    "vgg13": (2, 2, 2, 2, 2),
+    "vgg16": (2, 2, 3, 3, 3),
+    "vgg19": (2, 2, 4, 4, 4),
+}
+"""Convolutions of each stage."""
+
+VGG_WIDTHS = (64, 128, 256, 512, 512)
+VGG_HIDDEN = 4096
+
+VITS = {"vit_tiny": (12, 3, 192), "vit_small": (12, 6, 384), "vit_base": (12, 12, 768)}
+"""Layers, heads, width."""
+
+
+def resnet_width(width_fraction: float) -> int:
+    """Return the channels of a ResNet's first stage."""
+    return max(8, round(64 * width_fraction))
+
+
+def vgg_widths(width_fraction: float) -> tuple[int, ...]:
+    """Return the channels of a VGG's stages."""
+    return tuple(max(8, round(width * width_fraction)) for width in VGG_WIDTHS)

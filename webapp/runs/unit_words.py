@@ -1,0 +1,30 @@
+"""What a family counts, in words: `Family.unit` in the plural, and what reaches a second."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from trainer.families import families
+
+KNOWN = (
+    gettext_noop("tokens"), gettext_noop("images"), gettext_noop("examples"), gettext_noop("interactions"),
+    gettext_noop("pairs"),
+)  # fmt: skip
+"""For the translators: the plurals are looked up by word, so that a new family's unit needs no line here."""
+
+
+def unit_of_family(name: str) -> str:
+    """Return what a family counts; a family of another release counts tokens."""
+    family = families().get(name)
+    return family.unit if family else "token"
+
+
+def plural(unit: str) -> str:
+    """token -> tokens, in the reader's language."""
+    return _(f"{unit}s")
+
+
+def per_second(unit: str) -> str:
+    """token -> tok/s, as charts have it beside their title."""
+    return "tok/s" if unit == "token" else f"{plural(unit)}/s"
