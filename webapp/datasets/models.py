@@ -164,9 +164,7 @@ class DatasetVersion(models.Model):
     size_bytes = models.BigIntegerField(null=True)  # on disk
     vocab_size = models.IntegerField(null=True)
     splits = models.JSONField(default=dict)  # split -> counts
-    facts = models.JSONField(
-        default=dict
-    )  # what models must know of the data: sizes of images, numbers of labels, items
+    facts = models.JSONField(default=dict)  # what models must know: sizes of images, numbers of labels
     report = models.JSONField(default=dict)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
