@@ -173,7 +173,7 @@ def test_the_estimate_is_economics_own(cast: Cast, run: Run) -> None:
     spec = spec_from_dict(run.spec)[1]
     answer = cast.client(cast.bob).post(reverse("run-estimate", args=[cast.project.code]), form_data(run)).json()
     assert answer["errors"] == {}
-    flop = training_flop_per_token(gpt_decoder(spec.model, 4096), 128).total * 128 * 32 * 100
+    flop = training_flop_per_token(gpt_decoder(spec.model, {"vocab_size": 4096}), 128).total * 128 * 32 * 100
     assert si(flop, "FLOP") in answer["panel"]
     assert answer["config"]["batch"]["sequence_length"] == 128
 
