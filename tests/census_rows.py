@@ -19,7 +19,7 @@ from webapp.jobs.models import Job
 from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
 from webapp.planning.models import Plan, ShareLink
 from webapp.projects.models import Project
-from webapp.registry.models import EvaluationSuite, Inspection, ModelVersion
+from webapp.registry.models import EvaluationSuite, Export, Inspection, ModelVersion
 from webapp.runs.models import Checkpoint, Run
 from webapp.teams.models import Invitation, Role, Team
 
@@ -114,6 +114,13 @@ def _suite(cast: Cast) -> EvaluationSuite:
 def _inspection(cast: Cast) -> Inspection:
     return Inspection.objects.create(
         version=_model_version(cast), what="overlap", job=make_ended_job(cast, kind="inspect")
+    )
+
+
+@maker(Export)
+def _export(cast: Cast) -> Export:
+    return Export.objects.create(
+        version=_model_version(cast), format="onnx", weights="float32", job=make_ended_job(cast, kind="export")
     )
 
 

@@ -62,6 +62,9 @@ class Family:
     abilities: frozenset[str] = frozenset()
     """What its models can be asked for, as pages need to know it: `generate`, `inspect`, `attention`, `predict`, `explain`."""
 
+    formats: tuple[str, ...] = ("folder",)
+    """Formats that its models can be exported in (`trainer/formats/spec.py`), the first one first."""
+
     is_default: bool = False
     """The family that is meant where none is named. One has it."""
 

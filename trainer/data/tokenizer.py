@@ -177,6 +177,15 @@ class Tokenizer:
     def is_special(self, token_id: int) -> bool:
         return int(token_id) in self._special
 
+    def byte_level_vocabulary(self) -> tuple[list[str], list[str]]:
+        """Return the tokens by id, in printable characters, and the merges as `first second`, in their order."""
+        model = self._raw.get("model") or {}
+        if model.get("type", "BPE") != "BPE" or "merges" not in model:
+            raise InputError("the tokenizer is no byte-level BPE, so it has no merges to write")
+        names = {**{int(i): token for token, i in model["vocab"].items()}, **self._special}
+        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+        return [names.get(number, f"[unused{number}]") for number in range(self.vocab_size)], merges
+
     def _find_end_of_text(self, configured: str) -> int:
         names = [configured] if configured else END_OF_TEXT_NAMES
         id_of = {name: i for i, name in self._special.items()}

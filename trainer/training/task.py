@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from trainer.families import get_family
+from trainer.formats.graph import Graph
 from trainer.metrics.report import EvaluationReport
 from trainer.metrics.scores import Scores
 from trainer.spec import TrainSpec
@@ -124,6 +125,10 @@ class Task(ABC):
     def export(self, weights: dict[str, Tensor]) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
         """Return config.json and weights as Hugging Face transformers reads them; None and ours where it has no such."""
         return None, weights
+
+    def graph(self, model: nn.Module) -> Graph | None:
+        """Return the model as a function of tensors, to be traced for other runtimes; None where it is none."""
+        return None
 
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return our weights of those that `export` gave with a config."""

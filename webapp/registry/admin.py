@@ -11,6 +11,7 @@ from webapp.registry.models import (
     Alias,
     EvaluationJob,
     EvaluationSuite,
+    Export,
     Inspection,
     ModelVersion,
     Result,
@@ -84,5 +85,13 @@ class ResultAdmin(LookOnly):
 class InspectionAdmin(LookOnly):
     list_display = ("version", "what", "created_by", "created_at", "job")
     list_filter = ("what", "version__project__team")
+    search_fields = ("version__name", "code")
+    list_select_related = ("version", "created_by", "job")
+
+
+@admin.register(Export)
+class ExportAdmin(LookOnly):
+    list_display = ("version", "format", "weights", "size_bytes", "created_by", "created_at", "job")
+    list_filter = ("format", "version__project__team")
     search_fields = ("version__name", "code")
     list_select_related = ("version", "created_by", "job")

@@ -8,7 +8,7 @@ from trainer.events import AnyEvent, Artifact, Evaluation, Report, event_payload
 from trainer.families import families
 from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
-from webapp.registry.models import EvaluationJob, Inspection, ModelVersion, Result
+from webapp.registry.models import EvaluationJob, Export, Inspection, ModelVersion, Result
 from webapp.registry.work import evaluate_work, inspect_work
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
@@ -91,6 +91,39 @@ class InspectKind(JobKind):
         """The inspection stays the same one; the new job takes over."""
         made = super().retry(job, by)
         Inspection.objects.filter(job=job).update(job=made)
+        return made
+
+
+class ExportKind(JobKind):
+    name = "export"
+
+    def url(self, job: Job) -> str | None:
+        made = Export.objects.filter(job=job).select_related("version").first()
+        return f"{made.version.get_absolute_url()}?tab=exports" if made else None
+
+    def model_label(self, job: Job) -> str:
+        made = Export.objects.filter(job=job).select_related("version__checkpoint__run").first()
+        return label_of(made.version) if made else ""
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        return WorkFacts(group=f"export {job.spec.get('format') or ''}".strip(), amount=1.0, unit="export")
+
+    def resume_from(self, job: Job) -> list[str]:
+        return []
+
+    def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
+        if isinstance(event, Artifact):
+            path = f"jobs/{job.code}/{event.path}"
+            Export.objects.filter(job=job).update(stored_path=path, size_bytes=event.size_bytes)
+        if isinstance(event, Report):
+            Export.objects.filter(job=job).update(check_report=event.report["check"])
+            return {"type": "report"}
+        return event_payload(event)
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        """The export stays the same one; the new job takes over."""
+        made = super().retry(job, by)
+        Export.objects.filter(job=job).update(job=made)
         return made
 
 

@@ -223,3 +223,39 @@ class Inspection(models.Model):
     @property
     def owning_team(self) -> Team:
         return self.version.project.team
+
+
+class Export(models.Model):
+    """A version in a format of others, offered once it was run there and gave the same answers."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="exports")
+    format = models.CharField(max_length=16)
+    weights = models.CharField(max_length=8)
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="export")
+    check_report = models.JSONField(
+        default=dict
+    )  # who ran it and how far the answers lie apart; empty until it is done
+    stored_path = models.CharField(max_length=500, blank=True)  # folder under ISOCOST_FILES
+    size_bytes = models.BigIntegerField(null=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.version} · {self.format}"
+
+    @property
+    def owning_team(self) -> Team:
+        return self.version.project.team
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.ISOCOST_FILES) / self.stored_path
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether it was checked, agrees, and its files are there."""
+        return bool(self.check_report.get("agrees")) and bool(self.stored_path) and self.path.is_dir()

@@ -14,11 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from trainer.formats.spec import FORMATS
 from webapp.jobs.errors import JobRefused
 from webapp.jobs.models import ACTIVE_STATES
 from webapp.registry import evaluations, services
 from webapp.registry.card import card_markdown, card_of
 from webapp.registry.errors import RegistryError
+from webapp.registry.exports import formats_of
 from webapp.registry.forms import CardForm, inspection_form
 from webapp.registry.graph import lineage_drawing, result_boxes
 from webapp.registry.inspections import offered
@@ -91,6 +93,15 @@ def transparency_context(version: ModelVersion) -> dict[str, Any]:
     }
 
 
+def exports_context(version: ModelVersion) -> dict[str, Any]:
+    rows = list(version.exports.select_related("job__lease", "created_by")[:50])
+    return {
+        "formats": formats_of(version),
+        "exports": [(row, FORMATS[row.format]) for row in rows],
+        "is_under_way": any(row.job.state in ACTIVE_STATES for row in rows),
+    }
+
+
 def files_context(version: ModelVersion) -> dict[str, Any]:
     folder = version.checkpoint.path
     files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
@@ -107,6 +118,7 @@ TABS = (
     Tab(name="lineage", title=gettext_lazy("Lineage"), context=lineage_context),
     Tab(name="evaluations", title=gettext_lazy("Evaluations"), context=evaluations_context),
     Tab(name="transparency", title=gettext_lazy("Transparency"), context=transparency_context),
+    Tab(name="exports", title=gettext_lazy("Export"), context=exports_context),
     Tab(name="files", title=gettext_lazy("Files"), context=files_context),
 )
 

@@ -155,6 +155,7 @@ FAMILY = Family(
     presets={**ORIGINAL, **MODERN},
     data_kind="text",
     task="trainer.models.bert.task:BertTask",
+    formats=("folder", "onnx", "torch_export"),
     abilities=frozenset({"predict", "attention", "explain"}),
     defaults={
         "batch": {"sequence_length": 128},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from trainer.data.shards import TokenSplit
 from trainer.errors import SpecError
+from trainer.formats.graph import Graph, MaskedGraph, masked_graph
 from trainer.metrics.report import EvaluationReport
 from trainer.metrics.scores import Scores
 from trainer.models.bert.embed import Embed
@@ -122,6 +124,22 @@ class BertTask(Task):
     def export(self, weights: dict[str, Tensor]) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
         config = hf_config(self.model_spec, special=self.special, label_names=self.export_names())
         return (None, weights) if config is None else (config, to_hf(weights, self.model_spec))
+
+    def graph(self, model: nn.Module) -> Graph:
+        bert, name = as_bert(model), self.model_spec.objective
+        functions = {
+            "masked": lambda tokens, mask: bert.foretell(bert.encode(tokens, mask)),
+            "tag": bert.tag,
+            "embed": bert.vector,
+        }
+        found = masked_graph(
+            bert,
+            functions.get(name, bert.classify),
+            vocab_size=bert.vocab_size,
+            longest=self.model_spec.context_length,
+            output_name="vectors" if name == "embed" else "logits",
+        )
+        return replace(found, before_pooling=MaskedGraph(bert, bert.encode)) if name == "embed" else found
 
     def export_names(self) -> list[str]:
         return list(getattr(self.objective, "names", []))

@@ -150,6 +150,7 @@ FAMILY = Family(
     presets={**SMALL, **GPT2, **GPT3},
     data_kind="text",
     task="trainer.models.gpt.task:GPTTask",
+    formats=("folder", "gguf", "onnx", "torch_export"),
     abilities=frozenset({"generate", "inspect", "attention", "explain"}),
     is_default=True,
     calibration_presets=("nano", "micro", "mini"),

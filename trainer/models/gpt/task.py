@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trainer.data.shards import TokenSplit
 from trainer.errors import InputError, SpecError
+from trainer.formats.graph import Graph, token_graph
 from trainer.inference.engine import generate
 from trainer.inference.prompt import read_prompt
 from trainer.inference.sampling import SamplingSpec
@@ -137,6 +138,10 @@ class GPTTask(Task):
         tokenizer = self.assets.tokenizer
         config = hf_config(self.model_spec, vocab_size=tokenizer.vocab_size, end_of_text_id=tokenizer.end_of_text_id)
         return config, to_hf(weights, self.model_spec)
+
+    def graph(self, model: nn.Module) -> Graph:
+        assert isinstance(model, GPT)
+        return token_graph(model, vocab_size=model.vocab_size, longest=model.context_length)
 
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return from_hf(weights, self.model_spec)

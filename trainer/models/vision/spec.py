@@ -104,6 +104,7 @@ FAMILY = Family(
     task="trainer.models.vision.task:VisionTask",
     main_metric="validation/accuracy",
     lower_is_better=False,
+    formats=("folder", "onnx", "torch_export"),
     abilities=frozenset({"predict_image"}),
     calibration_presets=("tiny", "resnet18"),
     defaults={

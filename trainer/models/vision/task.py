@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainer.data.images.store import ImageSplit
 from trainer.errors import InputError
+from trainer.formats.graph import Graph, picture_graph
 from trainer.metrics.label_report import single_label_report
 from trainer.metrics.report import EvaluationReport
 from trainer.metrics.scores import Scores, scores_of_labels
@@ -149,6 +150,9 @@ class VisionTask(Task):
             "image_side": self.side,
             "num_channels": self.num_channels,
         }
+
+    def graph(self, model: nn.Module) -> Graph:
+        return picture_graph(model, num_channels=self.num_channels, side=self.side)
 
     def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
         """Return the classes of a picture with their probabilities, likeliest first, and where the model looked."""
