@@ -50,6 +50,7 @@ HANDLERS = {
     "evaluate": Handler(function="trainer.inference.evaluate:run", emits_started=True),
     "predict": Handler(function="trainer.inference.table:run", emits_started=True),
     "calibrate": Handler(function="trainer.calibrate.job:run"),
+    "compress": Handler(function="trainer.compress.job:run", emits_started=True),
     "export": Handler(function="trainer.formats.job:run"),
     "inspect": Handler(function="trainer.inspect.job:run", emits_started=True),
 }

@@ -283,6 +283,7 @@ SPEC_TYPES = {
     "predict": "trainer.inference.table_spec:PredictSpec",
     "calibrate": "trainer.calibrate.spec:CalibrateSpec",
     "inspect": "trainer.inspect.spec:InspectSpec",
+    "compress": "trainer.compress.spec:CompressSpec",
     "export": "trainer.formats.spec:ExportSpec",
 }
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from trainer.adapt.adapters import adapted, add_adapters, is_extra, merge
 from trainer.adapt.freezing import freeze
+from trainer.compress.quantise import refuse_compressed
 from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.task import Task, make_task
 
@@ -30,6 +31,7 @@ def reset_magnitudes(model: nn.Module) -> None:
 
 def merged_weights(stored: StoredCheckpoint) -> dict[str, Tensor]:
     """Return a checkpoint's weights with its adapters written into them: those of a plain model."""
+    refuse_compressed(stored.manifest.facts, "train on from it or export it")
     weights = stored.weights()
     if not any(is_extra(name) for name in weights):
         return weights

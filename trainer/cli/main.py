@@ -17,6 +17,7 @@ COMMANDS = (
     "generate",
     "documents",
     "adapter",
+    "compress",
     "export",
     "calibrate",
     "serve",

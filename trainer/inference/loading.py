@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from trainer.adapt.build import build_model
+from trainer.compress.quantise import as_stored
 from trainer.errors import InputError
 from trainer.inference.engine import LanguageModel
 from trainer.training.checkpoint import StoredCheckpoint, tensor_bytes, verify_checkpoint
@@ -47,7 +48,7 @@ def load_model(folder: Path, *, sha256: str = "", device: str = "auto") -> Loade
     """Return the model of a checkpoint; raise `CheckpointError` where it is not whole or not the one meant."""
     stored = verify_checkpoint(folder, sha256=sha256)
     task = make_task(stored.spec(), stored.assets())
-    model = build_model(task)
+    model = as_stored(build_model(task), stored.manifest.facts)
     model.load_state_dict(stored.weights())
     name, _ = resolve_device(device)
     return LoadedModel(stored=stored, task=task, model=model.to(name).eval(), device=torch.device(name))

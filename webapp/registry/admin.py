@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from webapp.registry.models import (
     Alias,
+    Compression,
     EvaluationJob,
     EvaluationSuite,
     Export,
@@ -95,3 +96,11 @@ class ExportAdmin(LookOnly):
     list_filter = ("format", "version__project__team")
     search_fields = ("version__name", "code")
     list_select_related = ("version", "created_by", "job")
+
+
+@admin.register(Compression)
+class CompressionAdmin(LookOnly):
+    list_display = ("version", "method", "made", "created_by", "created_at", "job")
+    list_filter = ("method", "version__project__team")
+    search_fields = ("version__name", "job__code")
+    list_select_related = ("version", "made", "created_by", "job")

@@ -9,7 +9,7 @@ class RegistryConfig(AppConfig):
         from auditlog.registry import auditlog
 
         from webapp.jobs.kinds import register_kind
-        from webapp.registry.kinds import EvaluateKind, ExportKind, InspectKind
+        from webapp.registry.kinds import CompressKind, EvaluateKind, ExportKind, InspectKind
         from webapp.registry.models import Alias, EvaluationSuite, ModelVersion
         from webapp.registry.panels import checkpoint_actions, run_panel
         from webapp.registry.services import held_by_version
@@ -18,6 +18,7 @@ class RegistryConfig(AppConfig):
         from webapp.ui.sections import Section, register_section
 
         register_kind(EvaluateKind())
+        register_kind(CompressKind())
         register_kind(ExportKind())
         register_kind(InspectKind())
         register_holder(held_by_version)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainer.events import AnyEvent, Artifact, Evaluation, Report, event_payload
+from trainer.events import AnyEvent, Artifact, Checkpoint, Evaluation, Report, event_payload
 from trainer.families import families
 from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
-from webapp.registry.models import EvaluationJob, Export, Inspection, ModelVersion, Result
+from webapp.registry.compressions import compressed_publish, compression_finish
+from webapp.registry.models import Compression, EvaluationJob, Export, Inspection, ModelVersion, Result
 from webapp.registry.work import evaluate_work, inspect_work
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
@@ -124,6 +125,38 @@ class ExportKind(JobKind):
         """The export stays the same one; the new job takes over."""
         made = super().retry(job, by)
         Export.objects.filter(job=job).update(job=made)
+        return made
+
+
+class CompressKind(JobKind):
+    name = "compress"
+
+    def url(self, job: Job) -> str | None:
+        made = Compression.objects.filter(job=job).select_related("version").first()
+        return f"{made.version.get_absolute_url()}?tab=compress" if made else None
+
+    def model_label(self, job: Job) -> str:
+        made = Compression.objects.filter(job=job).select_related("version__checkpoint__run").first()
+        return label_of(made.version) if made else ""
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        return WorkFacts(group=f"compress {job.spec.get('method') or ''}".strip(), amount=1.0, unit="model")
+
+    def resume_from(self, job: Job) -> list[str]:
+        return []
+
+    def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
+        if isinstance(event, Checkpoint):
+            compressed_publish(job=job, fence=attempt.fence, event=event)
+        if isinstance(event, Report):
+            compression_finish(job=job, report=storable(event.report))
+            return {"type": "report"}
+        return event_payload(event)
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        """It stays the same one; the new job takes over."""
+        made = super().retry(job, by)
+        Compression.objects.filter(job=job).update(job=made)
         return made
 
 

@@ -259,3 +259,25 @@ class Export(models.Model):
     def is_offered(self) -> bool:
         """Whether it was checked, agrees, and its files are there."""
         return bool(self.check_report.get("agrees")) and bool(self.stored_path) and self.path.is_dir()
+
+
+class Compression(models.Model):
+    """A version stored in fewer bits: a version of its own, measured beside the one it was made of."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="compressions")
+    method = models.CharField(max_length=16)
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="compression")
+    made = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, null=True, related_name="made_by")
+    report = models.JSONField(default=dict)  # bytes, seconds and metrics of both; empty until the job is done
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.version} · {self.method}"
+
+    @property
+    def owning_team(self) -> Team:
+        return self.version.project.team

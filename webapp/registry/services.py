@@ -67,7 +67,8 @@ def _take_over_test(version: ModelVersion) -> None:
     """The run's own test result is the version's first, where it was measured with these very weights."""
     run = version.run
     metrics = {key: value for key, value in run.test_metrics.items() if key != "step"}
-    if metrics and run.test_metrics.get("step") == version.checkpoint.step:
+    is_same = run.test_metrics.get("step") == version.checkpoint.step and not version.checkpoint.compression
+    if metrics and is_same:
         data, scores = run.dataset_version, artifact_path(run, scores_name("test"))
         Result.objects.create(
             version=version,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from webapp.registry import views, views_export, views_inspect, views_version
+from webapp.registry import views, views_compress, views_export, views_inspect, views_version
 
 urlpatterns = [
     path("projects/<str:code>/models/", views.model_list, name="model-list"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("models/<str:code>/evaluate/", views_version.model_evaluate, name="model-evaluate"),
     path("models/<str:code>/inspect/", views_inspect.model_inspect, name="model-inspect"),
     path("inspections/<str:code>/", views_inspect.inspection_detail, name="inspection-detail"),
+    path("models/<str:code>/compress/", views_compress.model_compress, name="model-compress"),
     path("models/<str:code>/export/", views_export.model_export, name="model-export"),
     path("exports/<str:code>/download/", views_export.export_download, name="export-download"),
     path("models/<str:code>/download/", views_version.model_download, name="model-download"),

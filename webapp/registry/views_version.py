@@ -28,6 +28,7 @@ from webapp.registry.lineage import cost_to_make
 from webapp.registry.models import EvaluationSuite, Inspection, ModelVersion, Stage
 from webapp.registry.queries import RELATED, suites_of
 from webapp.registry.uses import uses_of
+from webapp.registry.views_compress import compress_context
 from webapp.runs.detail import flat
 from webapp.runs.exports import ExportError, export_folder
 from webapp.teams.access import team_object
@@ -118,6 +119,7 @@ TABS = (
     Tab(name="lineage", title=gettext_lazy("Lineage"), context=lineage_context),
     Tab(name="evaluations", title=gettext_lazy("Evaluations"), context=evaluations_context),
     Tab(name="transparency", title=gettext_lazy("Transparency"), context=transparency_context),
+    Tab(name="compress", title=gettext_lazy("Compress"), context=compress_context),
     Tab(name="exports", title=gettext_lazy("Export"), context=exports_context),
     Tab(name="files", title=gettext_lazy("Files"), context=files_context),
 )

@@ -42,8 +42,8 @@ def held_by(checkpoint: Checkpoint) -> str:
 
 
 def kept(run: Run) -> QuerySet[Checkpoint]:
-    """Return the checkpoints whose files are there, newest first."""
-    return Checkpoint.objects.filter(run=run, removed_at=None).order_by("-step", "-id")
+    """Return the checkpoints of the training whose files are there, newest first; compressed forms are none of them."""
+    return Checkpoint.objects.filter(run=run, removed_at=None, compression="").order_by("-step", "-id")
 
 
 def candidates(run: Run) -> list[Checkpoint]:

@@ -87,6 +87,7 @@ class Checkpoint(models.Model):
     metrics = models.JSONField(default=dict, blank=True)
     is_best = models.BooleanField(default=False)
     is_pinned = models.BooleanField(default=False)
+    compression = models.CharField(max_length=16, blank=True)  # method; such a one is used, but not trained on from
     published_at = models.DateTimeField(default=timezone.now)
     removed_at = models.DateTimeField(null=True)  # files are gone, the row stays
 

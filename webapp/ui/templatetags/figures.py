@@ -114,6 +114,29 @@ def seconds(value: Any) -> str:
 
 
 @register.filter
+def milliseconds(value: Any) -> str:
+    """Seconds -> 4.1 ms."""
+    number = _number(value)
+    return UNKNOWN if number is None else _("%(n)s ms") % {"n": significant(number * 1e3, 2)}
+
+
+@register.filter
+def ratio(value: Any, of: Any) -> str:
+    """1, 4 -> × 0.25."""
+    number, whole = _number(value), _number(of)
+    return f"× {significant(number / whole, 2)}" if number is not None and whole else UNKNOWN
+
+
+@register.filter
+def signed(value: Any) -> str:
+    """A difference with its sign, to two digits: +0.012, −0.4."""
+    number = _number(value)
+    if number is None:
+        return UNKNOWN
+    return f"{'−' if number < 0 else '+'}{significant(abs(number), 2)}"
+
+
+@register.filter
 def energy(kwh: Any) -> str:
     """Kilowatt hours -> 0.32 Wh, 1.2 kWh, 3.4 MWh, to two digits."""
     number = _number(kwh)

@@ -1,0 +1,1 @@
+"""Smaller and faster forms of a trained model, each with what it costs in quality."""

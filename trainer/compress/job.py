@@ -1,0 +1,121 @@
+"""The job kind `compress`: a checkpoint in fewer bits, with what that saves and what it costs in quality.
+
+Both forms are measured in this process, one after the other, on the same examples: the report holds bytes, seconds and
+metrics of each, and the difference of every metric with its 95 % interval over stretches of the split, paired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trainer.compress.difference import differences
+from trainer.compress.measure import resident_bytes, speed_of
+from trainer.compress.quantise import FACT, quantise, refuse_compressed
+from trainer.compress.spec import METHODS, CompressSpec
+from trainer.context import JobContext
+from trainer.data.shards import open_version
+from trainer.errors import InputError
+from trainer.events import Checkpoint, Finished, Progress, Report, Stopped
+from trainer.inference.evaluate import machine_of
+from trainer.inference.loading import LoadedModel, load_model
+from trainer.inference.units import Units, collector, finished_units, ratios_of
+from trainer.spec import MachineSpec
+from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, write_checkpoint
+from trainer.training.machine import apply_machine
+from trainer.training.measuring import Interrupted, measure_split
+from trainer.training.meter import finite
+
+
+def run(spec: CompressSpec, context: JobContext) -> Finished | Stopped:
+    """Write the compressed checkpoint and tell the report."""
+    loaded = load_model(Path(spec.checkpoint), sha256=spec.sha256, device="cpu")
+    stored = loaded.stored
+    assert stored is not None
+    refuse_compressed(stored.manifest.facts, "compress it again")
+    machine = replace(machine_of(stored, loaded.device), dtype="float32", compile="off")
+    apply_machine(machine)
+    context.started(device=machine.device)
+    try:
+        before, whole = measured(spec, context, loaded, machine, "measuring the original")
+        quantise(loaded.model, spec.method)
+        made = write(spec, context, stored, loaded)
+        after, packed = measured(spec, context, loaded, machine, "measuring the compressed form")
+    except Interrupted:
+        return Stopped(sentence="Stopped before both forms were measured.")
+    before["file_bytes"], after["file_bytes"] = weight_bytes(stored), weight_bytes(made)
+    changes = differences(whole, packed)
+    context.emit(
+        Checkpoint(
+            step=made.manifest.step,
+            path=context.path_in_job(made.path),
+            sha256=made.sha256,
+            size_bytes=made.manifest.size_bytes,
+            metrics=after["metrics"],
+        )
+    )
+    report = {"method": spec.method, "split": spec.split, "before": before, "after": after, "differences": changes}
+    context.emit(Report(report=report))
+    return Finished(
+        result={"method": spec.method},
+        sentence=f"{METHODS[spec.method].title}: {after['file_bytes'] / before['file_bytes']:.0%} of the bytes.",
+    )
+
+
+def measured(
+    spec: CompressSpec, context: JobContext, loaded: LoadedModel, machine: MachineSpec, phase: str
+) -> tuple[dict[str, Any], Units]:
+    """Return bytes, seconds and metrics of the model as it stands, and the metrics' sums by stretch of the split."""
+    context.emit(Progress(done=0, total=1, unit="form", phase=phase))
+    version = open_version(Path(spec.data_path or loaded.task.spec.data.path))
+    split = version.open_split(spec.split)
+    units = Units(split=spec.split, content_hash=version.manifest.content_hash)
+    batch = loaded.task.spec.batch
+    size = batch.micro_batch or batch.sequences_per_step
+    found = measure_split(
+        loaded.task,
+        loaded.model,
+        split,
+        machine=machine,
+        batch_size=size,
+        max_batches=spec.max_batches,
+        should_stop=context.should_stop,
+        on_sums=collector(loaded.task, units),
+    )
+    if not found:
+        raise InputError(f"the {spec.split} split is too small to measure anything on it")
+    if spec.max_batches:
+        units.ratios = ratios_of(loaded.task.summarise, units.sums)
+    else:
+        finer = finished_units(
+            units, loaded.task, loaded.model, split, machine=machine, batch_size=size, metrics={},
+            should_stop=context.should_stop,
+        )  # fmt: skip
+        units = finer or units
+    facts = {
+        "resident_bytes": resident_bytes(loaded),
+        "metrics": {name: finite(value) for name, value in found.items()},
+        **msgspec.to_builtins(speed_of(loaded)),
+    }
+    return facts, units
+
+
+def write(spec: CompressSpec, context: JobContext, stored: StoredCheckpoint, loaded: LoadedModel) -> StoredCheckpoint:
+    """Write the checkpoint: the original's, but for its weights, and without what an optimiser would go on from."""
+    return write_checkpoint(
+        context.attempt.checkpoints,
+        spec=stored.spec(),
+        state=stored.state(),
+        weights=loaded.model.state_dict(),
+        optimizer={},
+        assets=stored.assets(),
+        facts={**stored.manifest.facts, FACT: {"method": spec.method, "made_of": stored.sha256}},
+        metrics={},
+    )
+
+
+def weight_bytes(stored: StoredCheckpoint) -> int:
+    return stored.manifest.files[WEIGHTS].size_bytes

@@ -1,0 +1,61 @@
+"""Spec of the job kind `compress`, and the methods there are. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.errors import SpecError
+
+Method = Literal["int8", "int4", "int8_dynamic"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MethodAbout:
+    """A method, as people choose it."""
+
+    title: str
+    summary: str
+
+
+METHODS: dict[Method, MethodAbout] = {
+    "int8": MethodAbout(
+        title="int8 weights",
+        summary="Each matrix in 8 bits with a scale a row: a quarter of the size, almost the same answers.",
+    ),
+    "int4": MethodAbout(
+        title="int4 weights",
+        summary="Each matrix in 4 bits with a scale for every 32 weights: an eighth of the size; the answers change a little.",
+    ),
+    "int8_dynamic": MethodAbout(
+        title="int8, dynamic",
+        summary="Weights in 8 bits, and what flows through them too, scaled anew each time: for long inputs and batches.",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompressSpec:
+    """Write a checkpoint in fewer bits, and measure both on the same data and machine."""
+
+    checkpoint: str
+    """Folder of the checkpoint."""
+
+    sha256: str = ""
+    """Of its manifest; checked when given."""
+
+    method: Method = "int8"
+    """int8, int4 or int8_dynamic."""
+
+    data_path: str = ""
+    """Folder of the prepared version to measure on; empty: the one that the model was trained on."""
+
+    split: Literal["validation", "test"] = "test"
+    """Which part of it to measure on."""
+
+    max_batches: int = 0
+    """Batches of it, evenly chosen; 0: the whole split."""
+
+    def __post_init__(self) -> None:
+        if self.max_batches < 0:
+            raise SpecError(f"max_batches is {self.max_batches}; it must be at least 0")
