@@ -45,5 +45,5 @@ def branch_checkpoint(point: LadderPoint) -> Checkpoint | None:
     """Return the checkpoint that the next rung of the size goes on from; None where its files are gone."""
     if point.run is None:
         return None
-    rows = Checkpoint.objects.filter(run=point.run, step=point.branch_step, removed_at=None)
+    rows = Checkpoint.objects.filter(run=point.run, step=point.branch_step, removed_at=None, compression="")
     return rows.order_by("-id").first()

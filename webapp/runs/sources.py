@@ -46,7 +46,7 @@ def starting_points(project: Project, family: Family) -> list[StartingPoint]:
 
 def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
     rows = Checkpoint.objects.filter(
-        run__project=project, run__family=family.name, run__deleted_at=None, removed_at=None
+        run__project=project, run__family=family.name, run__deleted_at=None, removed_at=None, compression=""
     ).select_related("run")
     for row in rows.order_by("-run__created_at", "-is_best", "-step")[:MAX_CHECKPOINTS]:
         try:
