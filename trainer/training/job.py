@@ -23,6 +23,7 @@ from trainer.training.checkpoint import (
     tensor_bytes,
     verify_checkpoint,
 )
+from trainer.training.compile_cache import known_seconds
 from trainer.training.loop import Loop
 from trainer.training.machine import apply_machine, decide_compile, is_here, resolve_device, resolve_machine
 from trainer.training.optimizer import Optimizer
@@ -59,7 +60,10 @@ def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
     loop = Loop(setting, state, saved_step=resumed_step)
     if checkpoint is None:
         setting.machine, reasons = decide_compile(
-            setting.machine, num_steps=spec.schedule.num_steps - state.step, trial_step=loop.trial_step
+            setting.machine,
+            num_steps=spec.schedule.num_steps - state.step,
+            trial_step=loop.trial_step,
+            known_seconds=known_seconds(spec, setting.machine),
         )
         setting.reasons.update(reasons)
     machine = {name: getattr(setting.machine, name) for name in MachineSpec.__dataclass_fields__}

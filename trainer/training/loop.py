@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.events import Finished, Progress, Stopped
+from trainer.training import compile_cache
 from trainer.training.batches import Prefetch
 from trainer.training.finish import finish
 from trainer.training.measuring import Interrupted, autocast, pin, to_device
@@ -47,7 +48,8 @@ class Loop:
         """Go on to the last step, or to where the job is told to end."""
         if self.set.machine.compile == "on":
             torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is, and the log says so
-            self.compute_loss = torch.compile(self.set.task.loss)
+            compile_cache.begin()
+            self.compute_loss = self.set.task.compiled_loss(self.set.model)
             self.set.context.emit(Progress(done=self.state.step, total=self.num_steps, phase="compiling"))
         self.set.model.train()
         self.seconds_before, self.began = self.state.seconds, time.monotonic()
@@ -79,8 +81,10 @@ class Loop:
         """Take steps until the run is over; raise `Interrupted` when told to end before."""
         batches = Prefetch(self.batch_maker(), range(self.num_steps - self.state.step))
         try:
-            for micro_batches in batches:
+            for number, micro_batches in enumerate(batches):
                 self.take_step(micro_batches)
+                if number == 0 and self.set.machine.compile == "on":
+                    compile_cache.remember(self.spec, self.set.machine, seconds=time.monotonic() - self.began)
                 self.saver.remove_old()
                 if self.state.step % self.spec.evaluation.every_steps == 0 or self.state.step == self.num_steps:
                     self.validate_and_save()

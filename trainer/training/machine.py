@@ -104,9 +104,10 @@ def usable_cores() -> int:
 
 
 def decide_compile(
-    machine: MachineSpec, *, num_steps: int, trial_step: Callable[[], None]
+    machine: MachineSpec, *, num_steps: int, trial_step: Callable[[], None], known_seconds: float | None = None
 ) -> tuple[MachineSpec, dict[str, str]]:
-    """Return the spec with `compile` decided. `trial_step` does one step's work and leaves no trace."""
+    """Return the spec with `compile` decided. `trial_step` does one step's work and leaves no trace; `known_seconds` is
+    what the start of such a run took here before."""
     kind = machine.device.split(":")[0]
     missing = missing_compiler(kind)
     if machine.compile == "on" and missing:
@@ -116,11 +117,13 @@ def decide_compile(
     if missing:
         return replace(machine, compile="off"), {"compile": f"off: {missing}"}
     seconds = timed_step(trial_step, machine.device) * num_steps
-    saves, costs = seconds * COMPILE_SAVES_FRACTION[kind], COMPILE_SECONDS[kind]
+    saves = seconds * COMPILE_SAVES_FRACTION[kind]
+    costs = COMPILE_SECONDS[kind] if known_seconds is None else min(known_seconds, COMPILE_SECONDS[kind])
     pays = saves > COMPILE_MUST_SAVE * costs
+    start = "at the start" if known_seconds is None else "at the start, as this shape was compiled here before"
     sentence = (
         f"{'on' if pays else 'off'}: of about {duration(seconds)} it would save about {duration(saves)}, "
-        f"and it costs about {duration(costs)} at the start"
+        f"and it costs about {duration(costs)} {start}"
     )
     return replace(machine, compile="on" if pays else "off"), {"compile": sentence}
 

@@ -8,10 +8,11 @@ they can be added over batches of any size.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from trainer.families import get_family
@@ -48,6 +49,10 @@ class Task(ABC):
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the mean loss of a batch, as training minimises it. May be compiled."""
+
+    def compiled_loss(self, model: nn.Module) -> Callable[[nn.Module, Batch], Tensor]:
+        """Return `loss` as torch.compile makes it; families of equal blocks compile one block for all."""
+        return torch.compile(self.loss)
 
     @abstractmethod
     def count(self, batch: Batch) -> int:

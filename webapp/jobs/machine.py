@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from django.conf import settings
 
 TRAINER_NICENESS = 10
 KEPT_VARIABLES = (
@@ -32,7 +33,8 @@ def trainer_environment() -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
     }
-    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", "PYTHONUTF8": "1"}
+    compiled = {"TORCHINDUCTOR_CACHE_DIR": str(settings.ISOCOST_HOME / "cache" / "compiled")}
+    return {**compiled, **kept, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", "PYTHONUTF8": "1"}
 
 
 def process_start(command: list[str], *, folder: Path, log: Path) -> subprocess.Popen[bytes]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +15,7 @@ from trainer.errors import SpecError
 from trainer.events import Message
 from trainer.folder import AttemptSpec
 from trainer.spec import MachineSpec, spec_from_dict
+from trainer.training.compile_cache import begin, known_seconds, remember
 from trainer.training.job import machine_on_resume
 from trainer.training.machine import (
     choose_dtype,
@@ -116,3 +120,37 @@ def test_a_run_that_goes_on_elsewhere_decides_anew_and_says_so() -> None:
     assert "began on cuda and goes on on cpu" in context.events[0].text
     same = machine_on_resume(MachineSpec(device="cpu", num_threads=8), spec, Context())  # type: ignore[arg-type]
     assert same.num_threads == 8
+
+
+def test_a_shape_that_was_compiled_here_before_pays_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "missing_compiler", lambda _: None)
+    monkeypatch.setattr(machine_module, "timed_step", lambda *_: 0.5)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    raw = {"kind": "train", "family": "gpt", "model": {}, "data": {"path": "x"}}
+    _, spec = spec_from_dict(raw)
+    _, other = spec_from_dict({**raw, "batch": {"sequences_per_step": 4}})
+    assert known_seconds(spec, CPU) is None
+    begin()
+    remember(spec, CPU, seconds=4.0)
+    assert (known_seconds(spec, CPU), known_seconds(other, CPU)) == (4.0, None)
+    for seconds, choice in ((None, "off"), (known_seconds(spec, CPU), "on")):
+        found, reasons = decide_compile(CPU, num_steps=150, trial_step=lambda: None, known_seconds=seconds)
+        assert found.compile == choice
+    assert "costs about 4 s at the start, as this shape was compiled here before" in reasons["compile"]
+
+
+def test_programs_of_a_start_that_was_killed_are_not_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    begin()
+    half = tmp_path / "half.so"
+    half.touch()
+    begin()
+    assert half.exists(), "this process is alive"
+    mark = next(tmp_path.rglob(f"compiling-{os.getpid()}"))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    mark.rename(mark.with_name(f"compiling-{ended.pid}"))
+    begin()
+    assert not half.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.conf import settings
 
 from webapp.jobs import machine
 from webapp.jobs.energy import EnergyMeter, rapl_counters
@@ -59,10 +60,12 @@ def test_trainers_environment_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("ISOCOST_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "AWS_SECRET_ACCESS_KEY", "DJANGO_SETTINGS_MODULE"):
         monkeypatch.setenv(name, "canary")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)  # torch sets it where it is imported
     environment = machine.trainer_environment()
     assert "canary" not in environment.values()
     assert environment["CUDA_VISIBLE_DEVICES"] == "1"
     assert environment["PATH"]
+    assert environment["TORCHINDUCTOR_CACHE_DIR"].startswith(str(settings.ISOCOST_HOME))
 
 
 def test_process_has_a_group_of_its_own_and_is_nice(tmp_path: Path) -> None:

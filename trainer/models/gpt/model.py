@@ -13,12 +13,14 @@ Sources: Radford et al. 2019 (GPT-2), Brown et al. 2020 (GPT-3), Touvron et al. 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
+from trainer.models.attention import causal_attention
 from trainer.models.gpt.spec import GPTSpec
 from trainer.models.layers import FeedForward, Rotation, rotate, rotation_table
 
@@ -65,22 +67,16 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, rotation: Rotation, cache: KVCache | None) -> Tensor:
         q, k, v = self.project(x, rotation)  # (B, H, T, K), (B, G, T, K) twice
-        causal, mask = True, None
+        dropout = self.dropout if self.training else 0.0
+        if cache is None or cache.length == 0:
+            y = causal_attention(q, k, v, dropout=dropout)  # (B, H, T, K)
         if cache is not None:
             first = cache.length
             k, v = cache.extend(self.layer, k, v)  # (B, G, S, K)
-            causal = first == 0
-            if first and q.size(2) > 1:
-                mask = causal_mask(q.size(2), k.size(2), x.device)  # (T, S)
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal,
-            enable_gqa=self.num_kv_heads != self.num_heads,
-        )  # (B, H, T, K)
+            if first:
+                mask = causal_mask(q.size(2), k.size(2), x.device) if q.size(2) > 1 else None  # (T, S)
+                shares_heads = self.num_kv_heads != self.num_heads
+                y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=shares_heads)
         written: Tensor = self.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
         return written
 
@@ -132,6 +128,8 @@ class GPT(nn.Module):
     def __init__(self, spec: GPTSpec, *, vocab_size: int, dropout: float = 0.0, recompute_blocks: bool = False) -> None:
         super().__init__()
         self.spec, self.vocab_size, self.recompute_blocks = spec, vocab_size, recompute_blocks
+        self.learning_block: Callable[[nn.Module, Tensor, Rotation], Tensor] = run_block
+        """How a block is run in training; compiled once, it serves all blocks."""
         self.token_embedding = nn.Embedding(vocab_size, spec.model_width)
         self.position_embedding = (
             nn.Embedding(spec.context_length, spec.model_width) if spec.form == "classic" else None
@@ -179,10 +177,12 @@ class GPT(nn.Module):
         x = self.embed(tokens, first)  # (B, T, D)
         rotation = self.rotation(first, tokens.size(1))
         for block in self.blocks:
-            if self.recompute_blocks and self.training:
-                x = recompute(block, x, rotation, use_reentrant=False)
-            else:
+            if not self.training:
                 x = block(x, rotation, cache)
+            elif self.recompute_blocks:
+                x = recompute(self.learning_block, block, x, rotation, use_reentrant=False)
+            else:
+                x = self.learning_block(block, x, rotation)
         if cache is not None:
             cache.length += tokens.size(1)
         normalised: Tensor = self.norm(x)  # (B, T, D)
@@ -190,7 +190,12 @@ class GPT(nn.Module):
 
     def to_logits(self, x: Tensor) -> Tensor:
         """Return the logits (B, T, V) of the hidden state (B, T, D)."""
-        return F.linear(x, self.token_embedding.weight if self.head is None else self.head.weight)
+        return F.linear(x, self.output_weight)
+
+    @property
+    def output_weight(self) -> Tensor:
+        """What the hidden state is multiplied with for the logits (V, D)."""
+        return self.token_embedding.weight if self.head is None else self.head.weight
 
     def embed(self, tokens: Tensor, first: int) -> Tensor:
         """Return the tokens as vectors (B, T, D); `first` is the position of the first of them."""
@@ -251,6 +256,11 @@ def part_of(name: str) -> str:
         if piece in name:
             return part
     return "head"
+
+
+def run_block(block: nn.Module, x: Tensor, rotation: Rotation) -> Tensor:
+    out: Tensor = block(x, rotation)
+    return out
 
 
 def make_norm(spec: GPTSpec) -> nn.Module:

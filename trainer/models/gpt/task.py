@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from trainer.data.shards import TokenSplit
@@ -19,8 +18,9 @@ from trainer.inference.engine import generate
 from trainer.inference.prompt import read_prompt
 from trainer.inference.sampling import SamplingSpec
 from trainer.models.gpt.hf import from_hf, has_hf_form, hf_config, to_hf
-from trainer.models.gpt.model import GPT
+from trainer.models.gpt.model import GPT, run_block
 from trainer.models.gpt.spec import GPTSpec
+from trainer.models.next_token import next_token_loss, next_token_loss_sum
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task, count_parameters
@@ -33,6 +33,7 @@ class GPTTask(Task):
         super().__init__(spec, assets)
         self.model_spec: GPTSpec = spec.model
         self.length = spec.batch.sequence_length
+        self.head_loss = next_token_loss
         if self.length > self.model_spec.context_length:
             raise SpecError(
                 f"batch.sequence_length ({self.length}) is longer than model.context_length "
@@ -62,12 +63,17 @@ class GPTTask(Task):
         return split_window(torch.from_numpy(windows.astype(np.int64)))
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        logits = model(batch["tokens"])  # (B, T, V)
-        return F.cross_entropy(
-            logits.flatten(0, 1).float(),
-            batch["targets"].flatten(),
-            label_smoothing=self.spec.regularisation.label_smoothing,
-        )
+        assert isinstance(model, GPT)
+        smoothing = self.spec.regularisation.label_smoothing
+        hidden = model.hidden(batch["tokens"])  # (B, T, D)
+        return self.head_loss(hidden, model.output_weight, batch["targets"], label_smoothing=smoothing)
+
+    def compiled_loss(self, model: nn.Module) -> Callable[[nn.Module, Batch], Tensor]:
+        """Compile one block for all, and the loss: a whole model as one program takes many times as long to compile."""
+        assert isinstance(model, GPT)
+        model.learning_block = torch.compile(run_block)
+        self.head_loss = torch.compile(next_token_loss)
+        return self.loss
 
     def count(self, batch: Batch) -> int:
         return batch["tokens"].numel()
@@ -85,9 +91,9 @@ class GPTTask(Task):
             yield split_window(torch.from_numpy(window.astype(np.int64)))
 
     def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        logits = model(batch["tokens"])  # (B, T, V)
+        assert isinstance(model, GPT)
         targets = batch["targets"].flatten()
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets, reduction="sum")
+        loss = next_token_loss_sum(model.hidden(batch["tokens"]), model.output_weight, targets)
         return {
             "loss": loss.double() if loss.device.type != "mps" else loss,
             "tokens": torch.tensor(targets.numel()),

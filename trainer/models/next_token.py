@@ -1,0 +1,109 @@
+"""The loss of the next token straight from the hidden state: logits live for some rows at a time, and never in float32.
+
+Forward, each chunk of rows is multiplied with the output's weights, and its loss and its gradient are taken at once, so
+that backward has only to scale what is there. Of a whole batch's logits (the largest thing in training a small model)
+neither a float32 copy nor a second one for the gradient is ever held.
+
+Sizes: N tokens of the batch, D model width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+IGNORED = -100
+"""A target that counts for nothing."""
+LOGITS_AT_ONCE = 2**23
+MOST_CHUNKS = 8
+"""Each is a piece of the compiled program."""
+EAGER_ROWS = 64
+
+
+def next_token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean cross-entropy in nats of the targets (...) given hidden states (..., D) and weights (V, D)."""
+    loss: Tensor = _NextTokenLoss.apply(hidden.flatten(0, -2), weight, targets.flatten(), label_smoothing)
+    return loss
+
+
+@torch.no_grad()
+def next_token_loss_sum(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Return the summed cross-entropy in nats, in float32, for measuring."""
+    hidden, targets = hidden.flatten(0, -2), targets.flatten()
+    total = torch.zeros((), device=hidden.device)
+    for rows in _chunks(len(targets), len(weight)):
+        logits = _logits(hidden[rows], weight)
+        total = total + _losses(logits, targets[rows], 0.0)[0].sum()
+    return total
+
+
+class _NextTokenLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        total = torch.zeros((), device=hidden.device)
+        weight_gradient = None
+        hidden_gradients = []
+        for rows in _chunks(len(targets), len(weight)):
+            x = hidden[rows]
+            logits = _logits(x, weight)  # (n, V)
+            losses, gradient = _losses(logits, targets[rows], label_smoothing)
+            total = total + losses.sum()
+            gradient = gradient.to(logits.dtype)
+            hidden_gradients.append((gradient @ weight.to(logits.dtype)).to(hidden.dtype))  # (n, D)
+            part = (gradient.T @ x.to(logits.dtype)).to(weight.dtype)  # (V, D)
+            weight_gradient = part if weight_gradient is None else weight_gradient + part
+        count = (targets != IGNORED).sum().clamp(min=1)
+        ctx.save_for_backward(torch.cat(hidden_gradients), weight_gradient, count)
+        return total / count
+
+    @staticmethod
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+        hidden_gradient, weight_gradient, count = ctx.saved_tensors
+        scale = scale / count
+        return hidden_gradient * scale.to(hidden_gradient.dtype), weight_gradient * scale, None, None
+
+
+def _chunks(num_rows: int, vocab_size: int) -> list[slice]:
+    step = max(LOGITS_AT_ONCE // vocab_size, math.ceil(num_rows / MOST_CHUNKS), 1)
+    return [slice(first, min(first + step, num_rows)) for first in range(0, num_rows, step)]
+
+
+def _logits(hidden: Tensor, weight: Tensor) -> Tensor:
+    """Return logits (n, V), in the number format of matrix products."""
+    kind = hidden.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+    return hidden.to(dtype) @ weight.to(dtype).T
+
+
+def _losses(logits: Tensor, targets: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+    """Return each row's loss (n,) and the gradient (n, V) of their sum, which takes the place of the logits in memory.
+
+    Compiled, the rows go through one fused loop; in eager mode a few at a time, so that float32 stays in the cache.
+    """
+    if torch.compiler.is_compiling():
+        return _losses_of(logits, targets, label_smoothing)
+    losses = []
+    for first in range(0, len(targets), EAGER_ROWS):
+        rows = slice(first, first + EAGER_ROWS)
+        found, gradient = _losses_of(logits[rows], targets[rows], label_smoothing)
+        losses.append(found)
+        logits[rows] = gradient
+    return torch.cat(losses), logits
+
+
+def _losses_of(logits: Tensor, targets: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+    counts = (targets != IGNORED).float()  # (n,)
+    right = targets.clamp(min=0)[:, None]  # (n, 1)
+    scores = logits.float()
+    normaliser = scores.logsumexp(dim=-1)  # (n,)
+    losses = normaliser - (1 - label_smoothing) * scores.gather(1, right).squeeze(1)
+    gradient = (scores - normaliser[:, None]).exp()
+    if label_smoothing:
+        losses = losses - label_smoothing * scores.mean(dim=-1)
+        gradient = gradient - label_smoothing / logits.size(-1)
+    is_right = torch.arange(logits.size(-1), dtype=torch.int32, device=logits.device) == right.int()  # (n, V)
+    gradient = gradient - is_right * (1 - label_smoothing)
+    return losses * counts, gradient * counts[:, None]
