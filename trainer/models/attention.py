@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-BLOCK_TOKENS = 128
-MOST_BLOCKS = 16
+BLOCK_TOKENS = 64
+MOST_BLOCKS = 4
 """Each is a piece of the compiled program; longer windows have longer blocks."""
 
 
