@@ -11,6 +11,7 @@ from django.db.models import Model
 from tests.factories import Cast, make_checkpoint, make_dataset, make_ended_job, make_run, make_version
 from tests.webapp.jobs.rows import make_job
 from tests.webapp.ladders.rows import make_fit, make_ladder, make_seal
+from tests.webapp.sweeps.rows import make_sweep
 from webapp.budgets.models import Budget
 from webapp.catalogue.models import Contract, OwnHardware
 from webapp.costs.models import Invoice, InvoiceUpload
@@ -21,6 +22,7 @@ from webapp.planning.models import Plan, ShareLink
 from webapp.projects.models import Project
 from webapp.registry.models import EvaluationSuite, Export, Inspection, ModelVersion
 from webapp.runs.models import Checkpoint, Run
+from webapp.sweeps.models import Sweep
 from webapp.teams.models import Invitation, Role, Team
 
 _MAKERS: dict[type[Model], Callable[[Cast], Any]] = {}
@@ -127,6 +129,11 @@ def _export(cast: Cast) -> Export:
 @maker(Ladder)
 def _ladder(cast: Cast) -> Ladder:
     return make_ladder(cast)
+
+
+@maker(Sweep)
+def _sweep(cast: Cast) -> Sweep:
+    return make_sweep(cast)
 
 
 @maker(ScalingFit)

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "webapp.datasets",
     "webapp.runs",
     "webapp.ladders",
+    "webapp.sweeps",
     "webapp.registry",
     "webapp.serving",
     "webapp.planning",

@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("webapp.datasets.urls")),
     path("", include("webapp.runs.urls")),
     path("", include("webapp.ladders.urls")),
+    path("", include("webapp.sweeps.urls")),
     path("", include("webapp.registry.urls")),
     path("", include("webapp.serving.urls")),
     path("", include("webapp.planning.urls")),

@@ -60,8 +60,10 @@ function traces(data) {
   });
 }
 
+const dataOf = (figure) => JSON.parse(document.getElementById(figure.dataset.plot).textContent);
+
 function draw(figure) {
-  const data = JSON.parse(document.getElementById(figure.dataset.plot).textContent);
+  const data = dataOf(figure);
   const layout = baseLayout(data.x.title, data.y.title);
   layout.barmode = data.kind === "stacked" ? "stack" : "group";
   layout.bargap = 0.3;
@@ -78,7 +80,6 @@ function draw(figure) {
   layout.showlegend = data.series.length > 1;
   const box = figure.querySelector(".chart");
   window.Plotly.react(box, traces(data), layout, { displayModeBar: false, responsive: true });
-  return data;
 }
 
 function table(data) {
@@ -130,12 +131,14 @@ function act(figure, data, action) {
   }
 }
 
-for (const figure of document.querySelectorAll("figure.plot[data-plot]")) {
-  const data = draw(figure);
-  figure.addEventListener("click", (event) => {
-    const action = event.target.closest("[data-plot-action]")?.dataset.plotAction;
-    if (action) act(figure, data, action);
-  });
-  document.addEventListener("theme", () => draw(figure));
+function drawAll() {
+  for (const figure of document.querySelectorAll("figure.plot[data-plot]")) draw(figure);
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("theme")));
+
+document.addEventListener("click", (event) => {
+  const figure = event.target.closest("figure.plot[data-plot]");
+  const action = event.target.closest("[data-plot-action]")?.dataset.plotAction;
+  if (figure && action) act(figure, dataOf(figure), action);
+});
+for (const name of ["theme", "htmx:afterSwap"]) document.addEventListener(name, drawAll); // a part of the page may be new
+drawAll();

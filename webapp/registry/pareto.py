@@ -13,9 +13,9 @@ from webapp.costs.models import LedgerEntry
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 from webapp.runs.models import Checkpoint, Run
+from webapp.runs.ranking import lower_is_better, value_of
 
 MAX_RUNS = 500
-HIGHER_IS_BETTER = ("accuracy", "f1", "mcc", "auroc", "precision", "recall", "spearman", "correct")
 NOT_QUALITY = ("num_", "ece")
 
 
@@ -59,12 +59,6 @@ class Ranking:
         return sorted((point for point in self.points if point.on_front), key=lambda point: point.usd)
 
 
-def lower_is_better(metric: str) -> bool:
-    """Say which way a metric is good: losses, errors and bits down, scores up."""
-    name = metric.rpartition("/")[2]
-    return not any(word in name for word in HIGHER_IS_BETTER)
-
-
 def metrics_of(project: Project) -> list[str]:
     """Return the metrics that runs of the project can be ranked by, the families' own first."""
     rows = _runs(project).values_list("summary", "test_metrics")
@@ -101,15 +95,6 @@ def ranking(project: Project, metric: str) -> Ranking:
     ]
     points.sort(key=lambda point: (point.value if lower else -point.value, point.usd))
     return Ranking(metric=metric, lower_is_better=lower, points=points)
-
-
-def value_of(run: Run, metric: str, *, lower: bool) -> float | None:
-    """Return the run's best value of a metric: `validation/loss`, or `test/loss` read once at its end."""
-    if metric.startswith("test/"):
-        found = run.test_metrics.get(metric.partition("/")[2])
-    else:
-        found = (run.summary.get(metric) or {}).get("min" if lower else "max")
-    return float(found) if isinstance(found, int | float) else None
 
 
 def _runs(project: Project) -> Any:

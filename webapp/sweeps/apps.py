@@ -1,0 +1,21 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SweepsConfig(AppConfig):
+    name = "webapp.sweeps"
+
+    def ready(self) -> None:
+        from webapp.costs.purposes import register_purpose
+        from webapp.jobs.kinds import register_end_hook, register_stop_reason
+        from webapp.sweeps.costs import sweep_purpose, sweep_stop_reason
+        from webapp.sweeps.panels import sweep_panel
+        from webapp.sweeps.queueing import continue_after
+        from webapp.ui.panels import register_panel
+        from webapp.ui.sections import Section, register_section
+
+        register_end_hook(continue_after)
+        register_purpose(sweep_purpose)
+        register_stop_reason(sweep_stop_reason)
+        register_panel("run-overview", sweep_panel, order=30)
+        register_section(Section(name="sweeps", title=_("Sweeps"), url_name="sweep-list", order=35))
