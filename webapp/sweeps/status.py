@@ -21,7 +21,7 @@ class Row:
     """A line of the table of runs."""
 
     trial: Trial
-    values: list[Any]
+    values: list[str]
     state: str
     word: str
     is_best: bool
@@ -39,7 +39,7 @@ def live_context(sweep: Sweep) -> dict[str, Any]:
         "num_landed": len(landed),
         "num_stopped": sum(trial.stopped_at_step is not None for trial in trials),
         "best": best,
-        "best_values": [(setting.name, best.values[setting.name]) for setting in sweep.varied] if best else [],
+        "best_values": [(setting.name, short(best.values[setting.name])) for setting in sweep.varied] if best else [],
         "spent": spent,
         "share_spent": min(spent.share_of(sweep), 1.0),
         "left": _left(sweep, spent),
@@ -55,6 +55,11 @@ def best_of(sweep: Sweep, landed: list[Trial]) -> Trial | None:
     return min(landed, key=lambda trial: sign * float(trial.value or 0.0), default=None)
 
 
+def short(value: Any) -> str:
+    """0.000960556 -> 0.000961; the CSV has all digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def _row(sweep: Sweep, trial: Trial, best: Trial | None) -> Row:
     if trial.stopped_at_step is not None and trial.ended_at is not None:
         state, word = "stopped", _("stopped at %(n)d") % {"n": trial.stopped_at_step}
@@ -63,7 +68,7 @@ def _row(sweep: Sweep, trial: Trial, best: Trial | None) -> Row:
     else:
         state = shown_state(trial.run.latest_job)
         word = str(state_word(state))
-    values = [trial.values.get(setting.name) for setting in sweep.varied]
+    values = [short(trial.values.get(setting.name)) for setting in sweep.varied]
     return Row(trial=trial, values=values, state=state, word=word, is_best=best is not None and trial.pk == best.pk)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from trainer.data.bpe import train_bpe
 from trainer.data.shard_writer import VersionWriter
+from trainer.data.tokenizer import Tokenizer
 
 PACKAGES = ("asyncio", "email", "idlelib", "xml", "distutils", "tkinter", "encodings", "unittest", "importlib")
 LINES, PIECES_A_PACKAGE = 12, 300
@@ -77,10 +78,11 @@ def split_of(group: str) -> str:
     return SPLITS[zlib.crc32(group.encode()) % len(SPLITS)]
 
 
-def write_real(folder: Path, texts: list[Text], *, vocab_size: int) -> Path:
-    """Write the texts as a prepared version, split by group."""
+def write_real(folder: Path, texts: list[Text], *, vocab_size: int = 0, tokenizer: Tokenizer | None = None) -> Path:
+    """Write the texts as a prepared version, split by group; without a tokenizer one is learnt from the training split."""
     names = sorted({text.label for text in texts})
-    tokenizer = train_bpe([text.text for text in texts if split_of(text.group) == "train"], vocab_size=vocab_size)
+    read = [text.text for text in texts if split_of(text.group) == "train"]
+    tokenizer = tokenizer or train_bpe(read, vocab_size=vocab_size)
     writer = VersionWriter(folder, tokenizer)
     for number, text in enumerate(texts):
         tokens = np.array([*tokenizer.encode(text.text), tokenizer.end_of_text_id], dtype=np.uint16)

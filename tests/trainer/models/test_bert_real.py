@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.trainer.adapt.test_hugging_face import minilm
 from tests.trainer.conftest import events_of, of_kind, run_job
 from tests.trainer.models.real_texts import baselines, chinese_messages, standard_library, write_real
 from tests.trainer.models.test_bert import bert_dict
+from trainer.cli.main import main
+from trainer.data.tokenizer import Tokenizer
 from trainer.events import Evaluation, Finished
 
 pytest.importorskip("sklearn")
@@ -64,30 +67,17 @@ def test_chinese_messages_are_told_by_their_app(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_real_weights_do_better_than_words_alone(tmp_path: Path) -> None:
-    """MiniLM with its own tokenizer, all of it learning at graded rates."""
-    import json
-
-    from tests.trainer.adapt.test_hugging_face import minilm
-    from tests.trainer.models.real_texts import split_of
-    from trainer.cli.main import main
-
-    texts = standard_library()
-    rows = [json.dumps({"text": text.text, "label": text.label, "file": text.group}) for text in texts]
-    (tmp_path / "rows.jsonl").write_text("\n".join(rows))
-    assert {split_of(text.group) for text in texts} == {"train", "validation", "test"}
-    prepare = [
-        "prepare", str(tmp_path / "rows.jsonl"), "--text-column", "text", "--label-column", "label",
-        "--tokenizer", str(minilm()), "--out", str(tmp_path / "prepared"),
-        "--set", "recipe.split.test_fraction=0.2", "--set", "recipe.split.validation_fraction=0.1",
-    ]  # fmt: skip
-    assert main(prepare) == 0
+    """MiniLM with its own tokenizer, its upper blocks learning at graded rates, on the same few texts in the same splits."""
+    texts = standard_library()[::3]
+    version = write_real(tmp_path / "version", texts, tokenizer=Tokenizer.load(minilm()))
     train = [
-        "train", "--data", str(tmp_path / "prepared"), "--from", str(minilm()), "--steps", "200", "--out", str(tmp_path / "job"),
+        "train", "--data", str(version), "--from", str(minilm()), "--steps", "80", "--out", str(tmp_path / "job"),
         "--set", "model.objective=classify", "--set", "batch.sequence_length=128", "--set", "batch.sequences_per_step=16",
-        "--set", "transfer.layer_rate_decay=0.8", "--set", "optimizer.learning_rate=2e-4", "--set", "evaluation.every_steps=100",
-        "--set", "checkpoint.every_steps=100",
+        "--set", "transfer.freeze_layers=3", "--set", "transfer.layer_rate_decay=0.8",
+        "--set", "optimizer.learning_rate=5e-4", "--set", "schedule.warmup_steps=8",
+        "--set", "evaluation.every_steps=40", "--set", "evaluation.max_batches=4", "--set", "checkpoint.every_steps=40",
     ]  # fmt: skip
     assert main(train) == 0
-    events = events_of(tmp_path / "job")
-    assert isinstance(events[-1], Finished)
-    assert events[-1].result["test"]["accuracy"] > baselines(texts)["tf-idf"]
+    finished = events_of(tmp_path / "job")[-1]
+    assert isinstance(finished, Finished)
+    assert finished.result["test"]["accuracy"] > baselines(texts)["tf-idf"] + NOISE

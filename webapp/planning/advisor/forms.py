@@ -1,0 +1,131 @@
+"""What the advisor asks. All of it stands in the page's address, so that an advice can be sent and kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy
+
+from webapp.datasets.models import Dataset, DatasetVersion
+from webapp.planning.advisor.advice import Wanted
+from webapp.planning.advisor.table import decision_table
+from webapp.projects.models import Project
+from webapp.runs.data_facts import data_facts
+
+TASKS = [
+    ("classify", gettext_lazy("Tell texts apart by labels")),
+    ("entities", gettext_lazy("Mark names in texts")),
+    ("embed", gettext_lazy("Find texts that are alike")),
+    ("generate", gettext_lazy("Write text")),
+    ("images", gettext_lazy("Tell pictures apart")),
+]
+DIFFICULTIES = [
+    ("easy", gettext_lazy("easy: words give it away")),
+    ("usual", gettext_lazy("usual")),
+    ("hard", gettext_lazy("hard: experts disagree")),
+]
+WEIGHTS = ("data_worth", "floor", "hours")
+HYPOTHETICAL: dict[str, dict[str, Any]] = {
+    "text": {"vocab_size": 8_192, "facts": {}},
+    "images": {"vocab_size": None, "facts": {"side": 64, "num_channels": 3}},
+}
+
+
+def _number(label: Any, initial: float | None, help_text: Any = "", **limits: Any) -> forms.FloatField:
+    return forms.FloatField(
+        label=label, initial=initial, required=False, help_text=help_text,
+        widget=forms.NumberInput(attrs={"step": "any"}), **{"min_value": 0, **limits},
+    )  # fmt: skip
+
+
+class AdvisorForm(forms.Form):
+    """The task, the data at hand, and what is wanted."""
+
+    task = forms.ChoiceField(label=gettext_lazy("What shall it do?"), choices=TASKS, initial="classify", required=False)
+    in_mind = forms.CharField(
+        label=gettext_lazy("A model you have in mind"), required=False, max_length=60,
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("none, or for instance BERT, Llama 8B")}),
+    )  # fmt: skip
+    version = forms.ModelChoiceField(
+        label=gettext_lazy("Data at hand"), queryset=DatasetVersion.objects.none(), required=False,
+        empty_label=gettext_lazy("none prepared yet"),
+    )  # fmt: skip
+    num_examples = forms.IntegerField(
+        label=gettext_lazy("Labelled examples"), required=False, min_value=0, max_value=10**9,
+        help_text=gettext_lazy("Empty: as many as the data has."),
+    )  # fmt: skip
+    num_labels = forms.IntegerField(label=gettext_lazy("Labels"), required=False, min_value=2, max_value=100_000)
+    difficulty = forms.ChoiceField(
+        label=gettext_lazy("How hard is it?"), choices=DIFFICULTIES, initial="usual", required=False
+    )
+    quality = _number(gettext_lazy("Right answers wanted, %"), 85, max_value=100)
+    latency_ms = _number(gettext_lazy("Answer within, ms"), 1000)
+    budget_usd = _number(gettext_lazy("Budget at once, USD"), 2000, gettext_lazy("People's hours count."))
+    requests_per_month = _number(gettext_lazy("Answers a month"), 100_000)
+    tokens_in = _number(gettext_lazy("Tokens read for one"), 200)
+    tokens_out = _number(gettext_lazy("Tokens written for one"), 20)
+    months = _number(gettext_lazy("Over, months"), 12)
+    usd_per_point = _number(
+        gettext_lazy("A point of quality is worth, USD"), 100,
+        gettext_lazy("One more right answer in a hundred, over all these months."),
+    )  # fmt: skip
+    usd_per_hour_of_work = _number(gettext_lazy("An hour of work costs, USD"), 60)
+
+    def __init__(self, data: Any, *, project: Project) -> None:
+        self.project = project
+        super().__init__(data or None)
+        versions = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False)
+        self.fields["version"].queryset = versions.select_related("dataset", "job").order_by("-ready_at")  # type: ignore[attr-defined]
+        self.fields["version"].initial = self.fields["version"].queryset.filter(data_kind="text").first()  # type: ignore[attr-defined]
+        self.weight_names: list[tuple[str, list[str]]] = []
+        for way in decision_table().of_task((data or {}).get("task") or "classify"):
+            names = [f"{way.name}.{name}" for name in WEIGHTS if getattr(way, name) is not None]
+            for name in names:
+                self.fields[name] = _number(name.partition(".")[2], getattr(way, name.partition(".")[2]))
+            self.weight_names.append((way.name, names))
+
+    def weight_rows(self) -> list[tuple[str, list[forms.BoundField]]]:
+        return [(way, [self[name] for name in names]) for way, names in self.weight_names]
+
+    def wanted(self) -> Wanted:
+        """Return what is asked, empty fields at what they begin with; of what has no beginning, nothing is asked."""
+        given = {name: self._given(name) for name in self.fields}
+        kind = "images" if given["task"] == "images" else "text"
+        version = self.cleaned_data.get("version") if self.data else given["version"]
+        if version is None or version.data_kind != kind:
+            version = hypothetical(self.project, kind)
+        labels = data_facts(version).label_names if version.pk else []
+        names = ("task", "difficulty", "budget_usd", "requests_per_month", "tokens_in", "tokens_out", "months",
+                 "usd_per_point", "usd_per_hour_of_work")  # fmt: skip
+        num_labels = given["num_labels"] or max(len(labels), 2)
+        if not version.pk and given["task"] == "images":
+            version.facts = {**version.facts, "num_labels": num_labels}
+        in_data = int((version.splits.get("train") or {}).get("documents") or 0)
+        quality, latency = self.cleaned_data.get("quality"), self.cleaned_data.get("latency_ms")
+        is_first = not self.data
+        quality = given["quality"] if is_first else quality
+        latency = given["latency_ms"] if is_first else latency
+        asks_quality = quality is not None and given["task"] != "generate"
+        return Wanted(
+            version=version,
+            num_labels=num_labels,
+            num_examples=given["num_examples"] or in_data or 1_000,
+            quality=quality / 100 if asks_quality and quality is not None else None,
+            latency_seconds=latency / 1000 if latency is not None else None,
+            weights={
+                name: float(value) for _way, names in self.weight_names for name in names
+                if (value := self.cleaned_data.get(name)) is not None
+            },
+            **{name: given[name] for name in names},
+        )  # fmt: skip
+
+    def _given(self, name: str) -> Any:
+        value = self.cleaned_data.get(name)
+        return self.fields[name].initial if value in (None, "") else value
+
+
+def hypothetical(project: Project, kind: str) -> DatasetVersion:
+    """Return data as they might be, for whoever has none yet; nothing of it is stored."""
+    dataset = Dataset(project=project, name="", data_kind=kind)
+    return DatasetVersion(dataset=dataset, number=0, data_kind=kind, splits={}, report={}, **HYPOTHETICAL[kind])
