@@ -250,7 +250,7 @@ class ContractUse(models.Model):
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="uses")
     used_on = models.DateField(_("day"))
     hours = models.FloatField(_("accelerator-hours, of the reserved"), default=0.0)
-    credits_usd = models.DecimalField(_("credits, USD"), max_digits=14, decimal_places=2, default=0)
+    credits_usd = models.DecimalField(_("credits, USD"), max_digits=16, decimal_places=8, default=0)
     note = models.CharField(_("note"), max_length=200, blank=True)
     entered_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     entered_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from economics.energy import run_energy
+from webapp.catalogue.contracts import Bill
 from webapp.costs.commitments import Cover, cover_of
+from webapp.costs.contract_uses import contract_use
 from webapp.costs.models import LedgerEntry, Machine
 from webapp.costs.prices import HourPrice, machine_hour_price, price_decimal
 from webapp.costs.purposes import purpose_of
@@ -35,16 +37,29 @@ def attempt_entries(attempt: Attempt, machine: Machine) -> list[LedgerEntry]:
     cover = cover_of(attempt, machine)
     common = _common(attempt, machine)
     if price.is_set_by_user or cover is not None:
-        return [_rented(price, worked, cover, machine, common)]
+        bill = None if cover is not None else contract_use(attempt, machine, price, worked.device_hours)
+        return [_rented(price, worked, cover, bill, machine, common)]
     return _owned(price, worked, machine, common)
 
 
 def _rented(
-    price: HourPrice, worked: Worked, cover: Cover | None, machine: Machine, common: dict[str, Any]
+    price: HourPrice,
+    worked: Worked,
+    cover: Cover | None,
+    bill: Bill | None,
+    machine: Machine,
+    common: dict[str, Any],
 ) -> LedgerEntry:
-    """Return one entry: rent has the electricity in it. What a commitment covers is not paid again."""
+    """Return one entry: rent has the electricity in it. What a commitment covers is not paid again.
+
+    Under a contract the discounted price is what hours are worth; what is left to pay, beyond reserved hours and
+    credits, is billed.
+    """
     hours, basis = worked.device_hours, price.basis
     billed, effective = hours * price.billed_usd, hours * price.effective_usd
+    if bill is not None:
+        billed, effective = bill.to_pay_usd, bill.worth_usd
+        basis = {**basis, "contract": bill.as_basis()}
     if cover is not None:
         beyond = max(ZERO, hours - cover.device_hours)
         billed = beyond * price.billed_usd

@@ -12,12 +12,13 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from webapp.costs.machines import device_name
 from webapp.costs.models import Commitment, LedgerEntry, Machine
+from webapp.costs.sharing import Span, hours_left_for, hours_used
 from webapp.jobs.models import Attempt
 
 HOURS_PER_DAY = 24
@@ -51,16 +52,36 @@ def num_days(commitment: Commitment) -> int:
 
 
 def cover_of(attempt: Attempt, machine: Machine) -> Cover | None:
-    """Return what a commitment of the job's team bears of the attempt, None if there is none."""
-    ended_at = attempt.ended_at or attempt.started_at
-    for commitment in Commitment.objects.filter(team_id=attempt.job.team_id, machine=machine):
-        seconds = _overlap_seconds(attempt.started_at, ended_at, *_term(commitment))
-        if seconds > 0:
-            devices = min(attempt.num_devices, commitment.num_devices)
-            hours = Decimal(repr(seconds * devices / 3600))
+    """Return what a commitment of the job's team bears of the attempt, None if there is none.
+
+    Attempts at the same time share its devices: who ended first has had its part, the next gets what that left.
+    """
+    commitments = Commitment.objects.select_for_update().filter(team_id=attempt.job.team_id, machine=machine)
+    for commitment in commitments.order_by("starts_on", "pk"):
+        span = _span(attempt).within(*_term(commitment))
+        if span.end <= span.start:
+            continue
+        others = [_span(other) for other in _charged(commitment, span)]
+        hours = hours_left_for(span, others, num_devices=commitment.num_devices)
+        if hours > 0:
             rate = effective_usd_per_hour(commitment)
-            return Cover(commitment=commitment, device_hours=hours, effective_usd_per_hour=rate)
+            return Cover(commitment=commitment, device_hours=Decimal(repr(hours)), effective_usd_per_hour=rate)
     return None
+
+
+def _charged(commitment: Commitment, span: Span) -> list[Attempt]:
+    """Return the attempts at the time of a span that the ledger has put on the commitment."""
+    entries = LedgerEntry.objects.filter(commitment=commitment, job=OuterRef("job"), fence=OuterRef("fence"))
+    at_the_time = Attempt.objects.filter(
+        job__team=commitment.team, started_at__lt=span.end, ended_at__gt=span.start
+    )  # fmt: skip
+    return list(at_the_time.filter(Exists(entries)))
+
+
+def _span(attempt: Attempt) -> Span:
+    return Span(
+        start=attempt.started_at, end=attempt.ended_at or timezone.now(), num_devices=attempt.num_devices
+    )  # fmt: skip
 
 
 def commitments_charge(*, today: date | None = None) -> int:
@@ -103,21 +124,14 @@ def commitment_charge(*, commitment: Commitment, day: date) -> bool:
 
 
 def _used_hours(commitment: Commitment, start: datetime) -> Decimal:
-    """Return the device-hours that attempts of the team took of the machine on a day, those still running included."""
-    end = start + timedelta(days=1)
-    attempts = Attempt.objects.filter(
-        Q(ended_at=None) | Q(ended_at__gt=start),
-        job__team=commitment.team,
-        worker__host=commitment.machine.host,
-        started_at__lt=end,
-    ).select_related("worker")
-    seconds = sum(
-        _overlap_seconds(a.started_at, a.ended_at or timezone.now(), start, end)
-        * min(a.num_devices, commitment.num_devices)
-        for a in attempts
-        if device_name(a.worker) == commitment.machine.device
-    )
-    return Decimal(repr(seconds / 3600))
+    """Return the device-hours that attempts of the team took of it on a day, those still running included."""
+    day = Span(start=start, end=start + timedelta(days=1), num_devices=0)
+    running = Attempt.objects.filter(
+        ended_at=None, job__team=commitment.team, worker__host=commitment.machine.host, started_at__lt=day.end
+    ).select_related("worker")  # fmt: skip
+    here = [attempt for attempt in running if device_name(attempt.worker) == commitment.machine.device]
+    spans = [_span(attempt).within(day.start, day.end) for attempt in (*_charged(commitment, day), *here)]
+    return Decimal(repr(hours_used(spans, num_devices=commitment.num_devices)))
 
 
 def _days(commitment: Commitment, last: date) -> Iterator[date]:
@@ -137,7 +151,3 @@ def _key(commitment: Commitment, day: date, part: str) -> str:
 def _term(commitment: Commitment) -> tuple[datetime, datetime]:
     first = timezone.make_aware(datetime.combine(commitment.starts_on, time.min))
     return first, timezone.make_aware(datetime.combine(commitment.ends_on + timedelta(days=1), time.min))
-
-
-def _overlap_seconds(start: datetime, end: datetime, first: datetime, last: datetime) -> float:
-    return max(0.0, (min(end, last) - max(start, first)).total_seconds())

@@ -55,6 +55,8 @@ def calibration_start(*, project: Project, created_by: User | None, idempotency_
 
 def ledger_write(attempt: Attempt) -> None:
     """Write what one ended attempt cost. Called in the transaction that ended it; a second call adds nothing."""
+    if LedgerEntry.objects.filter(job=attempt.job, fence=attempt.fence, corrects=None).exists():
+        return
     machine = machine_ensure(worker=attempt.worker)
     # (job, fence, kind) is unique among first entries
     LedgerEntry.objects.bulk_create(attempt_entries(attempt, machine), ignore_conflicts=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psutil
 from django.db.models import F
 
+from webapp.catalogue.contracts import Terms, contract_for, contract_terms
+from webapp.catalogue.freshness import today
 from webapp.costs.models import Machine
 from webapp.costs.prices import machine_hour_price
 from webapp.costs.services import machine_ensure
 from webapp.jobs.models import Queue, Worker
+from webapp.quotes.load import Load, load_of
+from webapp.teams.models import Team
 
 WORKSTATION_JOB_SPREAD = 0.10
 """Standard deviation of ln(time) between jobs alike on a machine that does other things too. A belief to begin with:
@@ -29,6 +33,14 @@ class Device:
     """At the meter, working, cooling included; 0: unknown."""
 
     usd_per_hour: float | None = None
+    """After the discount of the contract, where one bears it."""
+
+    provider: str = ""
+    """Who bills it; empty: nobody, it is one's own."""
+
+    terms: Terms | None = None
+    """Of the team's contract with the provider."""
+
     price_basis: dict[str, Any] = field(default_factory=dict)
     grid_kg_per_kwh: float | None = None
     machine_id: int | None = None
@@ -36,6 +48,8 @@ class Device:
     """What it measured of itself; empty if it never did."""
 
     job_spread: float = WORKSTATION_JOB_SPREAD
+    load: Load | None = None
+    """What other programs take of it now; None is unknown."""
 
 
 def queue_of_device(device: str) -> Queue:
@@ -67,9 +81,24 @@ def device_of_worker(worker: Worker) -> Device:
         usd_per_hour=float(price.effective_usd),
         price_basis=price.basis,
         grid_kg_per_kwh=machine.grid_g_co2e_per_kwh / 1000,
+        provider=machine.provider if price.is_set_by_user else "",
         machine_id=machine.pk,
         calibration=calibration_of(machine),
+        load=load_of(worker),
     )
+
+
+def under_contract(device: Device, team: Team) -> Device:
+    """Return the device with the terms that the team's contract with its provider gives; as it is without one."""
+    if not device.provider or device.usd_per_hour is None:
+        return device
+    day = today()
+    contract = contract_for(team, provider=device.provider, device=device.name.partition(" · ")[2], on=day)
+    if contract is None:
+        return device
+    terms = contract_terms(contract, list_usd_per_hour=device.usd_per_hour, on=day)
+    basis = {**device.price_basis, "contract": f"{terms.name}: {terms.words()}"}
+    return replace(device, usd_per_hour=terms.usd_per_hour, terms=terms, price_basis=basis)
 
 
 def calibration_of(machine: Machine) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from economics.verbs.quote import DeviceFacts, JobFacts, PastJob, QuoteFile, quo
 from webapp.jobs.kinds import WorkFacts
 from webapp.quotes.devices import Device
 from webapp.quotes.history import OwnRate
+from webapp.quotes.load import Slowdown, slowdown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +30,9 @@ class QuoteFigures:
     seconds: Interval | None = None
     device_hours: Interval | None = None
     usd: Interval | None = None
+    to_pay_usd: Interval | None = None
+    """Of it, what leaves the bank under the team's contract; None where there is no contract."""
+
     kwh: Interval | None = None
     co2e_kg: Interval | None = None
     memory_bytes: Interval | None = None
@@ -37,6 +41,9 @@ class QuoteFigures:
     fits: bool | None = None
     basis: str = "none"
     """`calibration`, `own jobs`, or `none`."""
+
+    base_seconds: float | None = None
+    """Reckoned before own jobs had a say; None where nothing but they tells."""
 
     num_own_jobs: int = 0
     """Of the team's jobs that had a say, each that is alike counted once."""
@@ -54,7 +61,7 @@ class QuoteFigures:
 
     def intervals(self) -> dict[str, dict[str, float]]:
         """Return every interval that is known, in the form of the database and of the command line."""
-        names = ("seconds", "device_hours", "usd", "kwh", "co2e_kg", "memory_bytes")
+        names = ("seconds", "device_hours", "usd", "to_pay_usd", "kwh", "co2e_kg", "memory_bytes")
         return {name: found.to_dict() for name in names if (found := getattr(self, name)) is not None}
 
 
@@ -71,31 +78,52 @@ def figures(
         "memory_by_part": work.memory_by_part, "device_memory_bytes": device.memory_bytes,
         "price_basis": device.price_basis, "grid_kg_per_kwh": device.grid_kg_per_kwh,
     }  # fmt: skip
-    file = _file(work, device, past, own)
+    slower = slowdown(device.load, device.calibration.get("cpu_fraction_before")) if work.units_per_second else None
+    file = _file(work, device, past, own, slower)
     if file is None:
         return QuoteFigures(**known, **_memory_alone(work, device), assumptions=list(work.assumptions))
     said = quote(file)
-    kwh = _interval(said["energy_kwh"])
+    kwh, usd = _interval(said["energy_kwh"]), _interval(said["cost_usd"])
     return QuoteFigures(
         **known,
         seconds=_interval(said["seconds"]),
         device_hours=_interval(said["device_hours"]),
-        usd=_interval(said["cost_usd"]),
+        usd=usd,
+        to_pay_usd=device.terms.to_pay(usd) if device.terms and usd else None,
         kwh=kwh,
         co2e_kg=kwh * device.grid_kg_per_kwh if kwh and device.grid_kg_per_kwh is not None else None,
         memory_bytes=_interval(said["memory_bytes"]),
         fits=said["fits"],
         basis="calibration" if work.units_per_second else "own jobs",
+        base_seconds=_base_seconds(work, slower),
         num_own_jobs=len(past),
-        assumptions=[*said["assumptions"], *work.assumptions],
+        assumptions=[*said["assumptions"], *work.assumptions, *_load_rows(slower)],
         file=msgspec.to_builtins(file),
     )
 
 
-def _file(work: WorkFacts, device: Device, past: Sequence[PastJob], own: OwnRate | None) -> QuoteFile | None:
+def _base_seconds(work: WorkFacts, slower: Slowdown | None) -> float | None:
+    if not work.units_per_second:
+        return None
+    rate = work.units_per_second * (slower.rate_factor if slower else 1.0)
+    return work.fixed_seconds + work.amount / rate
+
+
+def _load_rows(slower: Slowdown | None) -> list[dict[str, Any]]:
+    if slower is None:
+        return []
+    source = f"other programs want {slower.others_cores:.1f} of {slower.num_cores} cores now; how long, nobody knows"
+    return [{"name": "rate_beside_others", "value": slower.rate_factor, "unit": "of the measured", "source": source}]
+
+
+def _file(
+    work: WorkFacts, device: Device, past: Sequence[PastJob], own: OwnRate | None, slower: Slowdown | None
+) -> QuoteFile | None:
     """Return what economics is asked; None without a rate."""
     if work.units_per_second:
         rate, spread = work.units_per_second, 0.0
+        if slower is not None:
+            rate, spread = rate * slower.rate_factor, slower.rate_spread
     elif own is not None:
         rate, spread = own.units_per_second, own.rate_spread
     else:

@@ -59,6 +59,10 @@ class Quote(models.Model):
     def seconds(self) -> Interval | None:
         return self.interval("seconds")
 
+    @property
+    def to_pay_usd(self) -> Interval | None:
+        return self.interval("to_pay_usd")
+
 
 class QuoteOutcome(models.Model):
     """What a quoted job took, over all its attempts. Written when it reached a final state."""

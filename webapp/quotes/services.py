@@ -18,7 +18,7 @@ from webapp.costs.models import LedgerEntry
 from webapp.costs.services import machine_ensure
 from webapp.jobs.kinds import WorkFacts, kind_of
 from webapp.jobs.models import Attempt, Job, JobEvent, State
-from webapp.quotes.devices import Device, device_of_queue
+from webapp.quotes.devices import Device, device_of_queue, under_contract
 from webapp.quotes.figures import QuoteFigures, figures
 from webapp.quotes.history import job_spread, outcomes, own_rate, past_jobs, past_of_rate
 from webapp.quotes.models import Quote, QuoteOutcome
@@ -42,7 +42,7 @@ def quote_work(work: WorkFacts, *, team: Team, kind: str, queue: str) -> QuoteFi
 
 def quote_on(work: WorkFacts, device: Device, *, team: Team, kind: str) -> QuoteFigures:
     """Return what some work of a team is expected to take on a device."""
-    rows = outcomes(team, kind)
+    rows, device = outcomes(team, kind), under_contract(device, team)
     if work.units_per_second:
         past = past_jobs(rows)
         return figures(work, replace(device, job_spread=job_spread(rows)), past=past)
@@ -71,7 +71,7 @@ def quote_made(job: Job) -> None:
         num_own_jobs=quoted.num_own_jobs,
         amount=work.amount,
         unit=work.unit,
-        base_seconds=_base_seconds(work),
+        base_seconds=quoted.base_seconds,
         fixed_seconds=work.fixed_seconds,
         intervals=quoted.intervals(),
         memory_by_part=quoted.memory_by_part,
@@ -125,12 +125,6 @@ def _reckoned(job: Job) -> tuple[WorkFacts, QuoteFigures] | None:
     except Exception:
         log.exception("no quote for a job of kind %s", job.kind)
         return None
-
-
-def _base_seconds(work: WorkFacts) -> float | None:
-    if not work.units_per_second:
-        return None
-    return work.fixed_seconds + work.amount / work.units_per_second
 
 
 def _peak_memory_bytes(job: Job) -> float | None:

@@ -9,64 +9,67 @@ from dataclasses import dataclass, replace
 
 from economics.errors import EconomicsError
 from economics.uncertainty import Interval
-from webapp.catalogue.models import Accelerator
-from webapp.catalogue.services import PriceFound, fresh_by_accelerator
+from webapp.catalogue.freshness import today
+from webapp.catalogue.offers import HourOffer, team_offers
 from webapp.jobs.kinds import WorkFacts
 from webapp.quotes.figures import QuoteFigures
 from webapp.runs.step_models import StepModel
+from webapp.teams.models import Team
 
 MAX_SHOWN = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alternative:
-    """One accelerator for the run; `None` for this machine's own row."""
+    """One accelerator for the run on some terms; `offer` is None for this machine's own row."""
 
-    accelerator: Accelerator | None
+    offer: HourOffer | None
     seconds: Interval
     usd: Interval
+    """What deciding for it costs: under a contract, what is left to pay."""
+
     kwh: Interval | None = None
     co2e_kg: Interval | None = None
-    price: PriceFound | None = None
     is_cheapest: bool = False
     is_fastest: bool = False
     is_on_frontier: bool = False
 
+    @property
+    def is_the_teams(self) -> bool:
+        """This machine, hardware of one's own, or hours under a contract: shown whether or not it is on the frontier."""
+        return self.offer is None or self.offer.is_own or self.offer.terms is not None
 
-def alternatives(step: StepModel, work: WorkFacts, here: QuoteFigures) -> list[Alternative]:
-    """Return this machine and the accelerators with fresh prices on which the run fits, cheapest first.
+
+def alternatives(step: StepModel, work: WorkFacts, here: QuoteFigures, team: Team) -> list[Alternative]:
+    """Return this machine and the accelerators that the team can have today on which the run fits, cheapest first.
 
     The start, the checkpoints and the samples take as long there as here.
     """
     found = [
-        made
-        for accelerator, price in fresh_by_accelerator().items()
-        if (made := _alternative(step, work, accelerator, price)) is not None
+        made for offer in team_offers(team, today()) if (made := _alternative(step, work, offer)) is not None
     ]
     if here.seconds is not None and here.usd is not None:
-        found.append(
-            Alternative(accelerator=None, seconds=here.seconds, usd=here.usd, kwh=here.kwh, co2e_kg=here.co2e_kg)
-        )
+        usd = here.to_pay_usd or here.usd
+        found.append(Alternative(offer=None, seconds=here.seconds, usd=usd, kwh=here.kwh, co2e_kg=here.co2e_kg))
     return _marked(found)
 
 
-def _alternative(step: StepModel, work: WorkFacts, accelerator: Accelerator, price: PriceFound) -> Alternative | None:
-    facts = accelerator.facts()
+def _alternative(step: StepModel, work: WorkFacts, offer: HourOffer) -> Alternative | None:
+    facts = offer.accelerator.facts()
     if not facts.bf16_flop_per_second or not facts.memory_bytes_per_second or not facts.memory_bytes:
         return None
     try:
         estimate = step.elsewhere(
-            facts, units=max(work.amount, 1.0), usd_per_hour=price.usd_per_hour, usd_spread=price.spread
+            facts, units=max(work.amount, 1.0), usd_per_hour=offer.usd_per_hour, usd_spread=offer.spread
         )
     except EconomicsError:
         return None
     if estimate is None or estimate.cost_usd is None:
         return None
     return Alternative(
-        accelerator=accelerator,
-        price=price,
+        offer=offer,
         seconds=_plus(estimate.wall_seconds, work.fixed_seconds),
-        usd=_plus(estimate.cost_usd, work.fixed_seconds * price.usd_per_hour / 3600),
+        usd=offer.to_pay(_plus(estimate.cost_usd, work.fixed_seconds * offer.usd_per_hour / 3600)),
         kwh=estimate.energy_kwh,
         co2e_kg=estimate.co2e_kg,
     )
@@ -90,6 +93,6 @@ def _marked(found: list[Alternative]) -> list[Alternative]:
         marked.append(
             replace(each, is_cheapest=each is by_price[0], is_fastest=each is fastest, is_on_frontier=on_frontier)
         )
-    kept = [each for each in marked if each.is_on_frontier or each.accelerator is None]
+    kept = [each for each in marked if each.is_on_frontier or each.is_the_teams]
     others = [each for each in marked if each not in kept][: max(0, MAX_SHOWN - len(kept))]
     return [each for each in marked if each in kept or each in others]

@@ -98,7 +98,7 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
     quote = quote_on(work, device, team=team or version.owning_team, kind="train")
     return Estimate(
         quote=quote,
-        alternatives=alternatives(step, work, quote) if step else [],
+        alternatives=alternatives(step, work, quote, team or version.owning_team) if step else [],
         has_worker=worker is not None and worker.stopped_at is None,
         num_units=num_units,
         unit=get_family(spec.family).unit,

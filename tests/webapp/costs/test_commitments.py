@@ -94,3 +94,26 @@ def test_admin_adds_one_by_form_and_its_past_days_are_written(cast: Cast) -> Non
     again = cast.client(cast.adam).post(path, form)
     assert again.status_code == 422
     assert "Another commitment" in again.content.decode()
+
+
+def test_jobs_at_the_same_time_share_its_devices(cast: Cast, commitment: Commitment) -> None:
+    """One device of it, two jobs of two devices and one: who ends first has it, the next pays for what is not covered."""
+    first = make_attempt(cast, hours=4, started_at=moment(1, 3))
+    second = make_attempt(cast, hours=6, started_at=moment(1, 5))
+    entries = charge(first), charge(second)
+    assert [entry.billed_usd for entry in entries] == [0, Decimal(2 * 5)]  # from 5 to 7 both wanted the device
+    assert [entry.effective_usd for entry in entries] == [Decimal(4 * 2), Decimal(4 * 2 + 2 * 5)]
+    commitments_charge(today=FIRST + timedelta(days=1))
+    unused = LedgerEntry.objects.get(outcome="unused")
+    assert unused.quantity == pytest.approx(24 - 8)
+    total = spend(ledger_of(team=cast.team))
+    assert total.effective_usd == Decimal(48) + 10  # the day's share of the commitment, and the hours beyond it
+
+
+def test_a_second_commitment_bears_what_the_first_cannot(cast: Cast, commitment: Commitment) -> None:
+    more = Commitment.objects.create(
+        team=cast.team, name="Another", provider="Clouds", machine=commitment.machine, starts_on=FIRST, ends_on=FIRST,
+        usd_per_device_hour=3,
+    )  # fmt: skip
+    entries = [charge(make_attempt(cast, hours=4, started_at=moment(1, 3))) for _n in range(3)]
+    assert [entry.commitment for entry in entries] == [commitment, more, None]

@@ -1,0 +1,110 @@
+"""What a team can have by the hour: its own hardware and contracts stand among the market's prices, on their own terms."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from economics.uncertainty import Interval
+from tests.factories import Cast
+from tests.webapp.costs.rows import charge, make_attempt, make_machine
+from tests.webapp.quotes.rows import CALIBRATION, make_worker
+from tests.webapp.runs.rows import make_spec, make_version
+from webapp.catalogue.contracts import contract_left
+from webapp.catalogue.freshness import today
+from webapp.catalogue.models import Accelerator, Contract, ContractUse, OwnHardware, Price
+from webapp.catalogue.offers import team_offers
+from webapp.catalogue.ownership import hardware_hour
+from webapp.costs.models import Machine
+from webapp.runs.estimates import estimate
+
+pytestmark = pytest.mark.django_db
+
+
+def make_contract(cast: Cast, **changes: Any) -> Contract:
+    values: dict[str, Any] = {
+        "provider": "Clouds", "discount_fraction": 0.25, "starts_on": today() - timedelta(days=10), **changes,
+    }  # fmt: skip
+    return Contract.objects.create(team=cast.team, **values)
+
+
+def make_price(usd: str, accelerator: str = "H100 SXM", provider: str = "Clouds") -> Price:
+    return Price.objects.create(
+        provider=provider, accelerator=Accelerator.objects.get(name=accelerator), accelerator_name=accelerator,
+        amount=Decimal(usd), usd_per_hour=Decimal(usd), source="a test", seen_on=today() - timedelta(days=1),
+    )  # fmt: skip
+
+
+def test_own_hardware_and_contracts_are_offers_of_the_team_alone(cast: Cast) -> None:
+    owned = OwnHardware.objects.create(
+        team=cast.team, name="Rack 1", accelerator=Accelerator.objects.get(name="H100 SXM"), purchase_usd=30_000,
+        watts=1_000,
+    )  # fmt: skip
+    make_price("4.00")
+    contract = make_contract(cast, reserved_hours=100, credits_usd=50)
+    others = cast.charlie.memberships.get().team
+    offers = {offer.key: offer for offer in team_offers(cast.team, today())}
+    assert offers[f"own:{owned.code}"].usd_per_hour == pytest.approx(hardware_hour(owned).usd_per_hour)
+    mine = offers[f"contract:{contract.code}:H100 SXM"]
+    assert mine.usd_per_hour == pytest.approx(3.00)
+    assert mine.to_pay(Interval(30, 330, 660)) == Interval(0, 0, 310)  # 100 h at 3.00 and 50 USD are covered
+    assert "25 % off; 100 reserved hours left, used first; 50 USD of credits left" in mine.note
+    assert not any(key.startswith(("own:", "contract:")) for key in (o.key for o in team_offers(others, today())))
+
+
+def test_a_run_is_quoted_on_them_and_reserved_hours_make_them_the_cheapest(cast: Cast) -> None:
+    make_worker(calibration=CALIBRATION)
+    make_price("4.00")
+    contract = make_contract(cast, reserved_hours=1_000)
+    version = make_version(cast)
+    rows = estimate(make_spec(version, num_steps=1_000), version, team=cast.team).alternatives
+    mine = next(row for row in rows if row.offer and row.offer.key == f"contract:{contract.code}:H100 SXM")
+    assert mine.usd == Interval(0, 0, 0)
+    assert mine.is_cheapest
+    ContractUse.objects.create(contract=contract, used_on=today(), hours=1_000)
+    rows = estimate(make_spec(version, num_steps=1_000), version, team=cast.team).alternatives
+    mine = next(row for row in rows if row.offer and row.offer.key == f"contract:{contract.code}:H100 SXM")
+    assert mine.usd.p50 > 0
+
+
+def test_this_machine_under_contract_is_quoted_and_charged_alike(cast: Cast) -> None:
+    """The quote says what the ledger then writes: worth at the discounted price, less reserved hours and credits to pay."""
+    worker = make_worker(calibration=CALIBRATION)
+    Machine.objects.filter(host=worker.host).update(usd_per_device_hour=Decimal("4"), provider="clouds ")
+    version = make_version(cast)
+    spec = make_spec(version, num_steps=4_000)
+    before = estimate(spec, version, team=cast.team).quote
+    make_contract(cast, reserved_hours=0.001)
+    quote = estimate(spec, version, team=cast.team).quote
+    assert before.to_pay_usd is None
+    assert quote.usd is not None
+    assert quote.usd.p50 == pytest.approx(0.75 * before.usd.p50, rel=0.05)  # type: ignore[union-attr]
+    assert quote.to_pay_usd is not None
+    assert quote.usd.p50 - quote.to_pay_usd.p50 == pytest.approx(0.001 * 3.0)
+    assert "25 % off" in quote.price_basis["contract"]
+
+
+def test_the_ledger_takes_reserved_hours_first_and_once(cast: Cast) -> None:
+    make_machine("2", provider="Clouds")
+    contract = make_contract(cast, reserved_hours=5, credits_usd=Decimal("3"))
+    first, second, third = (charge(make_attempt(cast, hours=hours)) for hours in (4, 2, 4))
+    assert (first.billed_usd, first.effective_usd) == (0, Decimal("6.0"))  # 4 h reserved, worth 1.50 each
+    assert (second.billed_usd, second.effective_usd) == (0, Decimal("3.0"))  # 1 h reserved, credits pay 1.50
+    assert (third.billed_usd, third.effective_usd) == (Decimal("4.5"), Decimal("6.0"))  # 1.50 of credits were left
+    left = contract_left(contract, on=today())
+    assert (left.reserved_hours, left.credits_usd) == (0, 0)
+    assert third.price_basis["contract"]["credits_usd"] == "1.50000000"
+
+
+def test_writing_an_attempt_twice_takes_of_the_contract_once(cast: Cast) -> None:
+    from webapp.costs.services import ledger_write
+
+    make_machine("2", provider="Clouds")
+    contract = make_contract(cast, reserved_hours=5)
+    attempt = make_attempt(cast, hours=2)
+    charge(attempt)
+    ledger_write(attempt)
+    assert contract_left(contract, on=today()).reserved_hours == 3

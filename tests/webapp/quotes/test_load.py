@@ -1,0 +1,52 @@
+"""What other programs on the machine do to a quote: later, and wider."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from tests.factories import Cast
+from tests.webapp.quotes.rows import CALIBRATION, make_worker
+from tests.webapp.runs.rows import make_spec, make_version
+from webapp.quotes import load
+from webapp.quotes.figures import QuoteFigures
+from webapp.quotes.load import Load, load_of, slowdown
+from webapp.runs.estimates import estimate
+
+pytestmark = pytest.mark.django_db
+
+
+def quote_at(cast: Cast, monkeypatch: pytest.MonkeyPatch, cores: float) -> QuoteFigures:
+    monkeypatch.setattr(load.os, "getloadavg", lambda: (cores, cores, cores))
+    version = make_version(cast)
+    return estimate(make_spec(version, num_steps=2_000), version).quote
+
+
+def test_a_busy_machine_is_quoted_later_and_wider(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_worker(calibration=CALIBRATION, host=socket.gethostname())
+    quiet, busy = (quote_at(cast, monkeypatch, cores).seconds for cores in (0.1, 6.0))
+    assert quiet is not None
+    assert busy is not None
+    assert busy.p50 > 1.3 * quiet.p50
+    assert busy.p90 > 3 * quiet.p50, "a load that stays must be inside: four times the work for the cores"
+    assert busy.p10 < 1.25 * quiet.p50, "and so must one that goes away"
+
+
+def test_the_load_stands_among_the_assumptions(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_worker(calibration=CALIBRATION, host=socket.gethostname())
+    rows: dict[str, Any] = {row["name"]: row for row in quote_at(cast, monkeypatch, 4.0).assumptions}
+    assert "other programs want 4.0 of 2 cores" in rows["rate_beside_others"]["source"]
+
+
+def test_a_machine_that_was_measured_as_busy_as_it_is_now_moves_nothing() -> None:
+    assert slowdown(Load(others_cores=2.0, num_cores=2), 1.0) is None
+    assert slowdown(Load(others_cores=0.1, num_cores=2), None) is None
+    freed = slowdown(Load(others_cores=0.0, num_cores=2), 1.0)
+    assert freed is not None
+    assert freed.rate_factor > 1
+
+
+def test_a_machine_elsewhere_is_not_judged_by_this_one() -> None:
+    assert load_of(make_worker(host="far-away")) is None

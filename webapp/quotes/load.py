@@ -1,0 +1,75 @@
+"""What other programs take of a machine's processor while a quote is made, and what that says of the next job's time.
+
+A calibration measured the machine among whatever ran beside it then. Where more runs beside a job now, the job gets a
+smaller share of the cores; how long the others stay nobody knows. So the likely rate moves half way (in logarithms)
+to what the job would have if nothing changed, and the interval reaches from a machine set free to one that stays so.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from math import exp, hypot, log
+
+from webapp.jobs.models import HELD_STATES, Queue, Worker
+from webapp.jobs.models import Job as JobRow
+
+CALIBRATED_SPREAD = 0.13
+"""Standard deviation of ln(rate) of a calibrated machine that is let alone, as economics has it."""
+
+Z90 = 1.2816
+LEAST_FACTOR = 1.15
+"""A difference below this is what any machine does beside a job."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """Cores that programs other than our jobs want, averaged over the last minute."""
+
+    others_cores: float
+    num_cores: int
+
+    @property
+    def share_lost(self) -> float:
+        """By how much a job that uses every core slows down beside them: 1 is not at all."""
+        return 1.0 + self.others_cores / self.num_cores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slowdown:
+    """What the load of now makes of a calibrated rate."""
+
+    rate_factor: float
+    rate_spread: float
+    others_cores: float
+    num_cores: int
+
+
+def load_of(worker: Worker) -> Load | None:
+    """Return what others take of the worker's processor now; None where this process cannot see it."""
+    if worker.queue == Queue.GPU or worker.host != socket.gethostname():
+        return None
+    num_cores = int((worker.hardware or {}).get("num_cores") or os.cpu_count() or 1)
+    held = JobRow.objects.filter(state__in=HELD_STATES, attempts__worker__host=worker.host, attempts__ended_at=None)
+    own = num_cores if held.exists() else 0  # a job of ours uses every core, and the next one waits for it
+    return Load(others_cores=max(0.0, os.getloadavg()[0] - own), num_cores=num_cores)
+
+
+def slowdown(load: Load | None, busy_fraction_then: float | None) -> Slowdown | None:
+    """Return how the load of now differs from that of the calibration; None where it does not by much.
+
+    Parameters
+    ----------
+    busy_fraction_then : share of the processor that others had just before the calibration; None counts as none
+    """
+    if load is None:
+        return None
+    factor = load.share_lost / (1.0 + (busy_fraction_then or 0.0))
+    if 1 / LEAST_FACTOR < factor < LEAST_FACTOR:
+        return None
+    half = log(factor) / 2
+    return Slowdown(
+        rate_factor=exp(-half), rate_spread=hypot(CALIBRATED_SPREAD, abs(half) / Z90), others_cores=load.others_cores,
+        num_cores=load.num_cores,
+    )  # fmt: skip
