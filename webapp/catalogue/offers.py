@@ -1,6 +1,9 @@
 """What a team can have by the hour: accelerators at market prices, under its contracts, and those that it owns.
 
-team_offers(team, at)     every accelerator that can be priced today, the team's own terms among them
+team_offers(team, at)       every accelerator that can be priced on a day, the team's own terms among them
+owned_offers(team)          what the team owns
+contract_offers(team, at)   what its running contracts give it
+market_offers(at)           the medians of comparable offers
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ class HourOffer:
 
 def team_offers(team: Team, at: date) -> list[HourOffer]:
     """Return what the team owns, what its contracts give it, and the market's prices of the day."""
-    return [*_owned(team), *_under_contract(team, at), *market_offers(at)]
+    return [*owned_offers(team), *contract_offers(team, at), *market_offers(at)]
 
 
 def market_offers(at: date) -> Iterator[HourOffer]:
@@ -68,7 +71,7 @@ def _market(accelerator: Accelerator, price: PriceFound) -> HourOffer:
     )  # fmt: skip
 
 
-def _owned(team: Team) -> Iterator[HourOffer]:
+def owned_offers(team: Team) -> Iterator[HourOffer]:
     """Yield the team's devices; one that the catalogue does not know cannot be reckoned with."""
     for hardware in OwnHardware.objects.filter(team=team, accelerator__isnull=False).select_related("accelerator"):
         assert hardware.accelerator is not None
@@ -79,7 +82,7 @@ def _owned(team: Team) -> Iterator[HourOffer]:
         )  # fmt: skip
 
 
-def _under_contract(team: Team, at: date) -> Iterator[HourOffer]:
+def contract_offers(team: Team, at: date) -> Iterator[HourOffer]:
     """Yield each accelerator of each running contract, at the provider's cheapest price of the day less the discount."""
     contracts = contracts_running(team, on=at)
     fresh = offers_fresh(at, term=Term.ON_DEMAND) if contracts else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from django.db import transaction
@@ -19,24 +19,38 @@ from webapp.ladders.models import Ladder, LadderPoint, ScalingFit
 from webapp.ladders.points import economics_points, landed
 
 NUM_RESAMPLES = 400
+NUM_RESAMPLES_OF_SEVEN = 100
+"""Each of them is a search over seven coefficients, and somebody waits."""
 FEWEST_POINTS = 4
 METHOD: Method = "parametric"
+"""What refits follow and predictions come from: the best behaved of the four."""
 
 
 def fit_refresh(ladder: Ladder) -> ScalingFit | None:
     """Fit the ladder's points if they changed since the last fit; return the latest fit, None while there can be none."""
     rows = landed(ladder)
     latest = latest_fit(ladder)
-    ids = [row.pk for row in rows]
-    if latest is not None and latest.point_ids == ids:
+    if latest is not None and latest.point_ids == [row.pk for row in rows]:
         return latest
     try:
-        points = economics_points(ladder, rows) if rows else None
-        if points is None:
-            return latest
-        answer = fit_verb(points, method=METHOD, num_resamples=NUM_RESAMPLES)
+        return _fit_write(ladder, rows, METHOD) if rows else latest
     except EconomicsError:
         return latest  # too few, or on one ray: the ladder's page says what is missing
+
+
+def fit_by(fit: ScalingFit, method: str) -> ScalingFit:
+    """Return the fit of the same points by another method, made now unless it is there; raise `EconomicsError` with why not."""
+    known = fit.ladder.fits.filter(method=method, point_ids=fit.point_ids).first()
+    if known is not None:
+        return known
+    rows = list(fit.ladder.points.filter(pk__in=fit.point_ids).select_related("run", "after"))
+    return _fit_write(fit.ladder, rows, cast(Method, method))
+
+
+def _fit_write(ladder: Ladder, rows: list[LadderPoint], method: Method) -> ScalingFit:
+    points = economics_points(ladder, rows)
+    num_resamples = NUM_RESAMPLES_OF_SEVEN if method == "data-constrained" else NUM_RESAMPLES
+    answer = fit_verb(points, method=method, num_resamples=num_resamples)
     noise = repeat_noise(rows)
     if noise is not None:
         # the scatter of few points about a flexible law hides what chance does: the repeated rung shows it
@@ -46,8 +60,9 @@ def fit_refresh(ladder: Ladder) -> ScalingFit | None:
         Ladder.objects.select_for_update().get(pk=ladder.pk)
         number = (ladder.fits.aggregate(most=Max("number"))["most"] or 0) + 1
         return ScalingFit.objects.create(
-            ladder=ladder, number=number, method=METHOD, num_points=len(rows),
-            has_law=answer["coefficients"]["E"] is not None, answer=answer, facts=facts, point_ids=ids,
+            ladder=ladder, number=number, method=method, num_points=len(rows),
+            has_law=answer["coefficients"]["E"] is not None, answer=answer, facts=facts,
+            point_ids=[row.pk for row in rows],
         )  # fmt: skip
 
 
@@ -66,9 +81,9 @@ def why_no_fit(ladder: Ladder) -> str:
     return ""
 
 
-def latest_fit(ladder: Ladder, *, with_law: bool = False) -> ScalingFit | None:
-    fits = ladder.fits.filter(has_law=True) if with_law else ladder.fits.all()
-    return fits.order_by("-number").first()
+def latest_fit(ladder: Ladder) -> ScalingFit | None:
+    """Return the newest fit by the method that predicts; fits by others are there to compare."""
+    return ladder.fits.filter(method=METHOD).order_by("-number").first()
 
 
 def fitted_law(fit: ScalingFit) -> FittedLaw:
@@ -116,7 +131,7 @@ def _facts(
         warnings.append(_("Some runs saw their data more than once; the law takes repeated tokens for fresh ones."))
     in_matmuls = points.num_params_in_matmuls
     return {
-        "prior_weights": prior_weights(fitted),
+        "prior_weights": prior_weights(fitted) if fitted.method == METHOD else {},
         "repeat_noise": noise,
         "warnings": warnings,
         "num_params_in_matmuls_over_total": float(np.mean(in_matmuls / points.num_params)) if in_matmuls.size else None,

@@ -20,7 +20,7 @@ from economics.scaling import predict_loss
 from trainer.errors import SpecError
 from trainer.spec import TrainSpec, spec_from_dict
 from webapp.datasets.models import DatasetVersion
-from webapp.ladders.fits import fitted_law
+from webapp.ladders.fits import METHOD, fitted_law
 from webapp.ladders.models import LadderPoint, ScalingFit, SealedPrediction
 from webapp.ladders.rungs import learning_rate_of
 from webapp.quotes.models import Quote
@@ -66,7 +66,9 @@ def seal_make(*, run: Run) -> SealedPrediction | None:
 
 def fit_for(version: DatasetVersion) -> ScalingFit | None:
     """Return the newest fit with a law on exactly this data."""
-    fits = ScalingFit.objects.filter(ladder__dataset_version=version, has_law=True).select_related("ladder")
+    fits = ScalingFit.objects.filter(ladder__dataset_version=version, has_law=True, method=METHOD).select_related(
+        "ladder"
+    )
     return fits.order_by("-created_at", "-number").first()
 
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("ladders/<str:code>/act/", views.ladder_act, name="ladder-act"),
     path("ladders/<str:code>/points.csv", views.ladder_csv, name="ladder-csv"),
     path("fits/<str:code>/", views_fit.fit_detail, name="fit-detail"),
+    path("fits/<str:code>/method/", views_fit.fit_method, name="fit-method"),
     path("fits/<str:code>/plan/", views_fit.fit_plan, name="fit-plan"),
     path("fits/<str:code>/fit.json", views_fit.fit_json, name="fit-json"),
     path("predictions/<str:code>/sealed.json", views_fit.seal_json, name="seal-json"),

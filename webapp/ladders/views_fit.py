@@ -6,16 +6,18 @@ from dataclasses import replace
 from math import log10
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from economics.errors import EconomicsError
 from economics.scaling import FittedLaw, Points, predict_loss
 from economics.verbs.fit import next_experiments
 from webapp.ladders.charts import residual_chart
-from webapp.ladders.fits import fit_points, fitted_law
+from webapp.ladders.fits import fit_by, fit_points, fitted_law
+from webapp.ladders.methods import methods_compared
 from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
 from webapp.ladders.prices import Hardware, hardware_choices, hardware_of
 from webapp.ladders.seals import canonical
@@ -38,7 +40,8 @@ COEFFICIENTS = (
 def fit_detail(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
     fitted, points = fitted_law(fit), fit_points(fit)
     ladder = fit.ladder
-    hardware = hardware_of(request.GET.get("hardware", ""))
+    choices = hardware_choices(ladder.project.team)
+    hardware = hardware_of(request.GET.get("hardware", ""), choices)
     context = {
         "fit": fit, "ladder": ladder, "project": ladder.project, "section": "ladder", "fitted": fitted,
         "coefficients": _coefficients(fit, fitted), "held_out": fit.answer.get("leave_largest_out_error"),
@@ -46,9 +49,9 @@ def fit_detail(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
         "residuals": residual_chart(fitted, points) if fitted.law else None,
         "conventions": fitted.conventions, "figures_from": fitted.figures_from,
         "in_matmuls": fit.facts.get("num_params_in_matmuls_over_total"),
-        "versions": ladder.fits.only("code", "number", "num_points", "created_at")[:20],
-        "is_latest": fit.number == ladder.fits.order_by("-number").values_list("number", flat=True).first(),
-        "hardware_choices": hardware_choices(),
+        "versions": ladder.fits.only("code", "number", "num_points", "method", "created_at")[:20],
+        "is_latest": not ladder.fits.filter(method=fit.method, number__gt=fit.number).exists(),
+        "hardware_choices": choices, "methods": methods_compared(fit),
         "next": _next(ladder, fitted, points, hardware),
         "can_write": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
         **_plan_context(request, fitted, points, hardware),
@@ -61,9 +64,20 @@ def fit_detail(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
 def fit_plan(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
     """The plan's part alone, for another budget or other hardware."""
     fitted, points = fitted_law(fit), fit_points(fit)
-    hardware = hardware_of(request.GET.get("hardware", ""))
+    hardware = hardware_of(request.GET.get("hardware", ""), hardware_choices(fit.ladder.project.team))
     context = {"fit": fit, "fitted": fitted, **_plan_context(request, fitted, points, hardware)}
     return render(request, "ladders/_plan.html", context)
+
+
+@team_object(ScalingFit, Role.MEMBER, related=("ladder__project__team", "ladder__dataset_version__dataset"))
+@require_POST
+def fit_method(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
+    """Fit the same points by another method; where they do not allow it, say why."""
+    try:
+        return redirect(fit_by(fit, request.POST.get("method", "")))
+    except EconomicsError as error:
+        messages.error(request, str(error))
+        return redirect(fit)
 
 
 @team_object(ScalingFit, Role.VIEWER, related=("ladder__project__team",))

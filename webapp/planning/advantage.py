@@ -19,8 +19,9 @@ from economics.verbs.plan import serving_flop
 from economics.verbs.serving import serving
 from webapp.planning.inputs import PlanInputs
 from webapp.planning.levers import elasticities
+from webapp.planning.prices import PriceUsed
 from webapp.planning.scale import ScaleAnswer
-from webapp.planning.sources import LawUsed, PriceUsed
+from webapp.planning.sources import LawUsed
 
 BARRIER_MONTHS = (0.0, 3.0, 6.0, 9.0, 12.0, 18.0, 24.0)
 BIND_MONTHS = 120

@@ -12,6 +12,7 @@ from webapp.planning.business import FULL_PATHS, QUICK_PATHS, business_answer, b
 from webapp.planning.decision import decision
 from webapp.planning.inputs import PlanInputs
 from webapp.planning.levers import dollars_tornado, runway_tornado
+from webapp.planning.prices import PriceUsed
 from webapp.planning.scale import (
     ScaleAnswer,
     alternatives,
@@ -20,7 +21,7 @@ from webapp.planning.scale import (
     surface,
     training_of_best,
 )
-from webapp.planning.sources import LawUsed, PriceUsed
+from webapp.planning.sources import LawUsed
 
 FULL_DRAWS, QUICK_DRAWS = 4_000, 1_000
 

@@ -26,7 +26,7 @@ from economics.venture import (
 from economics.venture.toml_file import venture_from
 from economics.verbs.venture import venture_from_table
 from webapp.planning.inputs import PlanInputs
-from webapp.planning.sources import PriceUsed
+from webapp.planning.prices import PriceUsed
 from webapp.planning.tables import venture_table
 
 FULL_PATHS, QUICK_PATHS = 10_000, 1_000

@@ -14,8 +14,9 @@ from economics.uncertainty import draw_jointly, interval_of
 from economics.venture import Staircase, break_even_volume
 from economics.verbs.plan import serving_flop
 from webapp.planning.inputs import PlanInputs
+from webapp.planning.prices import PriceUsed
 from webapp.planning.scale import ScaleAnswer, ready_seconds
-from webapp.planning.sources import LawUsed, PriceUsed
+from webapp.planning.sources import LawUsed
 from webapp.planning.tables import api_usd_per_million, option_tables
 
 PREPARING_MONTHS = 1.0

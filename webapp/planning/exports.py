@@ -11,7 +11,8 @@ from webapp.planning.charts import options_table
 from webapp.planning.inputs import FIELDS
 from webapp.planning.moves import WATCHED, value_at
 from webapp.planning.page import PlanPage
-from webapp.planning.sources import LawUsed, PriceUsed, law_used
+from webapp.planning.prices import PriceUsed
+from webapp.planning.sources import LawUsed, law_used
 from webapp.planning.tables import option_tables, plan_table, toml_text
 from webapp.planning.workbook import workbook_bytes
 from webapp.ui.cells import safe_cell

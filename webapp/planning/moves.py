@@ -12,7 +12,7 @@ from economics.errors import EconomicsError
 from webapp.ladders.models import ScalingFit
 from webapp.planning.inputs import inputs_from_dict
 from webapp.planning.models import PlanVersion
-from webapp.planning.sources import price_used
+from webapp.planning.prices import price_used
 from webapp.ui.templatetags.figures import count, significant, usd
 
 WATCHED: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -72,7 +72,7 @@ def stale_reasons(version: PlanVersion, day: dt.date) -> list[str]:
     """Return why the version should be worked out again: a price that moved, a newer fit."""
     reasons = []
     try:
-        now = price_used(inputs_from_dict(version.inputs), day).usd_per_hour
+        now = price_used(inputs_from_dict(version.inputs), day, version.owning_team).usd_per_hour
         before = value_at(version.results, ("price", "usd_per_hour"))
         if before is not None and differs(before, now):
             reasons.append(_("a GPU-hour was %(old)s and is %(new)s") % {"old": usd(before), "new": usd(now)})

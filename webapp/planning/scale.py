@@ -16,7 +16,8 @@ from economics.scaling.published import published_data_constrained_law
 from economics.verbs.plan import option_inputs, plan, plan_arguments
 from economics.verbs.training import training
 from webapp.planning.inputs import PlanInputs
-from webapp.planning.sources import LawUsed, PriceUsed
+from webapp.planning.prices import PriceUsed
+from webapp.planning.sources import LawUsed
 from webapp.planning.tables import option_tables, plan_table
 
 SURFACE = 48

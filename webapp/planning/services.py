@@ -16,7 +16,8 @@ from webapp.planning.facts import project_facts
 from webapp.planning.inputs import PlanInputs, inputs_from_dict, inputs_to_dict
 from webapp.planning.models import Comment, LeverEvidence, Plan, PlanVersion, ShareLink
 from webapp.planning.moves import what_moved
-from webapp.planning.sources import LawUsed, law_used, price_used
+from webapp.planning.prices import price_used
+from webapp.planning.sources import LawUsed, law_used
 from webapp.projects.models import Project
 from webapp.runs.models import Run
 from webapp.teams.models import User
@@ -33,7 +34,7 @@ def answer_in_full(*, inputs: PlanInputs, project: Project, plan: Plan | None = 
     """Work out everything, with the prices of today and the law that the inputs name."""
     law = law_used(inputs, project)
     day = today()
-    return full_answer(inputs, law, price_used(inputs, day), day, project_facts(project, plan)), law
+    return full_answer(inputs, law, price_used(inputs, day, project.team), day, project_facts(project, plan)), law
 
 
 def plan_create(*, project: Project, name: str, inputs: PlanInputs, created_by: User | None) -> Plan:

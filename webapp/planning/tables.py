@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from webapp.planning.inputs import PlanInputs
-from webapp.planning.sources import LawUsed, PriceUsed
+from webapp.planning.prices import PriceUsed
+from webapp.planning.sources import LawUsed
 
 COUNTS = (8, 16, 32, 64, 128, 256, 512, 1024)
 OPTION_TITLES = {

@@ -23,9 +23,10 @@ from webapp.planning.inputs import PlanInputs
 from webapp.planning.models import Plan
 from webapp.planning.moves import stale_reasons
 from webapp.planning.page import page_of
+from webapp.planning.prices import price_used
 from webapp.planning.queries import plan_rows
 from webapp.planning.reality import plan_reality
-from webapp.planning.sources import law_used, price_used
+from webapp.planning.sources import law_used
 from webapp.projects.models import Project
 from webapp.runs.views_data import json_response
 from webapp.teams.access import team_object
@@ -157,7 +158,7 @@ def plan_answer(request: HttpRequest, plan: Plan) -> HttpResponse:
 
 def answer_of(inputs: PlanInputs, plan: Plan, *, full: bool) -> dict[str, Any]:
     law, day = law_used(inputs, plan.project), services.today()
-    price = price_used(inputs, day)
+    price = price_used(inputs, day, plan.project.team)
     return full_answer(inputs, law, price, day, project_facts(plan.project, plan)) if full else quick_answer(
         inputs, law, price
     )  # fmt: skip

@@ -11,7 +11,8 @@ from tests.factories import Cast
 from webapp.planning.answer import full_answer
 from webapp.planning.inputs import PlanInputs, inputs_to_dict
 from webapp.planning.models import Plan, PlanVersion
-from webapp.planning.sources import LawUsed, PriceUsed, _published, price_about
+from webapp.planning.prices import PriceUsed, price_about
+from webapp.planning.sources import LawUsed, _published
 
 DAY = dt.date(2026, 11, 23)
 INPUTS = PlanInputs(horizon_months=18.0, funding_usd=100_000.0)

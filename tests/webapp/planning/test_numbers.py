@@ -19,7 +19,7 @@ from webapp.planning.business import scenarios
 from webapp.planning.exports import plan_toml
 from webapp.planning.inputs import PlanInputs
 from webapp.planning.page import PlanPage
-from webapp.planning.sources import price_used
+from webapp.planning.prices import price_used
 from webapp.planning.tables import toml_text
 from webapp.planning.workbook import workbook_bytes
 
@@ -168,3 +168,23 @@ def test_workbook_is_alive(cast: Cast) -> None:
     cells = [cell.value for row in book["Months"].iter_rows(min_row=2) for cell in row]
     assert sum(str(value).startswith("=") for value in cells) > 0.9 * len(cells)
     assert venture_from_table(answered()["business"]["table"], num_paths=50)["before_tax"]
+
+
+def test_own_hardware_and_contracts_give_the_price(cast: Cast) -> None:
+    from webapp.catalogue.models import Accelerator, Contract, OwnHardware
+    from webapp.catalogue.ownership import hardware_hour
+
+    rack = OwnHardware.objects.create(
+        team=cast.team, name="Rack 1", accelerator=Accelerator.objects.get(name="H100 SXM"), purchase_usd=30_000,
+        watts=1_000,
+    )  # fmt: skip
+    owned = price_used(PlanInputs(term="owned"), DAY, cast.team)
+    assert owned.usd_per_hour == pytest.approx(hardware_hour(rack).usd_per_hour)
+    market = price_used(PlanInputs(), DAY, cast.team)
+    Contract.objects.create(
+        team=cast.team, provider="Clouds", accelerator=rack.accelerator, discount_fraction=0.4, starts_on=DAY
+    )
+    agreed = price_used(PlanInputs(), DAY, cast.team)
+    assert agreed.usd_per_hour < market.usd_per_hour
+    assert "40 % off" in agreed.note
+    assert price_used(PlanInputs(), DAY).usd_per_hour == market.usd_per_hour
