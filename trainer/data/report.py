@@ -3,6 +3,7 @@
 steps          read, normalise, filter, redact, exact, near, split, pack: documents and bytes in and out, reasons
 totals, splits tokens, documents, bytes; bytes per token
 lengths        histogram of document lengths in tokens, by powers of two
+canaries       made-up personal data that redaction caught, of what was planted into copies of the samples
 languages, labels, personal_data, duplicates (pairs side by side), skipped, samples, warnings
 """
 
@@ -16,6 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.canaries import canary_recall
 from trainer.data.clean import CleanStats, Tallies
 from trainer.data.language import LANGUAGES
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
@@ -70,6 +72,8 @@ def build_report(facts: Facts) -> dict[str, Any]:
     counts = _count(facts, keep)
     manifest = facts.manifest
     text_bytes = sum(split.num_bytes for split in manifest.splits.values())
+    samples = _samples(facts, keep)
+    texts = [facts.spool.text(facts.spool.record(document)) for document in samples]
     return {
         "version": REPORT_VERSION,
         "steps": _steps(facts, counts, keep),
@@ -90,10 +94,11 @@ def build_report(facts: Facts) -> dict[str, Any]:
         "languages": _languages(counts),
         "labels": _labels(facts, counts),
         "personal_data": _personal_data(facts.stats),
+        "canaries": canary_recall(texts, facts.spec.recipe.redact),
         "duplicates": _duplicates(facts, counts),
         "changed": _reasons(facts.stats.changed),
         "skipped": facts.skips.as_report(),
-        "samples": _samples(facts, keep),
+        "samples": [_shown(facts, document) for document in samples],
         "warnings": _warnings(facts),
         "recipe": facts.spec.recipe.to_dict(),
         "sources": [
@@ -270,7 +275,7 @@ def _shown(facts: Facts, document: int) -> dict[str, Any]:
     }
 
 
-def _samples(facts: Facts, keep: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def _samples(facts: Facts, keep: NDArray[np.bool_]) -> list[int]:
     """Return documents drawn by their content, so that the same data shows the same ones."""
     best: list[tuple[int, int]] = []
     for start, records in facts.spool.windows():
@@ -278,7 +283,7 @@ def _samples(facts: Facts, keep: NDArray[np.bool_]) -> list[dict[str, Any]]:
         places = mixed(records["hash_low"][numbers], 7)
         chosen = np.argsort(places, kind="stable")[:NUM_SAMPLES]
         best = sorted([*best, *((int(places[i]), start + int(numbers[i])) for i in chosen)])[:NUM_SAMPLES]
-    return [_shown(facts, document) for _, document in best]
+    return [document for _, document in best]
 
 
 def _source_name(path: Path, number: int) -> str:
