@@ -36,7 +36,7 @@ def canary_recall(texts: Sequence[str], step: RedactStep, *, seed: int = 0) -> d
     hosts = [text for text in texts if text.strip()]
     if not kinds or not hosts:
         return None
-    rng = random.Random(seed)  # noqa: S311 - for repeatability, not for secrets
+    rng = random.Random(seed)
     by_kind: dict[str, dict[str, Any]] = {}
     for kind in kinds:
         planted = [MAKERS[kind](rng) for _ in range(NUM_PER_KIND)]
