@@ -91,7 +91,8 @@ class Desk {
     this.status.classList.remove("bad");
     this.status.textContent = answer.is_full ? "" : "1,000 paths";
     document.getElementById("plan-decision").innerHTML = answer.decision; // made by the server's own templates, escaped there
-    document.getElementById("plan-outputs").innerHTML = answer.outputs;
+    const outputs = document.getElementById("plan-outputs"); // the overview shows the decision alone
+    if (outputs) outputs.innerHTML = answer.outputs;
     update(answer.charts);
   }
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,7 +12,6 @@ from django.utils.translation import gettext as _
 from economics.errors import EconomicsError
 from economics.scaling.ladder_design import (
     RUN_NOISE_SIGMA,
-    LadderDesign,
     SizePlan,
     belief_before_runs,
     believed_sigma,
@@ -21,7 +21,8 @@ from economics.scaling.ladder_design import (
 )
 from economics.uncertainty import Interval
 from webapp.datasets.models import DatasetVersion
-from webapp.ladders.rungs import LEAST_STEPS, Common, Rung, RungRefused, trunk
+from webapp.ladders.rungs import Common, Rung, RungRefused, trunk
+from webapp.ladders.smallest import least_params, least_tokens, smallest_ladder
 from webapp.ladders.timing import device_of_ladders, rungs_quote, seconds_model, summed
 from webapp.quotes.devices import Device
 from webapp.quotes.figures import QuoteFigures
@@ -30,7 +31,9 @@ from webapp.teams.models import Team
 MOST_EPOCHS = 4.0
 """Beyond so many passes over the data a token is worth less than the law's fresh one."""
 
-LEAST_PARAMS = 5e4
+MOST_TOKENS = 1e12
+"""Of a rung where the data's size is unknown."""
+
 REPEAT_SEED_STEP = 1_000
 SLACK_FRACTION = 0.03
 NUM_CORRECTIONS = 4
@@ -109,19 +112,20 @@ def propose(
         raise RungRefused(NOT_MEASURED())
     train_tokens = common.version.num_units("train") or float("inf")
     for most_tokens in (train_tokens, MOST_EPOCHS * train_tokens):
-        try:
+        with suppress(EconomicsError):
             design = ladder_design(
                 seconds_of, budget_seconds=budget_seconds, target_ratio=target_ratio,
-                least_params=max(LEAST_PARAMS, 24.0 * (common.version.vocab_size or 0)),
-                least_tokens=LEAST_STEPS * common.tokens_per_step, most_tokens=most_tokens,
+                least_params=least_params(common), least_tokens=least_tokens(common), most_tokens=most_tokens,
             )  # fmt: skip
-        except EconomicsError as error:
-            why = error
-        else:
-            return _within(design, common, team, device, budget_seconds, target_ratio, has_repeat)
-    raise RungRefused(
-        _("%(why)s The data has %(n)s tokens to learn from, and a token is used %(epochs)s times at most.")
-        % {"why": why, "n": f"{train_tokens:,.0f}", "epochs": f"{MOST_EPOCHS:.0f}"}
+            return _within(design.sizes, common, team, device, budget_seconds, target_ratio, has_repeat)
+    sizes = smallest_ladder(common, seconds_of, budget_seconds, min(MOST_EPOCHS * train_tokens, MOST_TOKENS))
+    found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device, has_repeat=has_repeat)
+    return replace(found, warnings=[too_short(), *found.warnings])
+
+
+def too_short() -> str:
+    return _(
+        "The time is short for enough tokens per parameter: this is the smallest ladder there is; its law will be wide."
     )
 
 
@@ -140,7 +144,7 @@ def measured_device() -> Device:
 
 
 def _within(
-    design: LadderDesign,
+    sizes: tuple[SizePlan, ...],
     common: Common,
     team: Team,
     device: Device,
@@ -149,7 +153,6 @@ def _within(
     has_repeat: bool,
 ) -> Proposal:
     """Turn a design into whole layers and steps, and shorten its runs until the quote of those keeps to the budget."""
-    sizes = design.sizes
     found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device, has_repeat=has_repeat)
     for _round in range(NUM_CORRECTIONS):
         over = found.seconds.p50 / budget_seconds if found.seconds else 1.0

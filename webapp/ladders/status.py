@@ -54,12 +54,18 @@ def _row(point: LadderPoint, seal: SealedPrediction | None) -> dict[str, Any]:
         "word": state_word(state) if state != "planned" else "",
         "seconds": seconds,
         "usd": usd,
-        "is_on_time": None
-        if not seconds or point.seconds is None
-        else seconds["p10"] <= point.seconds <= seconds["p90"],
+        "is_on_time": is_on_time(point),
         "seal": seal,
         "can_retry": state in ("failed", "stopped", "cancelled"),
     }
+
+
+def is_on_time(point: LadderPoint) -> bool | None:
+    """Say whether a rung took what it was quoted; None for one that was not quoted or has not landed."""
+    quoted = point.predicted.get("seconds")
+    if not quoted or point.seconds is None:
+        return None
+    return bool(quoted["p10"] <= point.seconds <= quoted["p90"])
 
 
 def _state(point: LadderPoint) -> str:

@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from economics.errors import EconomicsError
-from economics.scaling import FittedLaw, Points, predict_loss
-from economics.verbs.fit import next_experiments
+from economics.scaling import FittedLaw, Points
 from webapp.ladders.charts import residual_chart
 from webapp.ladders.fits import fit_by, fit_points, fitted_law
 from webapp.ladders.methods import methods_compared
-from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
+from webapp.ladders.models import ScalingFit, SealedPrediction
+from webapp.ladders.next_runs import next_runs
 from webapp.ladders.prices import Hardware, hardware_choices, hardware_of
 from webapp.ladders.seals import canonical
 from webapp.ladders.surface import default_budget, plan_of
@@ -52,7 +52,7 @@ def fit_detail(request: HttpRequest, fit: ScalingFit) -> HttpResponse:
         "versions": ladder.fits.only("code", "number", "num_points", "method", "created_at")[:20],
         "is_latest": not ladder.fits.filter(method=fit.method, number__gt=fit.number).exists(),
         "hardware_choices": choices, "methods": methods_compared(fit),
-        "next": _next(ladder, fitted, points, hardware),
+        "next": next_runs(ladder, fitted, points, hardware),
         "can_write": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
         **_plan_context(request, fitted, points, hardware),
     }  # fmt: skip
@@ -157,18 +157,3 @@ def _warnings(fit: ScalingFit) -> list[str]:
 def _why_not_held_out(fit: ScalingFit) -> str:
     found = [text for text in fit.answer["warnings"] if text.startswith("No error on the largest")]
     return found[0].partition(": ")[2] if found else ""
-
-
-def _next(ladder: Ladder, fitted: FittedLaw, points: Points, hardware: Hardware | None) -> dict[str, Any] | None:
-    """Return the experiments that narrow the wanted loss most for their money, each after those before it."""
-    if not ladder.target_params or not ladder.target_tokens or hardware is None or ladder.dataset_version is None:
-        return None
-    target = (ladder.target_params, ladder.target_tokens)
-    try:
-        found = next_experiments(fitted, points, target, hardware.usd_per_flop)
-        wanted = predict_loss(fitted, *target)
-    except EconomicsError:
-        return None
-    for each in found:
-        each["narrower"] = 1 - each["remaining_width_fraction"]
-    return {"experiments": found[:3], "target": target, "loss": wanted.loss.to_dict(), "ratio": wanted.compute_ratio}

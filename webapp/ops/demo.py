@@ -1,8 +1,9 @@
-"""The demo project of a first start: Python's own source, prepared; a ladder of small GPTs; a sealed prediction; a model.
+"""The demo project of a first start: a question, this machine measured, Python's own source prepared, a ladder, a model.
 
-One after the other: calibrate this machine, prepare the text, climb a ladder of three sizes with three cooldowns each,
-and train a model about four times beyond it, whose loss, time and cost were sealed before it began. Where no ladder can
-be made (a machine that could not be measured, data too few) the model is trained all the same, without a prediction.
+One after the other: a plan at the scale of a company, from published law and today's prices; calibrate this machine;
+prepare the text; climb a ladder of three sizes with three cooldowns each; and train a model about four times beyond it,
+whose loss, time and cost were sealed before it began. A slow or busy machine gets a smaller ladder. Where none can be
+made (a machine that could not be measured) the model is trained all the same, without a prediction.
 `demo_continue` looks at what is there and does the next step, so that it may be called at any time, any number of times:
 at the start, and whenever a job ends.
 """
@@ -20,19 +21,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from economics.errors import EconomicsError
 from trainer.data.recipe import Recipe
 from trainer.data.stdlib import write_archive
-from trainer.families import get_family
-from trainer.spec import (
-    BatchSpec,
-    CheckpointSpec,
-    DataSpec,
-    EvaluationSpec,
-    MachineSpec,
-    OptimizerSpec,
-    ScheduleSpec,
-    TrainSpec,
-)
+from trainer.spec import CheckpointSpec, EvaluationSpec, TrainSpec
 from webapp.costs.services import calibration_start
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.datasets.services.datasets import dataset_create
@@ -44,11 +36,12 @@ from webapp.ladders.models import Ladder
 from webapp.ladders.proposal import propose
 from webapp.ladders.rungs import Common, RungRefused, trunk
 from webapp.ladders.services import common_of, ladder_create
+from webapp.ops.demo_model import SEQUENCES_PER_STEP, spec_alone
 from webapp.ops.models import Demo
+from webapp.planning.inputs import OPTION_NAMES, PlanInputs
+from webapp.planning.services import plan_create
 from webapp.projects.models import Project
 from webapp.projects.services import project_create
-from webapp.runs.estimates import spec_flop_per_unit
-from webapp.runs.machines import flop_per_second
 from webapp.runs.models import Run
 from webapp.runs.services import run_create
 from webapp.teams.models import Team, User
@@ -57,20 +50,15 @@ from webapp.teams.services import owner_ensure
 log = logging.getLogger(__name__)
 
 LADDER_SECONDS = 150.0
-SLOW_LADDER_SECONDS = 300.0
-"""Where the machine is too slow, or too busy, for nine runs in the usual time."""
 
 TARGET_RATIO = 4.0
 """Compute of the demo's model over the ladder's largest run."""
 
-TRAIN_SECONDS = 85.0
-"""Of a model without a ladder before it."""
+VOCABULARY = 1_024
+"""Small, so that a small model's table of tokens is not most of it."""
 
-TOKENS_PER_PARAMETER = 6.0
-"""Few, so that the model is large enough to write something that looks like code; a plan for quality takes 20."""
-VOCABULARY = 2_048
-PRESETS = ("nano", "micro", "mini", "small")
-SEQUENCES_PER_STEP = 16
+FOUR_OPTIONS = ("scratch", "fine-tune", "api", "wait")
+"""Of the plan's seven, those that the card on the overview compares."""
 
 
 @transaction.atomic
@@ -89,7 +77,18 @@ def demo_start() -> None:
         description=_("A first model, trained here on the source of Python's standard library."),
     )
     Demo.objects.create(project=project)
+    _company_card(project, owner)
     transaction.on_commit(demo_continue)
+
+
+def _company_card(project: Project, owner: User) -> None:
+    """Make the plan that the overview begins with. Its law is published, and the card says so."""
+    inputs = PlanInputs(excluded=",".join(name for name in OPTION_NAMES if name not in FOUR_OPTIONS))
+    try:
+        with transaction.atomic():
+            plan_create(project=project, name=_("Example: a support assistant"), inputs=inputs, created_by=owner)
+    except EconomicsError as error:  # such as a catalogue whose prices are all old: the rest of the demo needs no plan
+        log.info("the demo has no plan: %s", error)
 
 
 def demo_continue() -> None:
@@ -138,19 +137,18 @@ def _trained(project: Project) -> QuerySet[Run]:
 def _ladder(project: Project, owner: User, version: DatasetVersion) -> Ladder | None:
     """Make the ladder; None where none can be made here."""
     common = Common(version=version, sequences_per_step=SEQUENCES_PER_STEP)
-    for seconds in (LADDER_SECONDS, SLOW_LADDER_SECONDS):
-        try:
-            proposal = propose(
-                common, project.team, budget_seconds=seconds, target_ratio=TARGET_RATIO, has_repeat=False
+    try:
+        proposal = propose(
+            common, project.team, budget_seconds=LADDER_SECONDS, target_ratio=TARGET_RATIO, has_repeat=False
+        )
+        # a ladder that cannot begin leaves nothing behind, and the model is trained without it
+        with transaction.atomic():
+            return ladder_create(
+                project=project, created_by=owner, name=_("first-ladder"), common=common, proposal=proposal
             )
-            # a ladder that cannot begin leaves nothing behind, and the model is trained without it
-            with transaction.atomic():
-                return ladder_create(
-                    project=project, created_by=owner, name=_("first-ladder"), common=common, proposal=proposal
-                )
-        except (RungRefused, ValidationError) as error:
-            log.info("the demo has no ladder of %.0f s: %s", seconds, error)
-    return None
+    except (RungRefused, ValidationError) as error:
+        log.info("the demo has no ladder: %s", error)
+        return None
 
 
 def _version(project: Project, owner: User) -> DatasetVersion:
@@ -187,7 +185,7 @@ def _upload_sources(dataset: Dataset, owner: User) -> None:
 
 
 def _train(project: Project, owner: User, version: DatasetVersion, ladder: Ladder | None) -> None:
-    spec = _spec(version) if ladder is None else _spec_beyond(ladder)
+    spec = spec_alone(version) if ladder is None else _spec_beyond(ladder)
     run_create(
         project=project,
         created_by=owner,
@@ -210,50 +208,3 @@ def _spec_beyond(ladder: Ladder) -> TrainSpec:
         evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt="def ", sample_tokens=48),
         checkpoint=CheckpointSpec(every_steps=every, keep_last=2),
     )
-
-
-def _spec(version: DatasetVersion) -> TrainSpec:
-    """Return the largest preset that gets enough tokens in the time, by what the calibration measured here."""
-    chosen: TrainSpec | None = None
-    for name in PRESETS:
-        spec = _sized(name, version)
-        if chosen is None or spec.schedule.num_steps * spec.batch.tokens_per_step >= TOKENS_PER_PARAMETER * _size(
-            spec, version
-        ):
-            chosen = spec
-    assert chosen is not None
-    return chosen
-
-
-def _size(spec: TrainSpec, version: DatasetVersion) -> float:
-    """Return about how many parameters work on each token."""
-    return (spec_flop_per_unit(spec, version) or 0.0) / 6.0
-
-
-def _sized(preset: str, version: DatasetVersion) -> TrainSpec:
-    model = get_family("gpt").presets[preset]
-    spec = TrainSpec(
-        family="gpt",
-        model=model,
-        data=DataSpec(path=str(version.path)),
-        batch=BatchSpec(sequence_length=model.context_length, sequences_per_step=SEQUENCES_PER_STEP),
-        optimizer=OptimizerSpec(learning_rate=3e-3),
-        machine=MachineSpec(),
-    )
-    num_steps = _num_steps(spec, version)
-    every = max(5, num_steps // 10)
-    return replace(
-        spec,
-        schedule=ScheduleSpec(num_steps=num_steps, warmup_steps=max(1, num_steps // 20)),
-        evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt="def ", sample_tokens=48),
-        checkpoint=CheckpointSpec(every_steps=every, keep_last=2),
-    )
-
-
-def _num_steps(spec: TrainSpec, version: DatasetVersion) -> int:
-    """Return how many steps fit into the time; a modest guess where the machine could not be measured."""
-    per_token = spec_flop_per_unit(spec, version)
-    if not per_token:
-        return 100
-    speed = flop_per_second(None, flop_per_token=per_token) or 10e9
-    return max(20, round(TRAIN_SECONDS * speed / (per_token * spec.batch.tokens_per_step)))

@@ -4,6 +4,7 @@ from webapp.planning import views, views_advisor, views_business, views_plan, vi
 
 urlpatterns = [
     path("projects/<str:code>/", views.overview, name="project-overview"),
+    path("projects/<str:code>/summary/", views.summary, name="project-summary"),
     path("projects/<str:code>/plans/", views_plan.plan_list, name="plan-list"),
     path("projects/<str:code>/advisor/", views_advisor.advisor, name="advisor"),
     path("projects/<str:code>/plans/new/", views_plan.plan_new, name="plan-new"),

@@ -6,23 +6,38 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from economics.verbs.fit import fit as fit_verb
 from tests.factories import Cast
-from tests.webapp.ladders.rows import make_fit, make_ladder, measured_worker
+from tests.webapp.ladders.rows import TRUTH, make_fit, make_ladder, measured_worker
 from webapp.catalogue.freshness import today
 from webapp.catalogue.models import Accelerator, OwnHardware, Price
 from webapp.catalogue.ownership import hardware_hour
 from webapp.ladders.fits import fit_by, fit_points, fit_refresh
-from webapp.ladders.models import ScalingFit
+from webapp.ladders.models import LadderPoint, ScalingFit
 from webapp.ladders.seals import fit_for
 
 pytestmark = pytest.mark.django_db
 
 
+def make_profiles(cast: Cast) -> ScalingFit:
+    """Return the fit of a ladder that went over four sizes at each of three computes."""
+    ladder = make_ladder(cast, landed=False)
+    ladder.points.all().delete()
+    grid = [(compute, compute**0.5 * share) for compute in (2e12, 8e12, 3.2e13) for share in (0.015, 0.03, 0.06, 0.12)]
+    for position, (compute, num_params) in enumerate(grid):
+        num_tokens = compute / 6 / num_params
+        LadderPoint.objects.create(
+            ladder=ladder, role="trunk", position=position, num_params=num_params, num_tokens=num_tokens, flop=compute,
+            loss=float(TRUTH.loss(num_params, num_tokens)), landed_at=timezone.now(),
+        )  # fmt: skip
+    return make_fit(cast, ladder)
+
+
 @pytest.mark.parametrize("method", ["isoflop", "envelope"])
 def test_another_method_is_fitted_by_a_button_and_says_what_the_command_line_says(cast: Cast, method: str) -> None:
-    fit = make_fit(cast)
+    fit = make_profiles(cast)
     answer = cast.client(cast.bob).post(reverse("fit-method", args=[fit.code]), {"method": method}, follow=True)
     made = fit.ladder.fits.filter(method=method).first()
     assert made is not None
@@ -31,6 +46,13 @@ def test_another_method_is_fitted_by_a_button_and_says_what_the_command_line_say
     page = answer.content.decode()
     assert f'data-method="{method}" class="is-here"' in page
     assert fit.get_absolute_url() in page
+
+
+def test_points_that_do_not_allow_a_method_are_told_why(cast: Cast) -> None:
+    fit = make_fit(cast)
+    page = cast.client(cast.bob).post(reverse("fit-method", args=[fit.code]), {"method": "isoflop"}, follow=True)
+    assert "budgets" in page.content.decode()
+    assert not fit.ladder.fits.filter(method="isoflop").exists()
 
 
 def test_data_that_never_repeat_have_no_law_of_repeated_data_and_it_is_said(cast: Cast) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tests.factories import Cast, make_ended_job, make_version
 from webapp.jobs.models import Job, JobEvent, State
-from webapp.ops import demo
+from webapp.ops import demo, demo_model
 from webapp.ops.models import Demo
 from webapp.projects.models import Project
 from webapp.teams.models import Team
@@ -83,11 +83,11 @@ def test_model_is_sized_by_what_the_machine_does(cast: Cast) -> None:
     sizes = []
     for speed in (5e9, 100e9, 3e12):
         measured(cast, speed)
-        spec = demo._spec(version)
-        flop = demo.spec_flop_per_unit(spec, version) * spec.batch.tokens_per_step * spec.schedule.num_steps  # type: ignore[operator]
+        spec = demo_model.spec_alone(version)
+        flop = demo_model.spec_flop_per_unit(spec, version) * spec.batch.tokens_per_step * spec.schedule.num_steps  # type: ignore[operator]
         sizes.append(spec.model.model_width)
         if speed > 5e9:  # a machine too slow for the smallest still gets its few steps
-            assert flop / speed == pytest.approx(demo.TRAIN_SECONDS, rel=0.2)
+            assert flop / speed == pytest.approx(demo_model.TRAIN_SECONDS, rel=0.2)
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
 

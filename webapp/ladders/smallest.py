@@ -1,0 +1,44 @@
+"""The smallest ladder there is: where the time is too short for a well-shaped one, it is made all the same, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from economics.scaling.ladder_design import COOLDOWNS, SizePlan
+from webapp.ladders.rungs import LEAST_STEPS, Common
+
+SIZE_STEPS = (1.0, 1.6, 2.56)
+"""Of the least size that can be made: near enough to be quick, far enough apart to be told from one another."""
+
+LEAST_PARAMS = 5e4
+SEARCHES = 24
+
+
+def least_params(common: Common) -> float:
+    """Return the smallest size worth making: its table of tokens must not be all of it."""
+    return max(LEAST_PARAMS, 24.0 * (common.version.vocab_size or 0))
+
+
+def least_tokens(common: Common) -> float:
+    """Return the fewest tokens of a rung: a schedule needs some steps."""
+    return float(LEAST_STEPS * common.tokens_per_step)
+
+
+def smallest_ladder(
+    common: Common, seconds_of: Callable[[Sequence[SizePlan]], float], budget_seconds: float, most_tokens: float
+) -> tuple[SizePlan, ...]:
+    """Return three of the smallest sizes at the same three token counts, as many as the time allows; never none."""
+    low, high = least_tokens(common) / COOLDOWNS[0], max(most_tokens, least_tokens(common) / COOLDOWNS[0])
+    if seconds_of(_sizes(common, high)) <= budget_seconds:
+        return _sizes(common, high)
+    for _ in range(SEARCHES):
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if seconds_of(_sizes(common, middle)) <= budget_seconds else (low, middle)
+    return _sizes(common, low)
+
+
+def _sizes(common: Common, longest_tokens: float) -> tuple[SizePlan, ...]:
+    tokens = tuple(longest_tokens * share for share in COOLDOWNS)
+    return tuple(SizePlan(num_params=least_params(common) * step, num_tokens=tokens) for step in SIZE_STEPS)
