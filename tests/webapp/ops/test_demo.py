@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from tests.factories import Cast, make_ended_job, make_version
@@ -12,7 +13,7 @@ from webapp.jobs.models import Job, JobEvent, State
 from webapp.ops import demo, demo_model
 from webapp.ops.models import Demo
 from webapp.projects.models import Project
-from webapp.teams.models import Team
+from webapp.teams.models import Team, User
 
 
 @pytest.fixture
@@ -118,6 +119,43 @@ def test_model_follows_a_ladder_and_is_about_four_times_beyond_it(db: None, file
     assert said["compute_ratio"] == pytest.approx(demo.TARGET_RATIO, rel=0.35)
     assert said["differences"] == []
     assert said["loss"]["p10"] < float(TRUTH.loss(said["num_params"], said["num_tokens"])) < said["loss"]["p90"]
+
+
+def test_it_begins_with_a_question_of_four_options_by_published_law(db: None) -> None:
+    project = start()
+    plan = project.plans.get()
+    results = plan.versions.get().results
+    assert {row["name"] for row in results["decision"]["options"]} == set(demo.FOUR_OPTIONS)
+    assert not results["law"]["is_own"]
+    client = Client()
+    client.force_login(User.objects.get(is_staff=True), backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = client.get(f"/projects/{project.code}/").content.decode()
+    assert "not your data" in page
+    assert 'data-slider-for="id_gpu_usd_per_hour"' in page
+    assert page.count('data-chapter="') == 6
+
+
+@pytest.mark.parametrize("slower", [1.0, 6.0, 60.0])
+def test_a_ladder_is_made_however_slow_the_machine_is(db: None, files: Path, slower: float) -> None:
+    from types import SimpleNamespace
+
+    from tests.webapp.ladders.rows import measured_worker, splits
+    from tests.webapp.runs.rows import make_version as make_ready_version
+    from webapp.costs.models import Machine
+    from webapp.teams.services import owner_ensure
+
+    project, owner = start(), owner_ensure()
+    measured_worker()
+    machine = Machine.objects.get()
+    for step in machine.hardware["calibration"]["steps"]:
+        step["seconds_per_step"] *= slower
+        step["flop_per_second"] /= slower
+    machine.save()
+    version = make_ready_version(SimpleNamespace(project=project, team=project.team), splits=splits())  # type: ignore[arg-type]
+    ladder = demo._ladder(project, owner, version)
+    assert ladder is not None
+    assert ladder.points.count() == 9
+    assert len({point.num_params for point in ladder.points.all()}) == 3
 
 
 def test_where_no_ladder_can_be_made_the_model_is_trained_all_the_same(cast: Cast) -> None:
