@@ -321,3 +321,10 @@ if (root) {
     if (reuse) $("prompt").value = reuse.dataset.reuse;
   });
 }
+
+// The quote beside a table's button needs the size of the file that was chosen, which no form field tells.
+for (const size of document.querySelectorAll("[data-size-of]")) {
+  document.getElementById(size.dataset.sizeOf).addEventListener("change", (event) => {
+    size.value = event.target.files[0]?.size ?? "";
+  });
+}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from trainer.calibrate.spec import CalibrateSpec
 from trainer.events import AnyEvent, Finished, event_payload
+from trainer.spec import spec_to_dict
 from webapp.costs.services import machine_ensure
 from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
+from webapp.projects.models import Project
 
 START_SECONDS = 5.0
 """Starting Python and PyTorch."""
@@ -27,6 +31,10 @@ class CalibrateKind(JobKind):
             group="calibrate", amount=seconds, unit="second", units_per_second=1 / OVERRUN, fixed_seconds=START_SECONDS,
             rate_source="the time that its spec gives it",
         )  # fmt: skip
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        spec = spec_to_dict("calibrate", CalibrateSpec())
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=self.queue)
 
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Finished):

@@ -9,12 +9,13 @@ register_stop_reason(stop_reason)   in budgets.apps: why an app asked a job to s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from trainer.events import AnyEvent, event_payload
 from webapp.jobs.models import Attempt, Job
+from webapp.projects.models import Project
 from webapp.teams.models import User
 
 
@@ -67,6 +68,13 @@ class JobKind:
 
     def quote(self, job: Job) -> WorkFacts | None:
         """Return what the job is going to do, for its quote; None where the kind cannot say. The row may not be saved yet."""
+        return None
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        """Return the job, not saved, that a form with these values would make, for the quote beside its button.
+
+        None where the values do not name one. Whoever asks may see the project, and nothing of another must be told.
+        """
         return None
 
     def resume_from(self, job: Job) -> list[str]:

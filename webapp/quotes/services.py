@@ -1,6 +1,7 @@
 """Quotes are made before a job's row is, kept with it, and compared with what it took when it ended.
 
 quote_of(job)       what the job is expected to take; None where nothing tells its time. Reckoned once a job object.
+quote_planned(job)  the same, also where there is no basis yet: what small forms show beside their button
 quote_work(...)     the same of work that is not a job yet: what forms show while they are filled in
 """
 
@@ -33,6 +34,12 @@ def quote_of(job: Job) -> QuoteFigures | None:
     """Return what a job is expected to take, also before its row is saved; None where nothing tells its time."""
     found = _quoted(job)
     return found[1] if found and found[1].has_basis else None
+
+
+def quote_planned(job: Job) -> QuoteFigures | None:
+    """Return what a job that is not made yet is expected to take; without `seconds` where there is no basis yet."""
+    found = _quoted(job)
+    return found[1] if found else None
 
 
 def quote_work(work: WorkFacts, *, team: Team, kind: str, queue: str) -> QuoteFigures:

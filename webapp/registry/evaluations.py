@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -60,6 +61,18 @@ def suite_archive(*, suite: EvaluationSuite) -> None:
     suite.save(update_fields=["archived_at"])
 
 
+def evaluation_spec(version: ModelVersion, suite: EvaluationSuite) -> dict[str, Any]:
+    """Return the spec of a job that runs the suite on the version."""
+    raw = {
+        "kind": "evaluate",
+        "checkpoint": str(version_checkpoint(version).path),
+        "sha256": version.sha256,
+        "data_path": str(suite.dataset_version.path),
+        "splits": list(suite.splits),
+    }
+    return spec_to_dict(*spec_from_dict(raw))
+
+
 @transaction.atomic
 def evaluation_start(*, version: ModelVersion, suite: EvaluationSuite, created_by: User | None) -> Job:
     """Put a job into the queue that runs the suite on the version. While one is under way it is that one."""
@@ -73,18 +86,10 @@ def evaluation_start(*, version: ModelVersion, suite: EvaluationSuite, created_b
     under_way = EvaluationJob.objects.filter(version=version, suite=suite, job__state__in=ACTIVE_STATES)
     if (made := under_way.select_related("job").first()) is not None:
         return made.job
-    checkpoint = version_checkpoint(version)
-    raw = {
-        "kind": "evaluate",
-        "checkpoint": str(checkpoint.path),
-        "sha256": version.sha256,
-        "data_path": str(suite.dataset_version.path),
-        "splits": list(suite.splits),
-    }
     job = job_create(
         project=version.project,
         kind="evaluate",
-        spec=spec_to_dict(*spec_from_dict(raw)),
+        spec=evaluation_spec(version, suite),
         created_by=created_by,
         title=_("%(suite)s on %(version)s") % {"suite": suite, "version": version},
         queue=queue_for_models(),

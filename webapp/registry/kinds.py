@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from trainer.events import AnyEvent, Artifact, Checkpoint, Evaluation, Report, event_payload
 from trainer.families import families
 from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
+from webapp.projects.models import Project
 from webapp.registry.compressions import compressed_publish, compression_finish
-from webapp.registry.models import Compression, EvaluationJob, Export, Inspection, ModelVersion, Result
+from webapp.registry.evaluations import evaluation_spec
+from webapp.registry.models import (
+    Compression,
+    EvaluationJob,
+    EvaluationSuite,
+    Export,
+    Inspection,
+    ModelVersion,
+    Result,
+)
+from webapp.registry.queries import queue_for_models
 from webapp.registry.work import evaluate_work, inspect_work
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
@@ -31,6 +43,14 @@ class EvaluateKind(JobKind):
 
     def quote(self, job: Job) -> WorkFacts | None:
         return evaluate_work(job)
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        version = ModelVersion.objects.filter(project=project, code=data.get("version", "")).first()
+        suite = EvaluationSuite.objects.filter(project=project, code=data.get("suite", "")).first()
+        if version is None or suite is None:
+            return None
+        spec = evaluation_spec(version, suite)
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
 
     def resume_from(self, job: Job) -> list[str]:
         return []  # a measurement starts from the beginning
@@ -78,6 +98,10 @@ class InspectKind(JobKind):
 
     def quote(self, job: Job) -> WorkFacts | None:
         return inspect_work(job)
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        spec = {"kind": self.name, "what": data.get("what", "")}
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
 
     def resume_from(self, job: Job) -> list[str]:
         return []

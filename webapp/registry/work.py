@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-from django.conf import settings
 
 from trainer.families import families
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.kinds import WorkFacts
-from webapp.jobs.models import Job
+from webapp.jobs.models import Job, Queue
 from webapp.quotes.devices import device_of_queue, likely_worker
+from webapp.runs.checkpoints import checkpoint_at, stored_path
 from webapp.runs.machines import flop_per_second
-from webapp.runs.models import Checkpoint
+from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import start_seconds
 from webapp.runs.work import FORWARD_SHARE
 
 
 def evaluate_work(job: Job) -> WorkFacts | None:
     """Return the tokens or examples that are measured on, each a forward pass; None where the checkpoint is not of a run here."""
-    checkpoint = _checkpoint(str(job.spec.get("checkpoint") or ""))
+    checkpoint = checkpoint_at(str(job.spec.get("checkpoint") or ""))
     if checkpoint is None:
         return None
     run = checkpoint.run
@@ -32,6 +30,11 @@ def evaluate_work(job: Job) -> WorkFacts | None:
         "unit": unit,
         "fixed_seconds": start_seconds(device.machine_id if device else None),
     }
+    parameters = run.facts.get("num_parameters") or 0
+    if parameters:
+        work["memory_by_part"] = {"weights": 4.0 * parameters}
+        if job.queue != Queue.GPU:
+            work["memory_by_part"]["process"] = process_bytes(device.machine_id if device else None)
     if not run.flop_per_token:
         return WorkFacts(**work)
     forward = FORWARD_SHARE * run.flop_per_token
@@ -58,17 +61,5 @@ def _units(spec: dict[str, Any], version: DatasetVersion, run_spec: dict[str, An
     return float(sum(min(units, most) if most else units for units in found))
 
 
-def _checkpoint(path: str) -> Checkpoint | None:
-    return Checkpoint.objects.filter(stored_path=_stored(path)).select_related("run__dataset_version").first()
-
-
 def _version(path: str) -> DatasetVersion | None:
-    return DatasetVersion.objects.filter(stored_path=_stored(path)).first() if path else None
-
-
-def _stored(path: str) -> str:
-    """Return a path as rows have it: under the folder of all files."""
-    try:
-        return str(Path(path).relative_to(settings.ISOCOST_FILES))
-    except ValueError:
-        return path
+    return DatasetVersion.objects.filter(stored_path=stored_path(path)).first() if path else None

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
@@ -54,6 +55,20 @@ def candidates(run: Run) -> list[Checkpoint]:
 def best(run: Run) -> Checkpoint | None:
     """Return the checkpoint to keep and to hand out: the best, or the newest where none was called best."""
     return kept(run).filter(is_best=True).first() or kept(run).first()
+
+
+def checkpoint_at(path: str) -> Checkpoint | None:
+    """Return the checkpoint of a folder as specs name it; None for one that no run here has written."""
+    found = Checkpoint.objects.filter(stored_path=stored_path(path))
+    return found.select_related("run__dataset_version", "run__project").first()
+
+
+def stored_path(path: str) -> str:
+    """Return a path as rows have it: under the folder of all files."""
+    try:
+        return str(Path(path).relative_to(settings.ISOCOST_FILES))
+    except ValueError:
+        return path
 
 
 def checkpoint_publish(*, run: Run, job: Job, fence: int, event: CheckpointWritten) -> Checkpoint:

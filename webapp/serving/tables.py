@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,10 +14,12 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from trainer.spec import spec_from_dict, spec_to_dict
-from webapp.jobs.kinds import JobKind
+from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job, JobEvent, State
 from webapp.jobs.services import job_create
+from webapp.projects.models import Project
 from webapp.quotes.devices import queue_of_device
+from webapp.runs.checkpoints import checkpoint_at
 from webapp.runs.models import Checkpoint
 from webapp.serving.services import model_label
 from webapp.teams.codes import new_code
@@ -35,6 +38,24 @@ class PredictKind(JobKind):
 
     name = "predict"
 
+    def quote(self, job: Job) -> WorkFacts | None:
+        """Return the bytes of the table: only those that were predicted here tell how long one takes."""
+        checkpoint = checkpoint_at(str(job.spec.get("checkpoint", "")))
+        if checkpoint is None:
+            return None
+        size = job.spec.get("table_bytes") or _size_of(str(job.spec.get("table", "")))
+        return WorkFacts(group=f"predict {checkpoint.run.family}", amount=float(size), unit="byte")
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        found = Checkpoint.objects.filter(
+            run__project=project, code=data.get("checkpoint", ""), removed_at=None
+        ).first()
+        size = data.get("table_bytes", "")
+        if found is None or not size.isdigit() or not int(size):
+            return None
+        spec = {"kind": self.name, "checkpoint": str(found.path), "table_bytes": int(size)}
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_of_device("auto"))
+
     def resume_from(self, job: Job) -> list[str]:
         return []
 
@@ -43,6 +64,13 @@ class PredictKind(JobKind):
         table = Path(str(job.spec.get("table", "")))
         if job.state == State.SUCCEEDED and table.is_relative_to(tables_folder()):
             shutil.rmtree(table.parent, ignore_errors=True)
+
+
+def _size_of(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
 
 
 def tables_folder() -> Path:
