@@ -22,7 +22,7 @@ from economics.scaling.ladder_design import (
 from economics.uncertainty import Interval
 from webapp.datasets.models import DatasetVersion
 from webapp.ladders.rungs import Common, Rung, RungRefused, trunk
-from webapp.ladders.smallest import least_params, least_tokens, smallest_ladder
+from webapp.ladders.smallest import least_params, least_tokens, smallest_ladder, target_along
 from webapp.ladders.timing import device_of_ladders, rungs_quote, seconds_model, summed
 from webapp.quotes.devices import Device
 from webapp.quotes.figures import QuoteFigures
@@ -119,7 +119,8 @@ def propose(
             )  # fmt: skip
             return _within(design.sizes, common, team, device, budget_seconds, target_ratio, has_repeat)
     sizes = smallest_ladder(common, seconds_of, budget_seconds, min(MOST_EPOCHS * train_tokens, MOST_TOKENS))
-    found = quoted(sizes, common, team, target=target_beyond(sizes, target_ratio), device=device, has_repeat=has_repeat)
+    target = target_along(sizes, target_ratio)
+    found = quoted(sizes, common, team, target=target, device=device, has_repeat=has_repeat)
     return replace(found, warnings=[too_short(), *found.warnings])
 
 

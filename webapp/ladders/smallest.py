@@ -39,6 +39,15 @@ def smallest_ladder(
     return _sizes(common, low)
 
 
+def target_along(sizes: Sequence[SizePlan], ratio: float) -> tuple[float, float]:
+    """Return a run with so many times the compute of the largest rung and its tokens per parameter.
+
+    Rungs so short tell nothing of the twenty tokens per parameter that a plan for quality takes.
+    """
+    largest = max(sizes, key=lambda size: size.num_params * size.num_tokens[-1])
+    return largest.num_params * ratio**0.5, largest.num_tokens[-1] * ratio**0.5
+
+
 def _sizes(common: Common, longest_tokens: float) -> tuple[SizePlan, ...]:
     tokens = tuple(longest_tokens * share for share in COOLDOWNS)
     return tuple(SizePlan(num_params=least_params(common) * step, num_tokens=tokens) for step in SIZE_STEPS)

@@ -91,7 +91,7 @@ def _chart(fitted: FittedLaw, points: Points, hardware: Hardware, budget_usd: fl
             "x": _list(sizes), "y": _list(tokens),
         },
         {
-            "name": _("best size, p10 to p90"), "mode": "lines", "color": 3, "width": 2,
+            "name": _("best size, p10 to p90"), "mode": "lines", "color": 3, "width": 2, "dash": "dot",
             "x": _list(ends := np.geomspace(band.num_params.p10, band.num_params.p90, 12)),
             "y": _list(band.compute_flop / (k * ends)),
         },

@@ -36,7 +36,7 @@ from webapp.ladders.models import Ladder
 from webapp.ladders.proposal import propose
 from webapp.ladders.rungs import Common, RungRefused, trunk
 from webapp.ladders.services import common_of, ladder_create
-from webapp.ops.demo_model import SEQUENCES_PER_STEP, spec_alone
+from webapp.ops.demo_model import spec_alone
 from webapp.ops.models import Demo
 from webapp.planning.inputs import OPTION_NAMES, PlanInputs
 from webapp.planning.services import plan_create
@@ -56,6 +56,9 @@ TARGET_RATIO = 4.0
 
 VOCABULARY = 1_024
 """Small, so that a small model's table of tokens is not most of it."""
+
+SEQUENCES_PER_STEP = 4
+"""Of a rung: few, so that a short one still takes some hundreds of steps."""
 
 FOUR_OPTIONS = ("scratch", "fine-tune", "api", "wait")
 """Of the plan's seven, those that the card on the overview compares."""

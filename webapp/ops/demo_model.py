@@ -26,7 +26,7 @@ TOKENS_PER_PARAMETER = 6.0
 """Few, so that the model is large enough to write something that looks like code; a plan for quality takes 20."""
 PRESETS = ("nano", "micro", "mini", "small")
 
-SEQUENCES_PER_STEP = 8
+SEQUENCES_PER_STEP = 16
 
 
 def spec_alone(version: DatasetVersion) -> TrainSpec:

@@ -19,16 +19,17 @@ EQUAL_QUALITY = 0.01
 
 def project_facts(project: Project, plan: Plan | None = None) -> dict[str, Any]:
     """Return the measured facts, each with what it was measured on."""
-    version = (
-        DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False, data_kind="text")
-        .select_related("dataset")
-        .order_by("-ready_at")
-        .first()
-    )
+    version = newest_text(project)
     found: dict[str, Any] = {"evidence": _evidence(plan) if plan else {}}
     if version is not None and version.report:
         found |= {"data": _data(version), "personal_data": _personal(version)}
     return found
+
+
+def newest_text(project: Project) -> DatasetVersion | None:
+    """Return the text that was prepared last: what the plan's data figures are measured on."""
+    ready = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False, data_kind="text")
+    return ready.select_related("dataset").order_by("-ready_at").first()
 
 
 def _data(version: DatasetVersion) -> dict[str, Any]:

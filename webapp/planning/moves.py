@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from economics.errors import EconomicsError
 from webapp.ladders.models import ScalingFit
+from webapp.planning.facts import newest_text
 from webapp.planning.inputs import inputs_from_dict
 from webapp.planning.models import PlanVersion
 from webapp.planning.prices import price_used
@@ -69,7 +70,7 @@ def what_moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def stale_reasons(version: PlanVersion, day: dt.date) -> list[str]:
-    """Return why the version should be worked out again: a price that moved, a newer fit."""
+    """Return why the version should be worked out again: a price that moved, a newer fit, data prepared since."""
     reasons = []
     try:
         now = price_used(inputs_from_dict(version.inputs), day, version.owning_team).usd_per_hour
@@ -83,4 +84,7 @@ def stale_reasons(version: PlanVersion, day: dt.date) -> list[str]:
         newest = ScalingFit.objects.filter(ladder=used.ladder, has_law=True).order_by("-number").first()
         if newest and newest.pk != used.pk:
             reasons.append(_("there is a newer fit: %s") % newest)
+    prepared = newest_text(version.plan.project)
+    if prepared is not None and prepared.ready_at and prepared.ready_at > version.created_at:
+        reasons.append(_("data were prepared: %s") % prepared)
     return reasons

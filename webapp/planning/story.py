@@ -19,6 +19,7 @@ from webapp.ladders.outcomes import outcomes_of
 from webapp.ladders.status import is_on_time
 from webapp.ladders.templatetags.ladders import span
 from webapp.planning.board_plan import titles
+from webapp.planning.facts import newest_text
 from webapp.planning.models import Plan
 from webapp.projects.models import Project
 from webapp.quotes.devices import calibration_of
@@ -112,10 +113,9 @@ def machine_sentence(machine: Machine) -> str:
 
 
 def _data(project: Project) -> Iterator[Chapter]:
-    versions = DatasetVersion.objects.filter(dataset__project=project, data_kind="text")
-    version = versions.select_related("dataset").order_by("-ready_at").filter(ready_at__isnull=False).first()
+    version = newest_text(project)
     if version is None:
-        started = versions.exists()
+        started = DatasetVersion.objects.filter(dataset__project=project).exists()
         sentence = _("Being prepared.") if started else _("To be uploaded and prepared.")
         yield Chapter(name="data", title=_("Data"), sentence=sentence, state="now" if started else "next")
         return

@@ -1,0 +1,162 @@
+"""The six-minute demo by the clock: a first start, and when each chapter of its story was told.
+
+    python -m benchmarks.demo_clock [--screenshots DIR]
+
+Starts an installation of its own with the demo, as a newcomer does, and looks at the project's overview every half
+second, without a hand on the mouse, until the run beyond the ladder has landed against its sealed prediction. Then it
+moves the price of a GPU-hour on the decision card and asks the playground to go on from `def `. Prints one JSON line:
+seconds from the first page until each chapter was done, and what it said. With `--screenshots` it keeps a picture of
+the pages that docs/deciding.md shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.conftest import FLAGS
+from tests.stack.installation import Installation
+
+AIM_SECONDS = 360.0
+LIMIT_SECONDS = 1_500.0
+POLL_SECONDS = 0.5
+SIZE = {"width": 1280, "height": 860}
+
+
+class Watch:
+    """The overview in a browser, and the moment at which each chapter was first seen done."""
+
+    def __init__(self, browser: Browser, stack: Installation, pictures: Path | None) -> None:
+        self.context = browser.new_context(base_url=stack.url, viewport=SIZE, device_scale_factor=1)  # type: ignore[arg-type]
+        self.context.add_init_script(
+            "for (const name of ['overview', 'run', 'plan']) localStorage.setItem(`tour-seen:${name}`, '1')"
+        )
+        self.pictures = pictures
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.page.goto(stack.login_link())
+        self.page.wait_for_url(lambda url: "/login/" not in url)
+        self.page.goto("/")
+        self.page.locator("a[href^='/projects/']").first.click()
+        self.page.wait_for_selector("[data-chapter]")
+        self.began = time.monotonic()
+        self.project = self.page.url
+        self.seen: dict[str, dict[str, Any]] = {}
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began
+
+    def follow(self) -> None:
+        """Look until every chapter is done."""
+        self.keep("overview")
+        while "landed" not in self.seen:
+            assert self.elapsed < LIMIT_SECONDS, f"not done after {LIMIT_SECONDS:.0f} s: {self.seen}"
+            self.note()
+            time.sleep(POLL_SECONDS)
+
+    def note(self) -> None:
+        told = self.page.evaluate(
+            "[...document.querySelectorAll('[data-chapter]')].map((c) => [c.dataset.chapter, c.dataset.state,"
+            " c.querySelector('.chapter-text').textContent])"
+        )
+        for name, state, sentence in told:
+            if state == "done" and name not in self.seen:
+                self.seen[name] = {"seconds": round(self.elapsed, 1), "said": sentence}
+                if name == "sealed":
+                    self.keep("overview-sealed")
+
+    def open(self, address: str, picture: str) -> Page:
+        self.page.goto(address)
+        self.page.wait_for_timeout(1_500)
+        self.keep(picture)
+        return self.page
+
+    def link_of(self, chapter: str) -> str:
+        return str(self.page.locator(f"[data-chapter={chapter}] a").get_attribute("href"))
+
+    def keep(self, name: str) -> None:
+        if self.pictures is not None:
+            self.page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+
+
+def price_moved(watch: Watch) -> float:
+    """Drag the price of a GPU-hour on the decision card; return the seconds until the card answered."""
+    watch.page.goto(watch.project)
+    slider = watch.page.locator("[data-slider-for=id_gpu_usd_per_hour]")
+    with watch.page.expect_response(lambda answer: answer.url.endswith("/answer/")):
+        began = time.monotonic()
+        slider.evaluate("e => { e.value = 850; e.dispatchEvent(new Event('input', { bubbles: true })); }")
+    answered = time.monotonic() - began
+    watch.page.wait_for_timeout(500)
+    watch.keep("price-dragged")
+    return answered
+
+
+def completed(watch: Watch) -> str:
+    """Ask the playground to go on from `def `, and return what it wrote."""
+    watch.page.goto(watch.project + "playground/")
+    prompt = watch.page.locator("textarea").first
+    prompt.fill("def ")
+    watch.page.locator("form button[type=submit], [data-action=generate]").first.click()
+    watch.page.wait_for_timeout(8_000)
+    watch.keep("playground")
+    return str(watch.page.locator("main").inner_text())
+
+
+def measure(pictures: Path | None) -> dict[str, Any]:
+    """Run the demo and return its clock."""
+    stack = Installation(environment={"ISOCOST_DEMO": "1"})
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+    try:
+        started = time.monotonic()
+        stack.start()
+        start_seconds = time.monotonic() - started
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            watch = Watch(browser, stack, pictures)
+            watch.follow()
+            landed_seconds = watch.elapsed
+            links = {name: watch.link_of(name) for name in ("question", "data", "ladder", "sealed")}
+            watch.open(watch.project + "summary/", "summary")
+            watch.open(links["ladder"], "ladder")
+            watch.open(str(watch.page.locator("a.button.primary[href^='/fits/']").get_attribute("href")), "fit")
+            watch.open(links["sealed"], "run")
+            watch.open(links["data"], "data")
+            for tab in ("", "business/", "advantage/"):
+                watch.open(links["question"] + tab, f"plan-{tab.strip('/') or 'decision'}")
+            answer_seconds = price_moved(watch)
+            completed(watch)
+            browser.close()
+    finally:
+        stack.remove()
+    return {
+        "benchmark": "demo_clock",
+        "first_start_seconds": round(start_seconds, 1),
+        "chapters": watch.seen,
+        "landed_seconds": round(landed_seconds, 1),
+        "aim_seconds": AIM_SECONDS,
+        "price_answer_seconds": round(answer_seconds, 3),
+        "load_average": round(os.getloadavg()[0], 1),
+        "num_cores": os.cpu_count(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--screenshots", type=Path, metavar="DIR", help="keep pictures of the pages there")
+    options = parser.parse_args()
+    if options.screenshots:
+        options.screenshots.mkdir(parents=True, exist_ok=True)
+    print(json.dumps(measure(options.screenshots)))
+
+
+if __name__ == "__main__":
+    main()
