@@ -103,12 +103,13 @@ def price_moved(watch: Watch) -> float:
 def completed(watch: Watch) -> str:
     """Ask the playground to go on from `def `, and return what it wrote."""
     watch.page.goto(watch.project + "playground/")
-    prompt = watch.page.locator("textarea").first
-    prompt.fill("def ")
-    watch.page.locator("form button[type=submit], [data-action=generate]").first.click()
-    watch.page.wait_for_timeout(8_000)
+    watch.page.fill("#prompt", "def ")
+    watch.page.click("#generate")
+    output = watch.page.locator("[data-side=a] .output").first
+    watch.page.wait_for_function("e => e.textContent.trim().length > 40", arg=output.element_handle(), timeout=60_000)
+    watch.page.wait_for_timeout(2_000)
     watch.keep("playground")
-    return str(watch.page.locator("main").inner_text())
+    return output.inner_text().strip()[:200]
 
 
 def measure(pictures: Path | None) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def measure(pictures: Path | None) -> dict[str, Any]:
             for tab in ("", "business/", "advantage/"):
                 watch.open(links["question"] + tab, f"plan-{tab.strip('/') or 'decision'}")
             answer_seconds = price_moved(watch)
-            completed(watch)
+            written = completed(watch)
             browser.close()
     finally:
         stack.remove()
@@ -144,6 +145,7 @@ def measure(pictures: Path | None) -> dict[str, Any]:
         "landed_seconds": round(landed_seconds, 1),
         "aim_seconds": AIM_SECONDS,
         "price_answer_seconds": round(answer_seconds, 3),
+        "playground": written,
         "load_average": round(os.getloadavg()[0], 1),
         "num_cores": os.cpu_count(),
     }

@@ -17,6 +17,9 @@ from webapp.planning.inputs import FIELDS, PlanInputs, inputs_to_dict
 from webapp.planning.models import Plan, PlanVersion, ShareLink
 
 
+AT_SERVER_SECONDS = 0.15
+
+
 def posted(**changes: object) -> dict[str, str]:
     """What the browser sends of the plan's form."""
     return {name: short_or_text(value) for name, value in inputs_to_dict(INPUTS).items()} | {
@@ -85,14 +88,14 @@ def test_slider_is_answered_at_once_and_nothing_is_saved(cast: Cast) -> None:
     browser = cast.client(cast.vera)
     browser.post(f"/plans/{plan.code}/answer/", posted())  # the hardware's speeds are worked out once
     took = []
-    for budget in ("90k", "110k", "150k"):
-        began = time.perf_counter()
+    for budget in ("90k", "110k", "130k", "150k", "170k"):
+        began = time.thread_time()  # the processor's own, so that others on the machine do not count
         found = browser.post(f"/plans/{plan.code}/answer/", posted(budget_usd=budget)).json()
-        took.append(time.perf_counter() - began)
+        took.append(time.thread_time() - began)
     assert not found["is_full"]
     assert {"surface", "cash", "serve"} <= set(found["charts"])
     assert "option-list" in found["decision"]
-    assert min(took) < 1.5  # 0.15 s on an idle core; the benchmark holds it to that
+    assert min(took) < AT_SERVER_SECONDS
     assert PlanVersion.objects.count() == 1
 
 
