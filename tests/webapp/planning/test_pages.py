@@ -16,7 +16,6 @@ from webapp.planning.forms import PlanForm, short_or_text
 from webapp.planning.inputs import FIELDS, PlanInputs, inputs_to_dict
 from webapp.planning.models import Plan, PlanVersion, ShareLink
 
-
 AT_SERVER_SECONDS = 0.15
 
 
