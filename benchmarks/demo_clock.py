@@ -1,12 +1,13 @@
 """The six-minute demo by the clock: a first start, and when each chapter of its story was told.
 
-    python -m benchmarks.demo_clock [--screenshots DIR]
+    python -m benchmarks.demo_clock [--screenshots DIR] [--url URL --login LINK]
 
 Starts an installation of its own with the demo, as a newcomer does, and looks at the project's overview every half
 second, without a hand on the mouse, until the run beyond the ladder has landed against its sealed prediction. Then it
 moves the price of a GPU-hour on the decision card and asks the playground to go on from `def `. Prints one JSON line:
 seconds from the first page until each chapter was done, and what it said. With `--screenshots` it keeps a picture of
-the pages that docs/deciding.md shows.
+the pages that docs/deciding.md shows. `--url` and `--login` (a link of `make login`) look at an installation that runs,
+instead of starting one.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ SIZE = {"width": 1280, "height": 860}
 class Watch:
     """The overview in a browser, and the moment at which each chapter was first seen done."""
 
-    def __init__(self, browser: Browser, stack: Installation, pictures: Path | None) -> None:
-        self.context = browser.new_context(base_url=stack.url, viewport=SIZE, device_scale_factor=1)  # type: ignore[arg-type]
+    def __init__(self, browser: Browser, url: str, link: str, pictures: Path | None) -> None:
+        self.context = browser.new_context(base_url=url, viewport=SIZE, device_scale_factor=1)  # type: ignore[arg-type]
         self.context.add_init_script(
             "for (const name of ['overview', 'run', 'plan']) localStorage.setItem(`tour-seen:${name}`, '1')"
         )
         self.pictures = pictures
         self.page = self.context.new_page()
         self.page.set_default_timeout(60_000)
-        self.page.goto(stack.login_link())
+        self.page.goto(link)
         self.page.wait_for_url(lambda url: "/login/" not in url)
         self.page.goto("/")
         self.page.locator("a[href^='/projects/']").first.click()
@@ -56,7 +57,6 @@ class Watch:
 
     def follow(self) -> None:
         """Look until every chapter is done."""
-        self.keep("overview")
         while "landed" not in self.seen:
             assert self.elapsed < LIMIT_SECONDS, f"not done after {LIMIT_SECONDS:.0f} s: {self.seen}"
             self.note()
@@ -112,40 +112,48 @@ def completed(watch: Watch) -> str:
     return output.inner_text().strip()[:200]
 
 
-def measure(pictures: Path | None) -> dict[str, Any]:
-    """Run the demo and return its clock."""
-    stack = Installation(environment={"ISOCOST_DEMO": "1"})
+def told(url: str, link: str, pictures: Path | None) -> dict[str, Any]:
+    """Follow the demo of a running installation to its end, then look at each of its pages."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        watch = Watch(browser, url, link, pictures)
+        watch.follow()
+        landed_seconds = watch.elapsed
+        watch.keep("overview")
+        links = {name: watch.link_of(name) for name in ("question", "data", "ladder", "sealed")}
+        watch.open(watch.project + "summary/", "summary")
+        watch.open(links["ladder"], "ladder")
+        watch.open(str(watch.page.locator("a.button.primary[href^='/fits/']").get_attribute("href")), "fit")
+        watch.open(links["sealed"], "run")
+        watch.open(links["data"], "data")
+        for tab in ("", "business/", "advantage/"):
+            watch.open(links["question"] + tab, f"plan-{tab.strip('/') or 'decision'}")
+        answer_seconds, written = price_moved(watch), completed(watch)
+        browser.close()
+    return {
+        "chapters": watch.seen,
+        "landed_seconds": round(landed_seconds, 1),
+        "price_answer_seconds": round(answer_seconds, 3),
+        "playground": written,
+    }
+
+
+def measure(pictures: Path | None) -> dict[str, Any]:
+    """Run the demo of a fresh installation and return its clock."""
+    stack = Installation(environment={"ISOCOST_DEMO": "1"})
     try:
         started = time.monotonic()
         stack.start()
         start_seconds = time.monotonic() - started
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-            watch = Watch(browser, stack, pictures)
-            watch.follow()
-            landed_seconds = watch.elapsed
-            links = {name: watch.link_of(name) for name in ("question", "data", "ladder", "sealed")}
-            watch.open(watch.project + "summary/", "summary")
-            watch.open(links["ladder"], "ladder")
-            watch.open(str(watch.page.locator("a.button.primary[href^='/fits/']").get_attribute("href")), "fit")
-            watch.open(links["sealed"], "run")
-            watch.open(links["data"], "data")
-            for tab in ("", "business/", "advantage/"):
-                watch.open(links["question"] + tab, f"plan-{tab.strip('/') or 'decision'}")
-            answer_seconds = price_moved(watch)
-            written = completed(watch)
-            browser.close()
+        found = told(stack.url, stack.login_link(), pictures)
     finally:
         stack.remove()
     return {
         "benchmark": "demo_clock",
         "first_start_seconds": round(start_seconds, 1),
-        "chapters": watch.seen,
-        "landed_seconds": round(landed_seconds, 1),
+        **found,
         "aim_seconds": AIM_SECONDS,
-        "price_answer_seconds": round(answer_seconds, 3),
-        "playground": written,
         "load_average": round(os.getloadavg()[0], 1),
         "num_cores": os.cpu_count(),
     }
@@ -154,10 +162,13 @@ def measure(pictures: Path | None) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--screenshots", type=Path, metavar="DIR", help="keep pictures of the pages there")
+    parser.add_argument("--url", help="address of an installation that runs")
+    parser.add_argument("--login", metavar="LINK", help="its login link")
     options = parser.parse_args()
     if options.screenshots:
         options.screenshots.mkdir(parents=True, exist_ok=True)
-    print(json.dumps(measure(options.screenshots)))
+    found = told(options.url, options.login, options.screenshots) if options.url else measure(options.screenshots)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

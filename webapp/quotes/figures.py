@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import hypot
 from typing import Any
 
 import msgspec
@@ -136,7 +137,8 @@ def _file(
         device=DeviceFacts(
             name=device.name, calibrated_flop_per_second=rate * work.flop_per_unit,
             memory_bytes=device.memory_bytes or 0.0, num_devices=device.num_devices, watts=device.watts,
-            usd_per_hour=device.usd_per_hour, rate_spread=spread, job_spread=device.job_spread,
+            usd_per_hour=device.usd_per_hour, rate_spread=spread,
+            job_spread=hypot(device.job_spread, slower.job_spread if slower else 0.0),
         ),
         past=list(past),
     )  # fmt: skip

@@ -42,6 +42,9 @@ class Slowdown:
 
     rate_factor: float
     rate_spread: float
+    job_spread: float
+    """From one job to the next: others come and go."""
+
     others_cores: float
     num_cores: int
 
@@ -70,6 +73,6 @@ def slowdown(load: Load | None, busy_fraction_then: float | None) -> Slowdown | 
         return None
     half = log(factor) / 2
     return Slowdown(
-        rate_factor=exp(-half), rate_spread=hypot(CALIBRATED_SPREAD, abs(half) / Z90), others_cores=load.others_cores,
-        num_cores=load.num_cores,
+        rate_factor=exp(-half), rate_spread=hypot(CALIBRATED_SPREAD, abs(half) / Z90), job_spread=abs(half) / Z90,
+        others_cores=load.others_cores, num_cores=load.num_cores,
     )  # fmt: skip

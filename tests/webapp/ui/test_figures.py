@@ -33,7 +33,15 @@ def test_usd(value: float | None, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.25, "0.25 s"), (41, "41 s"), (200, "3 min 20 s"), (7_500, "2 h 05 min"), (300_000, "3 d 11 h"), (None, "–")],
+    [
+        (0.25, "0.25 s"),
+        (41, "41 s"),
+        (200, "3 min 20 s"),
+        (7_500, "2 h 05 min"),
+        (300_000, "3 d 11 h"),
+        (3e12, "95,000 years"),
+        (None, "–"),
+    ],
 )
 def test_seconds(value: float | None, shown: str) -> None:
     assert figures.seconds(value) == shown

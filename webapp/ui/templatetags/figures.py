@@ -90,9 +90,13 @@ def usd(value: Any) -> str:
     return f"{sign}${significant(number, 2)}" if number >= 1e-6 else "$0"
 
 
+DAYS_IN_FULL = 999
+"""Of more, no hour matters."""
+
+
 @register.filter
 def seconds(value: Any) -> str:
-    """Seconds (or a timedelta) -> 41 s, 3 min 20 s, 2 h 05 min, 3 d 4 h."""
+    """Seconds (or a timedelta) -> 41 s, 3 min 20 s, 2 h 05 min, 3 d 4 h, 69,000 years."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     number = _number(value)
@@ -110,6 +114,8 @@ def seconds(value: Any) -> str:
     if hours < 48:
         return _("%(h)d h %(m)02d min") % {"h": hours, "m": minutes}
     days, hours = divmod(hours, 24)
+    if days > DAYS_IN_FULL:
+        return _("%(n)s years") % {"n": f"{float(f'{days / 365.25:.2g}'):,g}"}
     return _("%(d)d d %(h)d h") % {"d": days, "h": hours}
 
 
