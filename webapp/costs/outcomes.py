@@ -1,4 +1,4 @@
-"""What money led to: useful work, the ladder, failures, work done twice after a fault, or devices that stood idle."""
+"""What money led to: useful work, ladders, sweeps, failures, work done twice after a fault, or devices that stood idle."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ MONEY: DecimalField[Decimal, Decimal] = DecimalField(max_digits=24, decimal_plac
 TITLES = {
     "useful": _("useful"),
     "ladder": _("ladder"),
+    "sweep": _("sweeps"),
     "failed": _("failed"),
     "cancelled": _("cancelled"),
     "repeated": _("repeated after a fault"),
     "idle": _("idle"),
 }
 
+PURPOSES = ("ladder", "sweep")
+"""Of work that told which run to make: what apps name a job's purpose (see `purposes`)."""
+
 LED_TO = Case(
     When(kind=LedgerEntry.Kind.COMMITMENT, then=Value("idle")),
     When(job__state=State.FAILED, then=Value("failed")),
     When(job__state=State.CANCELLED, then=Value("cancelled")),
-    When(purpose="ladder", then=Value("ladder")),
+    When(purpose__in=PURPOSES, then=F("purpose")),
     default=Value("useful"),
     output_field=CharField(),
 )
@@ -49,7 +53,7 @@ class Outcome:
 
 
 def spend_by_outcome(entries: QuerySet[LedgerEntry]) -> list[Outcome]:
-    """Return what each outcome took, all six of them: jobs and commitments, the rest of the ledger left out.
+    """Return what each outcome took, all of them: jobs and commitments, the rest of the ledger left out.
 
     Of an attempt that died in a job that went on, the time after its last checkpoint was done again by the next one.
     """
@@ -57,7 +61,7 @@ def spend_by_outcome(entries: QuerySet[LedgerEntry]) -> list[Outcome]:
     rows = work.annotate(led_to=LED_TO).values("led_to").annotate(usd=Sum("effective_usd"), repeated=Sum(REPEATED))
     found = dict.fromkeys(TITLES, Decimal(0))
     for row in rows.order_by():
-        again = row["repeated"] if row["led_to"] in ("useful", "ladder") else Decimal(0)
+        again = row["repeated"] if row["led_to"] in ("useful", *PURPOSES) else Decimal(0)
         found[row["led_to"]] += row["usd"] - again
         found["repeated"] += again
     return [Outcome(name, usd) for name, usd in found.items()]

@@ -137,7 +137,7 @@ def test_what_died_after_its_checkpoint_was_done_twice(cast: Cast) -> None:
     charge(make_attempt(cast, hours=0.5, outcome="cancelled", state=State.CANCELLED))
     found = {each.name: float(each.usd) for each in spend_by_outcome(ledger_of(project=cast.project))}
     assert found == pytest.approx(
-        {"useful": 10.0, "repeated": 2.0, "failed": 2.0, "cancelled": 1.0, "ladder": 0.0, "idle": 0.0}
+        {"useful": 10.0, "repeated": 2.0, "failed": 2.0, "cancelled": 1.0, "ladder": 0.0, "sweep": 0.0, "idle": 0.0}
     )
     assert sum(found.values()) == pytest.approx(float(spend(ledger_of(project=cast.project)).effective_usd))
 
