@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from webapp.planning.models import Comment, LeverEvidence, Plan, PlanRun, PlanVersion, ShareLink
+from webapp.planning.models import Comment, LeverEvidence, OptionQuality, Plan, PlanRun, PlanVersion, ShareLink
 
 
 @admin.register(Plan)
@@ -54,3 +54,10 @@ class LeverEvidenceAdmin(admin.ModelAdmin[LeverEvidence]):
     list_display = ("plan", "lever", "without", "with_lever", "created_at")
     list_filter = ("lever",)
     search_fields = ("plan__name", "without__name", "with_lever__name")
+
+
+@admin.register(OptionQuality)
+class OptionQualityAdmin(admin.ModelAdmin[OptionQuality]):
+    list_display = ("plan", "option", "metric", "value", "bar", "created_at")
+    list_filter = ("option",)
+    search_fields = ("plan__name", "metric", "source")

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from webapp.projects.models import Project
+from webapp.registry.models import Result
 from webapp.runs.models import Run
 from webapp.teams.codes import new_code
 from webapp.teams.models import Team, User
@@ -154,3 +155,34 @@ class LeverEvidence(models.Model):
     @property
     def owning_team(self) -> Team:
         return self.plan.project.team
+
+
+class OptionQuality(models.Model):
+    """How good an option was when somebody measured it: an evaluation of a kept model, or a figure from elsewhere."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="qualities")
+    option = models.CharField(max_length=20)  # one of `inputs.OPTION_NAMES`
+    metric = models.CharField(_("metric"), max_length=80)
+    value = models.FloatField(_("measured"))
+    bar = models.FloatField(_("the bar"))  # what the metric must reach, as it was when this was written down
+    lower_is_better = models.BooleanField(_("lower is better"), default=False)
+    result = models.ForeignKey(Result, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    source = models.CharField(_("where it is from"), max_length=300)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "option qualities"
+        ordering = ("option",)
+        constraints = [models.UniqueConstraint(fields=["plan", "option"], name="option_quality_once")]
+
+    def __str__(self) -> str:
+        return f"{self.plan}: {self.option} {self.metric} {self.value}"
+
+    @property
+    def owning_team(self) -> Team:
+        return self.plan.project.team
+
+    @property
+    def meets_bar(self) -> bool:
+        return self.value <= self.bar if self.lower_is_better else self.value >= self.bar

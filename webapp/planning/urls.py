@@ -16,6 +16,7 @@ urlpatterns = [
     path("plans/<str:code>/archive/", views_plan.plan_archive, name="plan-archive"),
     path("plans/<str:code>/business/", views_business.plan_business, name="plan-business"),
     path("plans/<str:code>/advantage/", views_business.plan_advantage, name="plan-advantage"),
+    path("plans/<str:code>/quality/", views_talk.plan_quality, name="plan-quality"),
     path("plans/<str:code>/evidence/", views_business.plan_evidence, name="plan-evidence"),
     path("plans/<str:code>/history/", views_talk.plan_history, name="plan-history"),
     path("plans/<str:code>/clone/", views_talk.plan_clone, name="plan-clone"),

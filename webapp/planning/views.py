@@ -13,6 +13,7 @@ from webapp.planning.board_plan import decision_board, flip_texts, option_rows
 from webapp.planning.forms import PlanForm, short_number
 from webapp.planning.inputs import inputs_from_dict
 from webapp.planning.models import Plan
+from webapp.planning.quality import with_quality
 from webapp.planning.queries import project_overview
 from webapp.planning.story import project_story
 from webapp.planning.summary import project_summary
@@ -57,6 +58,6 @@ def company_card(project: Project) -> dict[str, Any] | None:
     field.field.widget.attrs |= {"placeholder": _("%s, catalogue") % used, "data-default": used}
     return {
         "plan": plan, "version": version, "inputs": inputs, "field": field,
-        "is_own_law": version.results["law"]["is_own"], "rows": option_rows(inputs, version.results),
+        "is_own_law": version.results["law"]["is_own"], "rows": with_quality(plan, option_rows(inputs, version.results)),
         "flips": flip_texts(inputs, version.results), "board": decision_board(inputs, version.results),
     }  # fmt: skip

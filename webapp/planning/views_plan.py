@@ -24,6 +24,7 @@ from webapp.planning.models import Plan
 from webapp.planning.moves import stale_reasons
 from webapp.planning.page import page_of
 from webapp.planning.prices import price_used
+from webapp.planning.quality import with_quality
 from webapp.planning.queries import plan_rows
 from webapp.planning.reality import plan_reality
 from webapp.planning.sources import law_used
@@ -108,7 +109,7 @@ def plan_detail(request: HttpRequest, plan: Plan) -> HttpResponse:
     used = short_number(float(f"{page.results['price']['usd_per_hour']:.3g}"))
     form.fields["gpu_usd_per_hour"].widget.attrs |= {"placeholder": _("%s, catalogue") % used, "data-default": used}
     reasons = stale_reasons(page.version, services.today()) if page.is_latest and page.may_edit else []
-    context = page.context("plan") | shown_answer(page.inputs, page.results) | {
+    context = page.context("plan") | shown_answer(plan, page.inputs, page.results) | {
         "form": form, "sliders": [form[name] for name in SLIDERS], "goal": form["goal"], "law": form["law"],
         "accelerator": form["accelerator"], "term": form["term"], "stale": reasons,
         "hidden_fields": [field for field in form if field.name not in (*SLIDERS, "goal", "law", "accelerator", "term")],
@@ -117,13 +118,13 @@ def plan_detail(request: HttpRequest, plan: Plan) -> HttpResponse:
     return render(request, "planning/plan.html", context)
 
 
-def shown_answer(inputs: PlanInputs, results: dict[str, Any]) -> dict[str, Any]:
+def shown_answer(plan: Plan, inputs: PlanInputs, results: dict[str, Any]) -> dict[str, Any]:
     """Return what the cards and charts of an answer show."""
     return {
         "charts": plan_charts(inputs, results),
         "board": plan_board(inputs, results),
         "decision_board": decision_board(inputs, results),
-        "option_rows": option_rows(inputs, results),
+        "option_rows": with_quality(plan, option_rows(inputs, results)),
         "flips": flip_texts(inputs, results),
         "law_used": results["law"],
         "warnings": results["scale"]["warnings"],
@@ -145,7 +146,7 @@ def plan_answer(request: HttpRequest, plan: Plan) -> HttpResponse:
         results = answer_of(form.inputs, plan, full=request.POST.get("full") == "1")
     except EconomicsError as error:
         return json_response({"error": str(error)})
-    shown = shown_answer(form.inputs, results) | {"inputs": form.inputs, "results": results, "plan": plan}
+    shown = shown_answer(plan, form.inputs, results) | {"inputs": form.inputs, "results": results, "plan": plan}
     return json_response(
         {
             "charts": shown["charts"],

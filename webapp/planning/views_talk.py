@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp.planning import services
+from webapp.planning.board_plan import titles
 from webapp.planning.comparison import compared_rows
 from webapp.planning.exports import ENDINGS, TYPES, export_bytes
 from webapp.planning.forms import ChoiceForm
 from webapp.planning.models import Plan, PlanVersion
 from webapp.planning.page import page_of
+from webapp.planning.quality import QualityForm, quality_set
 from webapp.projects.models import Project
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User
@@ -29,13 +31,32 @@ MOST_COMPARED = 6
 @team_object(Plan, Role.VIEWER, related=RELATED)
 @require_GET
 def plan_history(request: HttpRequest, plan: Plan) -> HttpResponse:
+    return _history(request, plan)
+
+
+@team_object(Plan, Role.MEMBER, related=RELATED)
+@require_POST
+def plan_quality(request: HttpRequest, plan: Plan) -> HttpResponse:
+    """Write down how good an option is, by an evaluation or with a source."""
+    form = QualityForm(request.POST, plan=plan)
+    if not form.is_valid():
+        return _history(request, plan, form)
+    row = quality_set(plan=plan, cleaned=form.cleaned_data, by=cast(User, request.user))
+    said = _("It meets the bar.") if row.meets_bar else _("It misses the bar: leave it out of the comparison.")
+    messages.success(request, said)
+    return redirect("plan-history", plan.code)
+
+
+def _history(request: HttpRequest, plan: Plan, quality_form: QualityForm | None = None) -> HttpResponse:
     page = page_of(request, plan)
     context = page.context("history") | {
         "versions": plan.versions.defer("results").select_related("created_by"),
         "comments": plan.comments.select_related("author", "version"),
         "choice_form": ChoiceForm(initial={"chosen": plan.chosen, "why": plan.chosen_why}),
+        "qualities": [(titles()[row.option], row) for row in plan.qualities.select_related("result__version")],
+        "quality_form": quality_form or QualityForm(plan=plan),
     }
-    return render(request, "planning/history.html", context)
+    return render(request, "planning/history.html", context, status=422 if quality_form else 200)
 
 
 @team_object(Project, Role.VIEWER, related=("team",))

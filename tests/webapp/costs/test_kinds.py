@@ -142,15 +142,16 @@ def test_what_died_after_its_checkpoint_was_done_twice(cast: Cast) -> None:
     assert sum(found.values()) == pytest.approx(float(spend(ledger_of(project=cast.project)).effective_usd))
 
 
-def test_higher_apps_say_what_a_job_was_for(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("purpose", ["ladder", "sweep"])
+def test_higher_apps_say_what_a_job_was_for(cast: Cast, monkeypatch: pytest.MonkeyPatch, purpose: str) -> None:
     make_machine("2")
     ladder_jobs: list[Job] = []
-    monkeypatch.setattr(purposes, "_purposes", [lambda job: "ladder" if job in ladder_jobs else ""])
+    monkeypatch.setattr(purposes, "_purposes", [lambda job: purpose if job in ladder_jobs else ""])
     attempt = make_attempt(cast, hours=1)
     ladder_jobs.append(attempt.job)
-    assert charge(attempt).purpose == "ladder"
+    assert charge(attempt).purpose == purpose
     found = {each.name: float(each.usd) for each in spend_by_outcome(ledger_of(project=cast.project))}
-    assert (found["ladder"], found["useful"]) == (pytest.approx(2), 0)
+    assert (found[purpose], found["useful"]) == (pytest.approx(2), 0)
 
 
 def spend_on(cast: Cast, day: date, usd: int, *, kind: str = "compute") -> None:
