@@ -45,9 +45,7 @@ def alternatives(step: StepModel, work: WorkFacts, here: QuoteFigures, team: Tea
 
     The start, the checkpoints and the samples take as long there as here.
     """
-    found = [
-        made for offer in team_offers(team, today()) if (made := _alternative(step, work, offer)) is not None
-    ]
+    found = [made for offer in team_offers(team, today()) if (made := _alternative(step, work, offer)) is not None]
     if here.seconds is not None and here.usd is not None:
         usd = here.to_pay_usd or here.usd
         found.append(Alternative(offer=None, seconds=here.seconds, usd=usd, kwh=here.kwh, co2e_kg=here.co2e_kg))
