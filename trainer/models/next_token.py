@@ -25,7 +25,8 @@ EAGER_ROWS = 64
 
 def next_token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     """Return the mean cross-entropy in nats of the targets (...) given hidden states (..., D) and weights (V, D)."""
-    loss: Tensor = _NextTokenLoss.apply(hidden.flatten(0, -2), weight, targets.flatten(), label_smoothing)
+    arguments = hidden.flatten(0, -2), weight, targets.flatten(), label_smoothing
+    loss: Tensor = _NextTokenLoss.apply(*arguments)  # type: ignore[no-untyped-call]
     return loss
 
 
