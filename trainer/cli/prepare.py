@@ -18,7 +18,9 @@ from trainer.errors import InputError
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser("prepare", help="make files ready for training")
     parser.add_argument("files", type=Path, nargs="+", help="files, or folders whose files are all taken")
-    parser.add_argument("--data-kind", default="text", choices=sorted(data_kinds()), help="kind of data in the files")
+    parser.add_argument(
+        "--data-kind", "--kind", default="text", choices=sorted(data_kinds()), help="kind of data in the files"
+    )
     parser.add_argument("--label-column", default="", help="column or field that holds each document's label")
     parser.add_argument("--text-column", default="", help="column or field that holds the text; default: detected")
     parser.add_argument("--group-column", default="", help="column or field whose equal values stay in one split")

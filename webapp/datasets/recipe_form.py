@@ -151,6 +151,8 @@ def _form_field(hint: Any, value: Any, *, label: Text, help_text: str, name: str
         return forms.MultipleChoiceField(
             choices=_choices(get_args(hint)[0], pages), required=False, widget=forms.CheckboxSelectMultiple, **common
         )
+    if hint is str:
+        return forms.CharField(required=False, max_length=500, **common)
     if hint is float:
         is_share = name.endswith("_fraction") or name == "threshold"
         widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})

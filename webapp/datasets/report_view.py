@@ -72,6 +72,8 @@ def report_view(version: DatasetVersion) -> dict[str, Any]:
         "num_skipped": sum(row.get("count", 0) for row in report.get("skipped", [])),
         "lengths_plot": _lengths_plot(report.get("lengths", {})),
         "longest": report.get("lengths", {}).get("longest"),
+        "facts_shown": pages.report_facts(report),
+        "plots": pages.report_plots(report),
         "seconds_total": sum(report.get("seconds", {}).values()),
     }
 

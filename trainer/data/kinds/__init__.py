@@ -62,6 +62,9 @@ class DataKind:
     has_tokenizer: bool = False
     """Its versions hold a tokenizer."""
 
+    assets: tuple[str, ...] = ()
+    """Files of a version that models need to be of use anywhere; they are copied into every checkpoint."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MadeUp:

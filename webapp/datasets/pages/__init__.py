@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -59,6 +59,12 @@ class DataPages:
     presets: Sequence[Preset] = ()
     report_template: str = ""
     """What the report shows of this kind besides steps, splits and labels."""
+
+    report_plots: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda report: {}
+    """Report -> charts that its template draws, by name."""
+
+    report_facts: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda report: {}
+    """Report -> what its template lists and the report does not hold in that form."""
 
     step_words: Mapping[str, tuple[Text, Text]] = field(default_factory=dict)
     """Step of the report -> its heading and what it does."""

@@ -1,0 +1,1 @@
+"""Interactions of users with items: read from tables, checked, divided by time, packed by user."""

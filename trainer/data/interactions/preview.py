@@ -1,0 +1,43 @@
+"""The first rows of tables, before anything is prepared: what each column seems to hold, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainer.data.interactions.columns import Columns, find_columns
+from trainer.data.interactions.recipe import ReadStep
+from trainer.data.preview import Preview
+from trainer.data.preview import preview as preview_rows
+from trainer.data.sources import SourceSpec
+from trainer.errors import InputError
+
+
+def preview(sources: Sequence[SourceSpec | str | Path], *, rows: int = 100) -> Preview:
+    """Return the first rows of the sources; what is wrong is said in the result, not raised."""
+    result = preview_rows(sources, rows=rows)
+    result.text_column, result.label_columns = "", []
+    result.warnings = [warning for warning in result.warnings if not warning.startswith("No column holds text")]
+    if not result.columns:
+        result.error = result.error or "The files are no tables; upload CSV, TSV, JSONL or Parquet."
+        return result
+    head = [row.values for row in result.rows]
+    for file in result.files:
+        if file.columns:
+            try:
+                told = told_of(find_columns(file.columns, head, ReadStep()))
+            except InputError as error:
+                told = str(error)
+            result.warnings.insert(0, f"{file.name}: {told}")
+    return result
+
+
+def told_of(columns: Columns) -> str:
+    """Return in words what the columns were taken for."""
+    roles = ("user", "item", "time", "rating", "weight", "title")
+    said = [f"{role}: {name}" for role in roles if (name := getattr(columns, role))]
+    if not columns.user:
+        said.append(f"a table of items, described by {', '.join(columns.item_features) or 'nothing'}")
+    elif not columns.item:
+        said.append(f"a table of users, described by {', '.join(columns.user_features) or 'nothing'}")
+    return "; ".join(said) + "."

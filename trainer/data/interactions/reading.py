@@ -1,0 +1,259 @@
+"""First pass over tables: rows become numbers, batch by batch; what describes users and items is kept beside them.
+
+What is held of an interaction is 28 bytes, so that a hundred million fit where people train on them. Names are held once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.columns import column_names
+from trainer.data.formats.reading import BrokenFileError, Row
+from trainer.data.interactions.columns import Columns, find_columns, listed
+from trainer.data.interactions.recipe import ReadStep
+from trainer.data.interactions.times import parse_times
+from trainer.data.readers import OpenFile, check_source, open_source, rows_of
+from trainer.data.skipped import SkipCounter
+from trainer.data.sources import ReadLimits, SourceSpec
+from trainer.errors import InputError
+
+BATCH_ROWS = 65_536
+HEAD_ROWS = 200
+
+Values = dict[int, str]
+"""Number of a user or an item -> its value of one feature."""
+
+
+@dataclass(slots=True)
+class Side:
+    """Users, or items: their names in order of appearance, and what describes them."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    features: dict[str, Values] = field(default_factory=dict)
+    num_conflicts: int = 0
+    """Values that differ from one that was read before for the same user or item; the first one stays."""
+
+    def number(self, name: str) -> int:
+        return self.numbers.setdefault(name, len(self.numbers))
+
+    def describe(self, feature: str, number: int, value: str) -> None:
+        if value and self.features.setdefault(feature, {}).setdefault(number, value) != value:
+            self.num_conflicts += 1
+
+
+@dataclass(slots=True)
+class Table:
+    """Interactions in the order in which they were read; arrays have one entry each."""
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    times: NDArray[np.int64]
+    """Milliseconds since 1970, or the order of reading where there are no times."""
+
+    ratings: NDArray[np.float32]
+    """NaN where there is none."""
+
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, chosen: NDArray[Any]) -> Table:
+        return Table(*(getattr(self, name)[chosen] for name in Table.__dataclass_fields__))
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the first pass leaves."""
+
+    users: Side = field(default_factory=Side)
+    items: Side = field(default_factory=Side)
+    titles: Values = field(default_factory=dict)
+    taken: set[int] = field(default_factory=set)
+    """Items that somebody took; the others are known from tables of items alone."""
+
+    parts: list[Table] = field(default_factory=list)
+    num_rows: int = 0
+    bytes_read: int = 0
+    has_times: bool = False
+    has_ratings: bool = False
+    has_weights: bool = False
+    columns: dict[str, Columns] = field(default_factory=dict)
+    """File -> what its columns hold."""
+
+    def table(self) -> Table:
+        """Return all interactions, and forget the parts."""
+        names = Table.__dataclass_fields__
+        whole = Table(*(np.concatenate([getattr(part, name) for part in self.parts]) for name in names))
+        self.parts.clear()
+        return whole
+
+
+def gather(
+    sources: Sequence[SourceSpec],
+    step: ReadStep,
+    skips: SkipCounter,
+    *,
+    on_batch: Callable[[int], object] = lambda _: None,
+) -> Gathered:
+    """Read every table; `on_batch` gets the number of rows so far and may raise to end. Raises `InputError` for no rows."""
+    found = Gathered()
+    require_columns(sources, step)
+    for source in sources:
+        check_source(source)
+        found.bytes_read += Path(source.path).stat().st_size
+        for file in open_source(source, ReadLimits(max_broken_lines=step.max_broken_lines), skips):
+            try:
+                _read_file(file, step, found, on_batch)
+            except BrokenFileError as error:
+                skips.broken(error.reason, file.reading.where, error.detail)
+    if not any(map(len, found.parts)):
+        why = [f"{skip['reason']}: {skip['examples'][0]}" for skip in skips.as_report()[:3]]
+        raise InputError("The tables hold no interaction of a user with an item. " + "; ".join(why))
+    return found
+
+
+def require_columns(sources: Sequence[SourceSpec], step: ReadStep) -> None:
+    """Raise `InputError` for a column that was chosen and that no table has: it would be passed over silently."""
+    chosen = {
+        f"{role}_column": getattr(step, f"{role}_column")
+        for role in ("user", "item", "time", "rating", "weight", "title")
+    }
+    chosen = {field_name: name for field_name, name in chosen.items() if name not in ("", "-")}
+    if not chosen:
+        return
+    names: set[str] = set()
+    for source in sources:
+        check_source(source)
+        for file in open_source(source, ReadLimits(), SkipCounter(1 << 30)):
+            if file.format != "text":
+                names.update(column_names(list(islice(rows_of(file), HEAD_ROWS))))
+    for field_name, name in chosen.items():
+        if name not in names:
+            raise InputError(
+                f"read.{field_name} is {name!r}, and no table has it; the columns are {listed(sorted(names))}"
+            )
+
+
+def _read_file(file: OpenFile, step: ReadStep, found: Gathered, on_batch: Callable[[int], object]) -> None:
+    if file.format == "text":
+        raise BrokenFileError("not a table", "give CSV, TSV, JSONL or Parquet")
+    rows = rows_of(file)
+    head = list(islice(rows, HEAD_ROWS))
+    if not head:
+        return
+    columns = find_columns(column_names(head), [row for _, row in head], step)
+    found.columns[file.reading.where] = columns
+    every: Iterator[Row] = chain(head, rows)
+    if file.format == "parquet":
+        file.stream.seek(0)
+        every = rows_of(file, columns.used())
+    while batch := list(islice(every, BATCH_ROWS)):
+        found.num_rows += len(batch)
+        if columns.has_interactions:
+            found.parts.append(_interactions(batch, columns, found, file))
+        else:
+            _descriptions(batch, columns, found, file)
+        on_batch(found.num_rows)
+
+
+def _interactions(batch: list[Row], columns: Columns, found: Gathered, file: OpenFile) -> Table:
+    """Return the interactions of a batch; rows without a user, an item or a time are counted with their place."""
+    users, items, kept = [], [], []
+    for position, (number, row) in enumerate(batch):
+        user, item = name_of(row.get(columns.user)), name_of(row.get(columns.item))
+        if not user or not item:
+            _broken(file, number, f"no {'user' if not user else 'item'} in the row")
+            continue
+        users.append(user)
+        items.append(item)
+        kept.append(position)
+    table = Table(
+        np.fromiter(map(found.users.number, users), np.int32, len(users)),
+        np.fromiter(map(found.items.number, items), np.int32, len(items)),
+        np.arange(found.num_rows - len(batch), found.num_rows, dtype=np.int64)[kept],
+        _numbers(batch, kept, columns.rating, np.nan),
+        _numbers(batch, kept, columns.weight, 1.0),
+    )
+    _describe(batch, kept, table, columns, found)
+    found.taken.update(np.unique(table.items).tolist())
+    found.has_ratings |= bool(columns.rating)
+    found.has_weights |= bool(columns.weight)
+    if not columns.time:
+        return table
+    found.has_times = True
+    table.times, is_time = parse_times([batch[position][1].get(columns.time) for position in kept])
+    for index in np.flatnonzero(~is_time):
+        number, row = batch[kept[int(index)]]
+        _broken(file, number, "no time that can be read", f"{columns.time} is {str(row.get(columns.time))[:40]!r}")
+    return table.take(is_time) if not is_time.all() else table
+
+
+def _describe(batch: list[Row], kept: list[int], table: Table, columns: Columns, found: Gathered) -> None:
+    """Keep what the rows say of their users and items."""
+    for side, numbers, names in (
+        (found.users, table.users, columns.user_features),
+        (found.items, table.items, columns.item_features),
+    ):
+        for name in names:
+            for number, position in zip(numbers.tolist(), kept, strict=True):
+                side.describe(name, number, value_of(batch[position][1].get(name)))
+    if columns.title:
+        for number, position in zip(table.items.tolist(), kept, strict=True):
+            found.titles.setdefault(number, name_of(batch[position][1].get(columns.title)))
+
+
+def _descriptions(batch: list[Row], columns: Columns, found: Gathered, file: OpenFile) -> None:
+    """Take in a table of items or of users."""
+    side, key = (found.items, columns.item) if columns.item else (found.users, columns.user)
+    features = columns.item_features if columns.item else columns.user_features
+    for number, row in batch:
+        if not (name := name_of(row.get(key))):
+            _broken(file, number, "no name in the row", f"{key} is empty")
+            continue
+        one = side.number(name)
+        for feature in features:
+            side.describe(feature, one, value_of(row.get(feature)))
+        if columns.item and columns.title:
+            found.titles.setdefault(one, name_of(row.get(columns.title)))
+
+
+def _numbers(batch: list[Row], kept: list[int], column: str, default: float) -> NDArray[np.float32]:
+    if not column:
+        return np.full(len(kept), default, np.float32)
+    return np.array([number_of(batch[position][1].get(column), default) for position in kept], np.float32)
+
+
+def number_of(value: Any, default: float) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return default
+
+
+def name_of(value: Any) -> str:
+    """Return a user or an item as text; 17.0, as some tools write whole numbers, is 17."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def value_of(value: Any) -> str:
+    """Return the value of a feature as text; several are joined by |."""
+    if isinstance(value, list | tuple):
+        return "|".join(filter(None, map(name_of, value)))
+    return name_of(value)
+
+
+def _broken(file: OpenFile, number: int, reason: str, detail: str = "") -> None:
+    tell = file.reading.broken_row if file.format == "parquet" else file.reading.broken_line
+    tell(number, reason, detail)
