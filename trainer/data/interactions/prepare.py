@@ -23,8 +23,8 @@ from trainer.data.interactions.features import encode
 from trainer.data.interactions.reading import Gathered, Table, gather
 from trainer.data.interactions.recipe import InteractionRecipe
 from trainer.data.interactions.report import Outcome, Step, build_report
-from trainer.data.interactions.split import divide
-from trainer.data.interactions.store import finish, write_side, write_split
+from trainer.data.interactions.split import TRAIN, divide
+from trainer.data.interactions.store import Item, finish, write_side, write_split
 from trainer.data.interactions.times import is_order_only
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
 from trainer.data.prepare import StoppedError
@@ -134,13 +134,13 @@ def pack(
 ) -> tuple[Outcome, VersionManifest]:
     """Number users and items anew, divide and write. Items that a table describes stay, though nobody took them yet."""
     recipe: InteractionRecipe = spec.recipe
-    kept_users, table.users = np.unique(table.users, return_inverse=True)
+    kept_users = np.unique(table.users).astype(np.int64)
+    table.users = np.searchsorted(kept_users, table.users).astype(np.int32)
     taken = np.unique(table.items)
     described = {number for values in found.items.features.values() for number in values}
     new = np.array(sorted(described - found.taken), np.int64)
     kept_items = np.union1d(taken, new)
     table.items = np.searchsorted(kept_items, table.items).astype(np.int32)
-    table.users = table.users.astype(np.int32)
     user_list, item_list = list(found.users.numbers), list(found.items.numbers)
     users = [user_list[i] for i in kept_users]
     items = [(item_list[i], found.titles.get(int(i), "")) for i in kept_items]
@@ -160,7 +160,10 @@ def pack(
         )
         for i, name in enumerate(SPLIT_NAMES)
     }
-    files = [*write_side(folder, "user", users, encoded["user"]), *write_side(folder, "item", items, encoded["item"])]
+    counts = np.bincount(table.items[division.splits == TRAIN], minlength=len(items)).tolist()
+    bags = encoded["item"].bags
+    lines = [Item(name, title, n, bag) for (name, title), n, bag in zip(items, counts, bags, strict=True)]
+    files = [*write_side(folder, "user", users, encoded["user"]), *write_side(folder, "item", lines, encoded["item"])]
     is_hashed = all(source.sha256 for source in spec.sources)
     manifest = finish(
         folder,

@@ -179,7 +179,7 @@ def samples_of(outcome: Outcome) -> list[dict[str, Any]]:
     order = np.lexsort((table.times, table.users))
     counts = np.bincount(table.users, minlength=len(outcome.users))
     ends = np.cumsum(counts)
-    chosen = np.unique(np.linspace(0, len(outcome.users) - 1, NUM_SAMPLES).astype(int)) if len(outcome.users) else []
+    chosen = np.unique(np.linspace(0, len(outcome.users) - 1, NUM_SAMPLES).astype(int))
     return [
         {
             "user": outcome.users[user],

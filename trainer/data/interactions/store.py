@@ -6,7 +6,7 @@
 <split>/weights.bin    float32
 <split>/ratings.bin    float32, NaN where there is none; only where there are ratings
 users.jsonl            name of each user
-items.jsonl            [name, title] of each item
+items.jsonl            [name, title, number in training, numbers of features] of each item; goes along with every model
 <side>_features.json   number of a value -> `feature=value`; side is user or item
 <side>_feature_starts.bin, <side>_feature_numbers.bin    int64, int32: a bag of them for each user or item
 """
@@ -37,6 +37,21 @@ from trainer.data.manifest import (
 from trainer.errors import InputError
 
 USERS, ITEMS = "users.jsonl", "items.jsonl"
+
+
+class Item(msgspec.Struct, array_like=True, frozen=True):
+    """A line of items.jsonl."""
+
+    name: str
+    title: str
+    count: int
+    """Interactions in training: 0 for a cold item."""
+
+    features: list[int]
+
+    @property
+    def shown(self) -> str:
+        return self.title or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +120,10 @@ class InteractionSplit:
             _mapped(place / "times.bin", "<i8", count),
         )
 
+    def sibling(self, name: str) -> InteractionSplit:
+        """Return another split of the same version."""
+        return InteractionSplit(self._folder, name, self._manifest.splits[name], self._manifest)
+
     @cached_property
     def weights(self) -> NDArray[np.float32]:
         return _mapped(self._folder / self.name / "weights.bin", "<f4", self.num_documents)
@@ -129,7 +148,7 @@ class InteractionSplit:
 
     @cached_property
     def item_names(self) -> list[str]:
-        return [name for name, _ in _lines(self._folder / ITEMS, tuple[str, str])]
+        return [item.name for item in read_items(self._folder / ITEMS)]
 
     def features(self, side: str) -> Bags:
         """Return the bags of features of `user`s or `item`s."""
@@ -195,9 +214,9 @@ def finish(
     return manifest
 
 
-def read_items(path: Path) -> list[tuple[str, str]]:
-    """Return (name, title) of each item from items.jsonl, wherever a copy of it lies."""
-    return _lines(path, tuple[str, str])
+def read_items(path: Path) -> list[Item]:
+    """Return every item from items.jsonl, wherever a copy of it lies."""
+    return _lines(path, Item)
 
 
 def file_info(folder: Path, path: str) -> FileInfo:

@@ -54,7 +54,8 @@ def parse_times(values: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.bo
 def _milliseconds(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
     size = np.abs(np.nan_to_num(numbers, posinf=0, neginf=0))
     scale = np.select([size < 1e11, size < 1e14, size < 1e17], [1e3, 1.0, 1e-3], 1e-6)
-    return np.nan_to_num(numbers * scale, posinf=0, neginf=0).astype(np.int64)
+    found: NDArray[np.int64] = np.nan_to_num(numbers * scale, posinf=0, neginf=0).astype(np.int64)
+    return found
 
 
 def _text(value: Any) -> str | None:

@@ -16,5 +16,5 @@ KIND = DataKind(
     prepare="trainer.data.interactions.prepare:run",
     preview="trainer.data.interactions.preview:preview",
     split="trainer.data.interactions.store:open_split",
-    assets=("items.jsonl",),
+    assets=("items.jsonl", "item_features.json", "user_features.json"),
 )
