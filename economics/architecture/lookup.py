@@ -16,7 +16,7 @@ from economics.architecture.decoder import Decoder
 from economics.architecture.encoder import Encoder
 from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.hugging_face import decoder_from_values, model_types, read_config_file
-from economics.architecture.recommender import DLRM, TwoTower
+from economics.architecture.recommender import DLRM, SASRec, TwoTower
 from economics.architecture.sizing import decoder_of_size
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError, UnknownNameError
@@ -103,6 +103,11 @@ def _recommender(v: dict[str, Any], name: str) -> Architecture:
         return TwoTower(
             user_rows=tuple(v["user_rows"]), item_rows=tuple(v["item_rows"]), embedding_width=v["width"],
             tower=tuple(v["tower"]), name=name,
+        )  # fmt: skip
+    if "layers" in v:
+        return SASRec(
+            table_rows=tuple(v["rows"]), embedding_width=v["width"], num_layers=v["layers"], num_heads=v["heads"],
+            context_length=v["context"], name=name,
         )  # fmt: skip
     return DLRM(
         table_rows=tuple(v["rows"]), embedding_width=v["width"], bottom=tuple(v["bottom"]), top=tuple(v["top"]),

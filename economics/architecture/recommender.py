@@ -1,4 +1,4 @@
-"""Recommenders: large tables of embeddings and small dense networks (DLRM, two towers)."""
+"""Recommenders: large tables of embeddings and small dense networks (DLRM, two towers, SASRec)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 from economics.architecture.base import Parameters
+from economics.architecture.decoder import Decoder
 
 
 def dense_parameters(widths: tuple[int, ...]) -> int:
@@ -47,6 +48,8 @@ class DLRM:
     cross_rank: int = 512
     rows_per_lookup: float = 1.0
     """Rows read per table and example (more where a feature is a bag)."""
+    num_tied_tables: int = 0
+    """Tables at the front of `table_rows` that are the same as the one behind them, and are stored once with it."""
     name: str = ""
 
     @property
@@ -72,7 +75,7 @@ class DLRM:
         width = self.interaction_width
         cross = self.cross_layers * (2 * width * self.cross_rank + width) if self.interaction == "cross" else 0
         parts = {
-            "tables": sum(self.table_rows) * self.embedding_width,
+            "tables": sum(self.table_rows[self.num_tied_tables :]) * self.embedding_width,
             "bottom": dense_parameters(self.bottom),
             "cross": cross,
             "top": dense_parameters(top),
@@ -103,6 +106,10 @@ class TwoTower:
     embedding_width: int
     tower: tuple[int, ...]
     """Widths of each tower after its embeddings, put side by side."""
+    tied_items: bool = False
+    """The first table of users (of the items that they took) is the first of items, and is stored once."""
+    rows_per_lookup: float = 1.0
+    """Rows read per table and example (more where a feature is a bag)."""
     name: str = ""
 
     @property
@@ -118,11 +125,70 @@ class TwoTower:
     def parameters(self) -> Parameters:
         """Count the parameters by part."""
         user, item = self.widths()
+        stored = sum(self.user_rows[self.tied_items :]) + sum(self.item_rows)
         parts = {
-            "tables": (sum(self.user_rows) + sum(self.item_rows)) * self.embedding_width,
+            "tables": stored * self.embedding_width,
             "user_tower": dense_parameters(user),
             "item_tower": dense_parameters(item),
         }
-        active = {**parts, "tables": (len(self.user_rows) + len(self.item_rows)) * self.embedding_width}
+        read = (len(self.user_rows) + len(self.item_rows)) * self.rows_per_lookup
+        active = {**parts, "tables": round(read * self.embedding_width)}
         matmul = dense_weights(user) + dense_weights(item)
         return Parameters(by_part=parts, active_by_part=active, matmul=matmul, active_matmul=matmul)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SASRec:
+    """A Transformer over the items that a user took, whose output is multiplied with the items' embeddings.
+
+    Kang and McAuley 2018, arXiv 1808.09781; blocks with norms in front and biases throughout.
+
+    >>> SASRec(table_rows=(1000,), embedding_width=64, num_layers=2, num_heads=2, context_length=50).parameters().total
+    117760
+    """
+
+    table_rows: tuple[int, ...]
+    """Items, and values of their features: their embeddings are added."""
+    embedding_width: int
+    num_layers: int
+    num_heads: int
+    context_length: int
+    feed_forward_width: int = 0
+    """0: the width of embeddings."""
+    name: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Always recommender."""
+        return "recommender"
+
+    @property
+    def inner(self) -> int:
+        """Width inside the feed-forward network."""
+        return self.feed_forward_width or self.embedding_width
+
+    def as_decoder(self) -> Decoder:
+        """The layers alone, as a decoder without a vocabulary."""
+        return Decoder(
+            num_layers=self.num_layers, model_width=self.embedding_width, num_heads=self.num_heads, vocabulary_size=1,
+            feed_forward_width=self.inner, context_length=self.context_length, norm="layer", gated=False,
+            positions="learned",
+        )  # fmt: skip
+
+    def parameters(self) -> Parameters:
+        """Count the parameters by part."""
+        d, inner = self.embedding_width, self.inner
+        layer = 4 * d * d + 2 * d * inner
+        biases = 4 * d + inner + d
+        parts = {
+            "tables": sum(self.table_rows) * d,
+            "positions": self.context_length * d,
+            "layers": self.num_layers * (layer + biases + 4 * d),
+            "norm": 2 * d,
+        }
+        active = {**parts, "tables": self.context_length * len(self.table_rows) * d}
+        matmul = self.num_layers * layer
+        return Parameters(by_part=parts, active_by_part=active, matmul=matmul, active_matmul=matmul)
+
+
+Recommender = DLRM | TwoTower | SASRec

@@ -7,7 +7,7 @@ from economics.architecture.convolution import VGG, ResNet
 from economics.architecture.decoder import Decoder
 from economics.architecture.encoder import Encoder
 from economics.architecture.encoder_decoder import EncoderDecoder
-from economics.architecture.recommender import DLRM, TwoTower, dense_weights
+from economics.architecture.recommender import DLRM, Recommender, SASRec, TwoTower, dense_weights
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError
 from economics.flop.decoder import Flop, forward_flop_per_token
@@ -48,6 +48,14 @@ def flop_per_example(architecture: Architecture, *, sequence_length: int = 512, 
         user, item = architecture.widths()
         parts = {"user_tower": 2.0 * dense_weights(user), "item_tower": 2.0 * dense_weights(item)}
         parts["product"] = 2.0 * architecture.tower[-1]
+    elif isinstance(architecture, SASRec):
+        n, t, d = architecture.num_layers, architecture.context_length, architecture.embedding_width
+        parts = {
+            "attention_projections": 8.0 * n * t * d * d,
+            "attention_products": 4.0 * n * t * t * d,
+            "feed_forward": 4.0 * n * t * d * architecture.inner,
+            "product": 2.0 * d,
+        }
     else:
         raise InputError("model", architecture.kind, "an architecture that this package counts")
     return Flop(by_part=parts, convention="full")
@@ -100,13 +108,14 @@ def _dlrm(m: DLRM) -> dict[str, float]:
     }
 
 
-def embedding_bytes_per_example(model: DLRM | TwoTower, *, value_bytes: float = 4.0) -> float:
+def embedding_bytes_per_example(model: Recommender, *, value_bytes: float = 4.0) -> float:
     """Return the bytes of tables that one example reads: a look-up is memory traffic, not arithmetic.
 
     >>> from economics.architecture.lookup import preset
     >>> embedding_bytes_per_example(preset("two-tower"))
     1280.0
     """
-    if isinstance(model, TwoTower):
-        return value_bytes * (len(model.user_rows) + len(model.item_rows)) * model.embedding_width
-    return value_bytes * len(model.table_rows) * model.rows_per_lookup * model.embedding_width
+    if isinstance(model, SASRec):
+        return value_bytes * len(model.table_rows) * model.context_length * model.embedding_width
+    num_tables = len(model.user_rows) + len(model.item_rows) if isinstance(model, TwoTower) else len(model.table_rows)
+    return value_bytes * num_tables * model.rows_per_lookup * model.embedding_width

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from economics.architecture.convolution import VGG, ResNet
 from economics.architecture.decoder import Decoder
 from economics.architecture.encoder_decoder import EncoderDecoder
-from economics.architecture.recommender import DLRM, TwoTower
+from economics.architecture.recommender import DLRM, Recommender, SASRec, TwoTower
 from economics.architecture.vision import VisionTransformer
 from economics.assumptions import COMMUNICATION_BUFFER_BYTES, DEVICE_CONTEXT_BYTES, LOGIT_BYTES
 from economics.constants import MEMORY_FRAGMENTATION
@@ -47,7 +47,7 @@ def example_training_memory(work: ExampleWork, *, optimizer: Optimizer = "adamw"
     gathered = 0.0
     if layout.zero >= 3 and layout.data > 1:
         gathered = dense * compute_bytes(work.precision) / max(1, _num_layers(work)) * 3.0
-    if tables and isinstance(work.architecture, DLRM | TwoTower):
+    if tables and isinstance(work.architecture, Recommender):
         weights += 4.0 * tables / layout.num_accelerators
         moments += 4.0 * tables / work.architecture.embedding_width / layout.num_accelerators
     activations, logits, workspace = _activations(work)
@@ -99,6 +99,9 @@ def _activations(work: ExampleWork) -> tuple[float, float, float]:
         widths = sum(a.bottom) + a.interaction_width * (1 + a.cross_layers * (a.interaction == "cross")) + sum(a.top)
         read = len(a.table_rows) * a.embedding_width * 4.0
         return 2.0 * value_bytes * widths + read, 0.0, read
+    if isinstance(a, SASRec):
+        kept, more = _transformer(a.as_decoder(), a.context_length, a.num_layers, work)
+        return kept, 0.0, more
     if isinstance(a, TwoTower):
         widths = sum(sum(w) for w in a.widths())
         read = (len(a.user_rows) + len(a.item_rows)) * a.embedding_width * 4.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from economics.architecture.base import Architecture
 from economics.architecture.convolution import VGG, ResNet
 from economics.architecture.lookup import find_architecture
-from economics.architecture.recommender import DLRM, TwoTower
+from economics.architecture.recommender import Recommender
 from economics.constants import DECODE_FRACTION
 from economics.errors import InputError
 from economics.flop.others import embedding_bytes_per_example, flop_per_example
@@ -34,7 +34,7 @@ def example_seconds(architecture: Architecture, accelerator: Accelerator, *, seq
     if isinstance(architecture, ResNet | VGG):
         values = sum(layer.outputs * layer.height**2 for layer in architecture.layers())
         seconds += copy_seconds(accelerator, 3.0 * 2.0 * values)
-    if isinstance(architecture, DLRM | TwoTower):
+    if isinstance(architecture, Recommender):
         read = embedding_bytes_per_example(architecture)
         seconds += copy_seconds(accelerator, read / lookup_fraction(4.0 * architecture.embedding_width))
         weights = 2.0 * counted.matmul

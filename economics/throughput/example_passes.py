@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from economics.architecture.convolution import VGG, Convolution, ResNet
 from economics.architecture.decoder import Decoder
 from economics.architecture.encoder_decoder import EncoderDecoder
-from economics.architecture.recommender import DLRM, TwoTower
+from economics.architecture.recommender import DLRM, Recommender, SASRec
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError
 from economics.flop.others import embedding_bytes_per_example
@@ -89,7 +89,7 @@ def passes_of(work: ExampleWork) -> Passes:
         return _encoder_decoder(architecture, work, number)
     if isinstance(architecture, ResNet | VGG):
         return _convolutions(architecture.layers(), work, number)
-    if isinstance(architecture, DLRM | TwoTower):
+    if isinstance(architecture, Recommender):
         return _recommender(architecture, work, number)
     raise InputError("model", architecture.kind, "an architecture whose training this package times")
 
@@ -166,9 +166,13 @@ def _convolutions(layers: Iterable[Convolution], work: ExampleWork, number: Numb
     return out
 
 
-def _recommender(m: DLRM | TwoTower, work: ExampleWork, number: Number) -> Passes:
+def _recommender(m: Recommender, work: ExampleWork, number: Number) -> Passes:
     out, device, b = Passes(), work.accelerator, float(work.micro_batch)
-    if isinstance(m, DLRM):
+    chains: list[tuple[int, ...]] = []
+    if isinstance(m, SASRec):
+        out.layers(_layer(m.as_decoder(), work, m.context_length, number), m.num_layers)
+        num_tables = len(m.table_rows)
+    elif isinstance(m, DLRM):
         chains = [m.bottom, (m.interaction_width, *m.top)]
         if m.interaction == "cross":
             chains += m.cross_layers * [(m.interaction_width, m.cross_rank, m.interaction_width)]

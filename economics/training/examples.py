@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from economics.architecture.encoder_decoder import EncoderDecoder
-from economics.architecture.recommender import DLRM, TwoTower
+from economics.architecture.recommender import Recommender
 from economics.constants import CHOICE_SPREAD, STEP_SPREAD
 from economics.errors import InputError
 from economics.layout import Layout
@@ -33,7 +33,7 @@ def unit_of(work: ExampleWork) -> tuple[str, float]:
     """
     if isinstance(work.architecture, EncoderDecoder):
         return "token", float(work.source_length + work.target_length)
-    return ("example" if isinstance(work.architecture, DLRM | TwoTower) else "image"), 1.0
+    return ("example" if isinstance(work.architecture, Recommender) else "image"), 1.0
 
 
 def usual_batch_examples(work: ExampleWork) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from economics.architecture.base import Architecture
 from economics.architecture.convolution import VGG, ResNet
 from economics.architecture.encoder_decoder import EncoderDecoder
-from economics.architecture.recommender import DLRM, TwoTower
+from economics.architecture.recommender import DLRM, Recommender, SASRec, TwoTower
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError
 from economics.flop.others import embedding_bytes_per_example
@@ -29,7 +29,7 @@ from economics.training.outcome import Conditions, Outcome, run_assumptions
 from economics.units import positive, whole
 from economics.verbs._options import assumption, device_as_dict
 
-EXAMPLE_MODELS = (EncoderDecoder, VisionTransformer, ResNet, VGG, DLRM, TwoTower)
+EXAMPLE_MODELS = (EncoderDecoder, VisionTransformer, ResNet, VGG, DLRM, TwoTower, SASRec)
 
 
 def training_of_examples(
@@ -137,7 +137,7 @@ def _as_dict(
     counted = architecture.parameters()
     pair = isinstance(architecture, EncoderDecoder)
     advice = [] if choice.fits else ["more devices with zero=3, a smaller micro-batch, or an optimizer with less state"]
-    read = embedding_bytes_per_example(architecture) if isinstance(architecture, DLRM | TwoTower) else None
+    read = embedding_bytes_per_example(architecture) if isinstance(architecture, Recommender) else None
     return {
         "model": taken,
         "kind": architecture.kind,

@@ -30,11 +30,7 @@ def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:
     apply_machine(machine)
     context.started(device=machine.device)
     version = open_version(Path(spec.data_path or loaded.task.spec.data.path))
-    if version.manifest.vocab_size != loaded.task.assets.tokenizer.vocab_size:
-        raise InputError(
-            f"the data has a vocabulary of {version.manifest.vocab_size} and the model one of "
-            f"{loaded.task.assets.tokenizer.vocab_size}; choose data prepared with the model's tokenizer"
-        )
+    loaded.task.require_fitting(version)
     step = loaded.stored.manifest.step
     see_training(loaded)
     results: dict[str, Any] = {}

@@ -21,6 +21,7 @@ from trainer.training.batches import Prefetch
 from trainer.training.finish import finish
 from trainer.training.measuring import Interrupted, autocast, pin, to_device
 from trainer.training.meter import Meter, MeteredStep
+from trainer.training.optimizer import clip_gradients
 from trainer.training.order import examples_at
 from trainer.training.saving import Saver
 from trainer.training.schedule import rate_fraction
@@ -134,7 +135,7 @@ class Loop:
             for optimizer in self.set.optimizer.optimizers:
                 self.set.scaler.unscale_(optimizer)
         limit = self.spec.optimizer.gradient_clip or float("inf")
-        norm = nn.utils.clip_grad_norm_(self.set.model.parameters(), limit)
+        norm = clip_gradients(self.set.model.parameters(), limit)
         return torch.stack(losses).sum(), norm
 
     def trial_step(self) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.context import JobContext
-from trainer.events import Artifact
+from trainer.events import Artifact, Message
 from trainer.metrics.report import EvaluationReport, report_name, write_report
 from trainer.metrics.scores import Scores, scores_name, write_scores
 from trainer.spec import MachineSpec
@@ -97,11 +97,13 @@ def report_split(
 
 
 def tell_report(context: JobContext, found: SplitReport, *, step: int, content_hash: str) -> None:
-    """Write a report and its answers beside what the job makes, and tell of them."""
+    """Write a report and its answers beside what the job makes, and tell of them and of what it says in words."""
     split = found.report.split
     path = context.attempt.artifacts / f"{report_name(split)}.json"
     write_report(path, replace(found.report, step=step, content_hash=content_hash))
     context.emit(Artifact(name=report_name(split), path=context.path_in_job(path), size_bytes=path.stat().st_size))
+    for note in found.report.notes:
+        context.emit(Message(text=f"{split}: {note}", code="evaluation"))
     if found.scores is None:
         return
     path = context.attempt.artifacts / f"{scores_name(split)}.safetensors"

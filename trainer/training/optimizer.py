@@ -1,4 +1,5 @@
-"""How gradients change the weights: AdamW, or Muon for the matrices inside the model with AdamW for the rest.
+"""How gradients change the weights: AdamW, or Muon for the matrices inside the model with AdamW for the rest. Tables that say
+so (`sparse`) have their own Adam, which touches the rows that a step has read and no others; decay would touch them all.
 
 Decay pulls on matrices alone: norms and biases have nothing to gain from zero. One object holds both optimisers, so that
 the loop has one thing to step, to save and to load; its state is saved by the name of the parameter.
@@ -36,15 +37,19 @@ class Optimizer:
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not self.parameters:
             raise SpecError("transfer.freeze_layers leaves nothing that learns; make it smaller")
+        sparse = [name for name in sparse_tables(model) if name in self.parameters]
         hidden = {name for name in hidden_matrices if name in self.parameters} if spec.name == "muon" else set()
         self.optimizers: list[torch.optim.Optimizer] = []
         self.rates = []
-        if adam := [name for name in self.parameters if name not in hidden]:
+        if adam := [name for name in self.parameters if name not in hidden and name not in sparse]:
             self.optimizers.append(make_adamw(self.by_scale(adam), spec))
             self.rates.append(spec.learning_rate)
         if hidden:
             self.optimizers.append(make_muon(self.by_scale(sorted(hidden)), spec))
             self.rates.append(spec.muon_learning_rate)
+        if sparse:
+            self.optimizers.append(make_sparse_adam(self.by_scale(sparse), spec))
+            self.rates.append(spec.learning_rate)
 
     def by_scale(self, names: Iterable[str]) -> dict[float, list[nn.Parameter]]:
         """Return the parameters of these names by the fraction of the learning rate that they learn at."""
@@ -90,6 +95,8 @@ class Optimizer:
             device = parameter.device if tensor.ndim or owner.defaults.get("fused") else torch.device("cpu")
             if tensor.ndim:  # laid out as the parameter is: fused steps walk both in the order of memory
                 owner.state[parameter][key] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+            elif isinstance(owner, torch.optim.SparseAdam):
+                owner.state[parameter][key] = int(tensor)
             else:
                 owner.state[parameter][key] = tensor.to(device)
 
@@ -117,3 +124,30 @@ def make_muon(by_scale: Mapping[float, list[nn.Parameter]], spec: OptimizerSpec)
         momentum=MUON_MOMENTUM,
         weight_decay=spec.weight_decay,
     )
+
+
+def make_sparse_adam(by_scale: Mapping[float, list[nn.Parameter]], spec: OptimizerSpec) -> torch.optim.SparseAdam:
+    groups = [{"params": tables, "scale": scale} for scale, tables in by_scale.items()]
+    return torch.optim.SparseAdam(groups, lr=spec.learning_rate, betas=(spec.beta1, spec.beta2), eps=spec.eps)
+
+
+def sparse_tables(model: nn.Module) -> list[str]:
+    """Return the names of the tables whose gradients hold only the rows that were read."""
+    tables = (nn.Embedding, nn.EmbeddingBag)
+    return [f"{name}.weight".lstrip(".") for name, part in model.named_modules() if isinstance(part, tables) and part.sparse]
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+    """Scale the gradients down to a norm of `limit`; return the norm that they had. Sparse ones count by their rows."""
+    every = [p for p in parameters if p.grad is not None]
+    if not any(p.grad.is_sparse for p in every if p.grad is not None):
+        return nn.utils.clip_grad_norm_(every, limit)
+    values = []
+    for parameter in every:
+        assert parameter.grad is not None
+        if parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()
+        values.append(parameter.grad._values() if parameter.grad.is_sparse else parameter.grad)
+    norm = nn.utils.get_total_norm(values)
+    torch._foreach_mul_(values, (limit / (norm + 1e-6)).clamp(max=1.0))
+    return norm

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainer.data.shards import PreparedVersion
+from trainer.errors import InputError
 from trainer.families import get_family
 from trainer.formats.graph import Graph
 from trainer.metrics.report import EvaluationReport
@@ -69,6 +71,16 @@ class Task(ABC):
     @abstractmethod
     def summarise(self, totals: dict[str, float]) -> dict[str, float]:
         """Return the metrics of a pass: `loss` and what else the family is judged by."""
+
+    def require_fitting(self, version: PreparedVersion) -> None:
+        """Raise `InputError` where data that the model was not trained on is not of the kind that it knows."""
+        if version.manifest.data_kind != (wanted := get_family(self.spec.family).data_kind):
+            raise InputError(f"the data is of kind {version.manifest.data_kind}, and the model learns from {wanted}")
+        if self.assets.has_tokenizer and version.manifest.vocab_size != self.assets.tokenizer.vocab_size:
+            raise InputError(
+                f"the data has a vocabulary of {version.manifest.vocab_size} and the model one of "
+                f"{self.assets.tokenizer.vocab_size}; choose data prepared with the model's tokenizer"
+            )
 
     def see_training(self, split: Split) -> None:
         """Take note of the training split before anything is measured: which labels it has, say."""

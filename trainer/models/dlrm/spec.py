@@ -1,0 +1,75 @@
+"""Settings of DLRM-like rankers. Imports no torch. Source: Naumov et al. 2019."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer.errors import SpecError
+from trainer.families import Family
+from trainer.recommend.spec import ABILITIES, MAIN_METRIC, RecommenderSpec
+
+NUM_DENSE = 2
+"""Numbers that the bottom network reads: how long the user's history is, and how popular the item."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DlrmSpec(RecommenderSpec):
+    """Ranking: weighs a user against an item with all that is known of both. Slower than two towers over a whole catalogue."""
+
+    bottom_width: int = 32
+    """Width of the hidden layer that reads numbers."""
+
+    top_width: int = 64
+    """Width of the hidden layers that weigh the products."""
+
+    top_layers: int = 1
+    """Hidden layers that weigh the products."""
+
+    tied_items: bool = True
+    """One table for items in a history and for items to be weighed."""
+
+    id_dropout: float = 0.1
+    """Share of items that in training are known by their features alone, so that features learn to tell a cold item."""
+
+    def __post_init__(self) -> None:
+        super(DlrmSpec, self).__post_init__()
+        for name in ("bottom_width", "top_width", "top_layers"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.id_dropout < 1:
+            raise SpecError(f"model.id_dropout is {self.id_dropout}; it must be a fraction from 0 to below 1")
+
+    @property
+    def bottom(self) -> tuple[int, ...]:
+        return (NUM_DENSE, self.bottom_width, self.embedding_width)
+
+    @property
+    def top(self) -> tuple[int, ...]:
+        return (*(self.top_width,) * self.top_layers, 1)
+
+
+FAMILY = Family(
+    name="dlrm",
+    title="Ranking recommender (DLRM)",
+    summary="Weighs a user against an item: products of every pair of what is known of both, weighed by a network.",
+    spec_type=DlrmSpec,
+    presets={
+        "tiny": DlrmSpec(embedding_width=16, negatives="popularity", num_negatives=64),
+        "small": DlrmSpec(negatives="popularity"),
+        "medium": DlrmSpec(embedding_width=64, top_width=256, top_layers=2, negatives="popularity"),
+        "large": DlrmSpec(embedding_width=128, bottom_width=128, top_width=512, top_layers=3, negatives="popularity"),
+    },
+    data_kind="interactions",
+    unit="interaction",
+    task="trainer.models.dlrm.task:DlrmTask",
+    main_metric=MAIN_METRIC,
+    lower_is_better=False,
+    abilities=ABILITIES,
+    defaults={
+        "batch": {"sequence_length": 1, "sequences_per_step": 256},
+        "optimizer": {"learning_rate": 3e-3, "weight_decay": 0.01, "beta2": 0.999},
+        "regularisation": {"dropout": 0.5},
+        "evaluation": {"sample_tokens": 0},
+        "machine": {"compile": "off"},
+    },
+)

@@ -1,0 +1,70 @@
+"""Settings of two-tower models. Imports no torch. Sources: Covington et al. 2016; Yi et al. 2019."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer.errors import SpecError
+from trainer.families import Family
+from trainer.recommend.spec import ABILITIES, MAIN_METRIC, RecommenderSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TwoTowerSpec(RecommenderSpec):
+    """Retrieval: finds items for users in catalogues of any size, and can be searched by an index."""
+
+    tower_layers: int = 1
+    """Dense layers of each tower."""
+
+    tower_width: int = 64
+    """Width of the layers of a tower, and of the vectors that come out."""
+
+    tied_items: bool = True
+    """One table of items for both towers: less memory, and better where data is scarce."""
+
+    temperature: float = 0.1
+    """Scores are cosines divided by this; smaller is sharper."""
+
+    id_dropout: float = 0.1
+    """Share of items that in training are known by their features alone, so that features learn to tell a cold item."""
+
+    def __post_init__(self) -> None:
+        super(TwoTowerSpec, self).__post_init__()
+        for name in ("tower_layers", "tower_width"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
+        if not self.temperature > 0:
+            raise SpecError(f"model.temperature is {self.temperature}; it must be above 0")
+        if not 0 <= self.id_dropout < 1:
+            raise SpecError(f"model.id_dropout is {self.id_dropout}; it must be a fraction from 0 to below 1")
+
+    @property
+    def tower(self) -> tuple[int, ...]:
+        return (self.tower_width,) * self.tower_layers
+
+
+FAMILY = Family(
+    name="two_tower",
+    title="Two-tower recommender",
+    summary="Finds what to recommend: users and items become vectors that lie close where they go together.",
+    spec_type=TwoTowerSpec,
+    presets={
+        "tiny": TwoTowerSpec(embedding_width=16, tower_width=32),
+        "small": TwoTowerSpec(),
+        "medium": TwoTowerSpec(embedding_width=64, tower_width=128, tower_layers=2, num_negatives=1_024),
+        "large": TwoTowerSpec(embedding_width=128, tower_width=256, tower_layers=3, num_negatives=4_096),
+    },
+    data_kind="interactions",
+    unit="interaction",
+    task="trainer.models.two_tower.task:TwoTowerTask",
+    main_metric=MAIN_METRIC,
+    lower_is_better=False,
+    abilities=ABILITIES,
+    defaults={
+        "batch": {"sequence_length": 1, "sequences_per_step": 256},
+        "optimizer": {"learning_rate": 3e-3, "weight_decay": 0.01, "beta2": 0.999},
+        "regularisation": {"dropout": 0.5},
+        "evaluation": {"sample_tokens": 0},
+        "machine": {"compile": "off"},
+    },
+)

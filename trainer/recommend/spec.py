@@ -1,0 +1,48 @@
+"""Settings that all recommenders have. Imports no torch.
+
+Sources: Bengio and Senécal 2008 (sampled softmax), Yi et al. 2019 (correction for popularity of negatives in a batch).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.errors import SpecError
+
+ABILITIES = frozenset({"recommend"})
+MAIN_METRIC = "validation/ndcg_at_10"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecommenderSpec:
+    """What every recommender can be told."""
+
+    embedding_width: int = 32
+    """Numbers that stand for each item, and for each value of a feature."""
+
+    max_history: int = 50
+    """Latest items of a user that the model reads."""
+
+    negatives: Literal["in_batch", "uniform", "popularity", "all"] = "in_batch"
+    """What is told apart from the item taken: other items of the batch, items drawn evenly or by popularity, or all items
+    (exact, for catalogues of some thousands)."""
+
+    num_negatives: int = 256
+    """Items drawn for each step. In a batch: at most so many of its items."""
+
+    popularity_correction: bool = True
+    """Undo that popular items are drawn more often, so that they are not held down (logQ)."""
+
+    sparse_tables: Literal["auto", "on", "off"] = "auto"
+    """Update only the rows of the tables that a step has read: much faster where tables are large, with a plainer Adam.
+    auto: from the size at which it pays."""
+
+    def __post_init__(self) -> None:
+        for name, low in (("embedding_width", 1), ("max_history", 1), ("num_negatives", 1)):
+            if getattr(self, name) < low:
+                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least {low}")
+
+    @property
+    def context_length(self) -> int:
+        return self.max_history
