@@ -134,7 +134,9 @@ def make_sparse_adam(by_scale: Mapping[float, list[nn.Parameter]], spec: Optimiz
 def sparse_tables(model: nn.Module) -> list[str]:
     """Return the names of the tables whose gradients hold only the rows that were read."""
     tables = (nn.Embedding, nn.EmbeddingBag)
-    return [f"{name}.weight".lstrip(".") for name, part in model.named_modules() if isinstance(part, tables) and part.sparse]
+    return [
+        f"{name}.weight".lstrip(".") for name, part in model.named_modules() if isinstance(part, tables) and part.sparse
+    ]
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:

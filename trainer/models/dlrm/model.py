@@ -1,6 +1,6 @@
 """DLRM: tables for what is looked up, a bottom network for numbers, products of every pair, a top network that weighs them.
 
-    B users, S items, F vectors of a pair, D width
+B users, S items, F vectors of a pair, D width
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """SASRec. The last item stands at the right edge; the score of an item is the product of its embedding and what is read there.
 
-    B users, L places, D width, S items drawn, N items
+B users, L places, D width, S items drawn, N items
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Block(nn.Module):
         self.num_heads, self.dropout = spec.num_heads, dropout
         self.attention_norm, self.feed_forward_norm = nn.LayerNorm(D), nn.LayerNorm(D)
         self.query_key_value, self.output = nn.Linear(D, 3 * D), nn.Linear(D, D)
-        self.feed_forward = nn.Sequential(nn.Linear(D, spec.inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(spec.inner, D))
+        self.feed_forward = nn.Sequential(
+            nn.Linear(D, spec.inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(spec.inner, D)
+        )
 
     def forward(self, x: Tensor, allowed: Tensor) -> Tensor:
         B, L, D = x.shape

@@ -48,7 +48,12 @@ FAMILY = Family(
         "small": SasrecSpec(embedding_width=64),
         "medium": SasrecSpec(embedding_width=128, num_heads=4, max_history=100, num_negatives=1_024),
         "large": SasrecSpec(
-            embedding_width=256, num_heads=4, num_layers=4, max_history=200, num_negatives=4_096, feed_forward_width=1_024
+            embedding_width=256,
+            num_heads=4,
+            num_layers=4,
+            max_history=200,
+            num_negatives=4_096,
+            feed_forward_width=1_024,
         ),
     },
     data_kind="interactions",

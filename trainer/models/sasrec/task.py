@@ -40,7 +40,9 @@ class SasrecTask(RecommenderTask):
 
     def num_examples(self, split: InteractionSplit) -> int:
         if not (count := len(self.stretches(split)[0])):
-            raise InputError(f"no user in the {split.name} split has two interactions, so there is no order to learn from")
+            raise InputError(
+                f"no user in the {split.name} split has two interactions, so there is no order to learn from"
+            )
         return count
 
     def batch(self, split: InteractionSplit, examples: np.ndarray) -> Batch:

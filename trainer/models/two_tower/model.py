@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainer.data.interactions.store import Item
 from trainer.models.two_tower.spec import TwoTowerSpec

@@ -15,7 +15,6 @@ import torch
 
 from tests.trainer.recommend_data import made_up_tastes, made_up_walks, stdlib_imports
 from trainer.cli.main import main
-from trainer.cli.train import prepared_folder
 from trainer.inference.find import find_checkpoint
 from trainer.inference.loading import load_model
 from trainer.metrics.report import EvaluationReport, read_report
@@ -60,7 +59,9 @@ def test_imports_of_the_standard_library_beat_both_baselines(tmp_path: Path) -> 
 
 def test_known_tastes_are_found_again(tmp_path: Path) -> None:
     path, taste, kind = made_up_tastes(tmp_path)
-    job = trained(tmp_path, [path], "two_tower", steps=300, train=["optimizer.learning_rate=0.02", "evaluation.every_steps=300"])
+    job = trained(
+        tmp_path, [path], "two_tower", steps=300, train=["optimizer.learning_rate=0.02", "evaluation.every_steps=300"]
+    )
     loaded = load_model(find_checkpoint(job), device="cpu")
     numbers = [int(item.name.removeprefix("商品")) for item in loaded.task.items]  # type: ignore[attr-defined]
     with torch.no_grad():
@@ -85,7 +86,9 @@ def test_a_sequence_model_learns_the_order_that_neighbours_cannot_know(tmp_path:
     assert recall["Sequence recommender (SASRec)"] > 0.8
 
 
-def test_a_model_that_does_not_beat_the_baselines_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_does_not_beat_the_baselines_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, _, _ = made_up_tastes(tmp_path, num_users=150)
     job = trained(tmp_path, [path], "two_tower", steps=1)
     assert report_of(job).notes[0].startswith("This model does NOT beat item-kNN")

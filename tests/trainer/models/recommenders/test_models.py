@@ -75,7 +75,12 @@ def test_parameters_are_those_that_economics_counts(version: PreparedVersion, ti
     reader = task_of(version, "sasrec", num_layers=3, feed_forward_width=40)
     assert isinstance(reader.model_spec, SasrecSpec)
     sasrec = SASRec(
-        table_rows=(items, of_items), embedding_width=32, num_layers=3, num_heads=2, context_length=50, feed_forward_width=40
+        table_rows=(items, of_items),
+        embedding_width=32,
+        num_layers=3,
+        num_heads=2,
+        context_length=50,
+        feed_forward_width=40,
     )
     assert total(reader) == sasrec.parameters().total
 
