@@ -64,7 +64,8 @@ def export_model(checkpoint: Path, folder: Path, *, name: str = "", sha256: str 
 
 
 def write_files(folder: Path, stored: StoredCheckpoint, task: Task, *, name: str) -> None:
-    config, weights = task.export(merged_weights(stored))
+    own = merged_weights(stored)
+    config, weights = task.export(own)
     save_file(plain(weights), folder / WEIGHTS, metadata={"format": "pt"})
     if config is not None:
         (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -77,8 +78,20 @@ def write_files(folder: Path, stored: StoredCheckpoint, task: Task, *, name: str
         metrics=stored.manifest.metrics,
     )
     (folder / ABOUT).write_bytes(msgspec.json.format(msgspec.json.encode(about)))
+    beside = task.write_beside(lambda: loaded_with(task, own), folder)
     text = readme_text(name=name, stored=stored, task=task, has_config=config is not None)
+    text += beside_text(beside)
     (folder / README).write_text(text, encoding="utf-8")
+
+
+def loaded_with(task: Task, weights: dict[str, torch.Tensor]) -> torch.nn.Module:
+    model = task.build_model()  # adapters were merged
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def beside_text(lines: list[str]) -> str:
+    return "\n## Beside the weights\n\n" + "".join(f"- {line}\n" for line in lines) if lines else ""
 
 
 def load_exported(folder: Path, *, device: str = "cpu") -> tuple[Task, torch.nn.Module]:

@@ -48,7 +48,7 @@ def readme_text(*, name: str, stored: StoredCheckpoint, task: Task, has_config: 
         "| | |",
         "|---|---|",
         *(f"| {key} | {value:.6g} |" for key, value in sorted(manifest.metrics.items()) if value is not None),
-        f"| vocabulary | {task.assets.tokenizer.vocab_size:,} |",
+        *([f"| vocabulary | {task.assets.tokenizer.vocab_size:,} |"] if task.assets.has_tokenizer else []),
         f"| data, sha256 | `{manifest.facts.get('content_hash', 'not recorded')}` |",
         f"| checkpoint, sha256 | `{stored.sha256}` |",
         "",

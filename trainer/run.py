@@ -49,6 +49,7 @@ HANDLERS = {
     "prepare": Handler(function="trainer.data.kinds:run"),
     "evaluate": Handler(function="trainer.inference.evaluate:run", emits_started=True),
     "predict": Handler(function="trainer.inference.table:run", emits_started=True),
+    "recommend": Handler(function="trainer.recommend.lists:run", emits_started=True),
     "calibrate": Handler(function="trainer.calibrate.job:run"),
     "compress": Handler(function="trainer.compress.job:run", emits_started=True),
     "export": Handler(function="trainer.formats.job:run"),

@@ -281,6 +281,7 @@ SPEC_TYPES = {
     "prepare": "trainer.data.spec:PrepareSpec",
     "evaluate": "trainer.inference.spec:EvaluateSpec",
     "predict": "trainer.inference.table_spec:PredictSpec",
+    "recommend": "trainer.recommend.lists_spec:RecommendSpec",
     "calibrate": "trainer.calibrate.spec:CalibrateSpec",
     "inspect": "trainer.inspect.spec:InspectSpec",
     "compress": "trainer.compress.spec:CompressSpec",

@@ -14,6 +14,7 @@ COMMANDS = (
     "resume",
     "evaluate",
     "predict",
+    "recommend",
     "generate",
     "documents",
     "adapter",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +157,7 @@ def segments(truth: Truth) -> list[tuple[str, NDArray[np.bool_]]]:
     if (lengths > 0).any():
         low, high = np.quantile(lengths[lengths > 0], [1 / 3, 2 / 3]).astype(int)
         bounds = sorted({0, int(low), int(high), int(lengths.max())})
-        for below, up_to in zip(bounds, bounds[1:], strict=False):
+        for below, up_to in pairwise(bounds):
             found.append((f"{below + 1} to {up_to} interactions", (lengths > below) & (lengths <= up_to)))
     return [(name, chosen) for name, chosen in found if chosen.sum() >= MIN_SEGMENT]
 

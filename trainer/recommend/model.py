@@ -62,6 +62,14 @@ class Recommender(nn.Module):
     def score_all(self, batch: Batch) -> Tensor:
         """Return the score of every item for every user of a batch (B, N)."""
 
+    @abstractmethod
+    def user_points(self, batch: Batch) -> Tensor:
+        """Return what stands for each user inside the model (B, D), to find those that are alike."""
+
+    @abstractmethod
+    def item_points(self, items: Tensor) -> Tensor:
+        """Return what stands for some items inside the model (S, D)."""
+
 
 class VectorRecommender(Recommender):
     """A recommender whose score is the product of a vector of the user and one of the item: it can be searched by an index."""
@@ -73,6 +81,12 @@ class VectorRecommender(Recommender):
     @abstractmethod
     def item_vectors(self, items: Tensor) -> Tensor:
         """Return the vectors of some items (S, D)."""
+
+    def user_points(self, batch: Batch) -> Tensor:
+        return self.user_vectors(batch)
+
+    def item_points(self, items: Tensor) -> Tensor:
+        return self.item_vectors(items)
 
     def all_item_vectors(self, step: int = 65_536) -> Tensor:
         """Return the vectors of all items (N, D)."""

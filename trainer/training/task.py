@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,10 @@ class Task(ABC):
     def graph(self, model: nn.Module) -> Graph | None:
         """Return the model as a function of tensors, to be traced for other runtimes; None where it is none."""
         return None
+
+    def write_beside(self, load: Callable[[], nn.Module], folder: Path) -> list[str]:
+        """Write what else goes along with an exported model, which `load` gives; return a line of the README about each."""
+        return []
 
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return our weights of those that `export` gave with a config."""

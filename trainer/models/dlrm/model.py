@@ -55,6 +55,13 @@ class Dlrm(Recommender):
         features = self.item_feature_embedding(*self.catalogue.feature_bags(items))
         return torch.stack([own, features], dim=1), self.catalogue.counts[items].log1p()
 
+    def user_points(self, batch: Batch) -> Tensor:
+        """Return what is looked up of each user, added: of the same width as that of items."""
+        return self.user_side(batch)[0].sum(dim=1)
+
+    def item_points(self, items: Tensor) -> Tensor:
+        return self.item_side(items)[0].sum(dim=1)
+
     def weigh(self, users: tuple[Tensor, Tensor], items: tuple[Tensor, Tensor]) -> Tensor:
         """Return the score of each user with each item: vectors (..., U, D) and (..., I, D), numbers (...,)."""
         dense = self.bottom(torch.stack(torch.broadcast_tensors(users[1], items[1]), dim=-1))  # (..., D)

@@ -1,4 +1,4 @@
-"""A recommender stopped and resumed is the run never interrupted, to the bit; tables updated row by row learn as whole ones do."""
+"""A recommender stopped and resumed is the run never interrupted, to the bit; rows are updated as in a whole table."""
 
 from __future__ import annotations
 

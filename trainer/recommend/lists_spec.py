@@ -1,0 +1,42 @@
+"""Spec of the job kind `recommend`: what to recommend to every user. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.errors import SpecError
+
+MAX_PLACES = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecommendSpec:
+    """Rank the catalogue for every user of the data, from all that is known of them, and write the first places."""
+
+    checkpoint: str
+    """Folder of the checkpoint."""
+
+    sha256: str = ""
+    """Of its manifest; checked when given."""
+
+    data_path: str = ""
+    """Prepared version with the users. Empty: the one that the model learnt from."""
+
+    places: int = 10
+    """Items for each user."""
+
+    form: Literal["csv", "parquet"] = "csv"
+    """Form of the file."""
+
+    batch_size: int = 256
+    """Users at once."""
+
+    device: str = "auto"
+    """auto, cpu, mps or cuda."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.places <= MAX_PLACES:
+            raise SpecError(f"places is {self.places}; it must be from 1 to {MAX_PLACES:,}")
+        if self.batch_size < 1:
+            raise SpecError(f"batch_size is {self.batch_size}; it must be at least 1")
