@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from trainer.data.interactions.store import Item
 from trainer.families import families
+from trainer.models.dlrm.model import Dlrm
+from trainer.models.sasrec.model import Sasrec
+from trainer.models.two_tower.model import TwoTower
 from trainer.models.vision.model import build_net
 from trainer.models.vision.spec import VisionSpec
 from webapp.runs.architectures import architecture_of, link_of, num_parameters_of
@@ -28,6 +32,20 @@ def test_parameters_of_nets_of_pictures(spec: VisionSpec, side: int) -> None:
     net = build_net(spec, side=side, num_channels=1, num_classes=7, dropout=0.0)
     counted = num_parameters_of("vision", spec, {**FACTS, "side": side})
     assert counted == sum(parameter.numel() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("features", [0, 5])
+@pytest.mark.parametrize("family", ["two_tower", "dlrm", "sasrec"])
+def test_parameters_of_recommenders(family: str, features: int) -> None:
+    items = [Item(f"商品{n}", "", n, list(range(features))) for n in range(11)]
+    for model in families()[family].presets.values():
+        built = {
+            "two_tower": lambda m=model: TwoTower(m, items, num_user_features=3, num_item_features=features, dropout=0),
+            "dlrm": lambda m=model: Dlrm(m, items, num_user_features=3, num_item_features=features, dropout=0),
+            "sasrec": lambda m=model: Sasrec(m, items, num_item_features=features, dropout=0),
+        }[family]()
+        facts = {"num_items": 11, "num_user_features": 3, "num_item_features": features}
+        assert num_parameters_of(family, model, facts) == sum(p.numel() for p in built.parameters())
 
 
 def test_unknown_data_leaves_the_size_unknown() -> None:

@@ -57,7 +57,7 @@ FAMILY = Family(
         ),
     },
     data_kind="interactions",
-    unit="interaction",
+    unit="example",
     task="trainer.models.sasrec.task:SasrecTask",
     main_metric=MAIN_METRIC,
     lower_is_better=False,

@@ -49,6 +49,3 @@ class SasrecTask(RecommenderTask):
         users, ends = (array[examples] for array in self.stretches(split))
         history = split.own.last(users, ends, self.model_spec.max_history + 1)
         return tensors(history, self.examples(split).user_features.of(users))
-
-    def count(self, batch: Batch) -> int:
-        return batch["history"].numel()
