@@ -12,6 +12,7 @@ class RunsConfig(AppConfig):
         from webapp.jobs.kinds import register_kind
         from webapp.runs.checkpoints import team_bytes
         from webapp.runs.kinds import TrainKind
+        from webapp.runs.recommending import run_panel, version_panel
         from webapp.runs.reports import report_panel
         from webapp.runs.storage_use import checkpoint_bytes
         from webapp.runs.true_cost import run_parts, true_cost_panel
@@ -25,3 +26,5 @@ class RunsConfig(AppConfig):
         register_lineage(run_parts)
         register_storage_source(checkpoint_bytes)
         register_panel("run-overview", true_cost_panel, order=60)
+        register_panel("run-overview", run_panel, order=30)
+        register_panel("model-overview", version_panel, order=30)

@@ -17,6 +17,7 @@ from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import NOWHERE, quote_on
 from webapp.runs.alternatives import Alternative, alternatives
 from webapp.runs.architectures import num_parameters_of
+from webapp.runs.recommending import Recommending, recommending_of
 from webapp.runs.step_models import step_model_of
 from webapp.runs.work import train_work
 from webapp.teams.models import Team
@@ -39,6 +40,9 @@ class Estimate:
     flop: float | None = None
     machine_memory_bytes: float | None = None
     alternatives: list[Alternative] = field(default_factory=list)
+    recommending: Recommending | None = None
+    """What it costs when it serves, where it recommends."""
+
     has_worker: bool = True
     """Somebody is there to do it."""
 
@@ -107,6 +111,7 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
         flop_per_unit=step.flop_per_unit if step else None,
         flop=step.flop_per_unit * num_units if step else None,
         machine_memory_bytes=memory_of(worker),
+        recommending=recommending_of(spec, version.model_facts, device),
     )
 
 

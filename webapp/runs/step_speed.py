@@ -59,6 +59,13 @@ def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) ->
     )  # fmt: skip
 
 
+def machine_accelerator(calibration: dict[str, Any]) -> Accelerator | None:
+    """Return the machine as it measured itself; None if it never did."""
+    if not calibration.get("matmul_flop_per_second") or not calibration.get("memory_bytes_per_second"):
+        return None
+    return _accelerator(calibration, _usual_dtype(calibration))
+
+
 def _accelerator(calibration: dict[str, Any], dtype: str, threads_fraction: float = 1.0) -> Accelerator:
     by_dtype = calibration.get("matmul_flop_per_second_by_dtype") or {}
     rate = by_dtype.get(dtype) or calibration["matmul_flop_per_second"]
