@@ -50,7 +50,8 @@ class Truth:
     def keys(self) -> NDArray[np.int64]:
         """One number for each pair of user and target."""
         rows = np.repeat(np.arange(len(self.targets)), self.num_targets)
-        return rows * len(self.counts) + np.concatenate([*self.targets, np.empty(0, np.int32)])
+        keys: NDArray[np.int64] = rows * len(self.counts) + np.concatenate([*self.targets, np.empty(0, np.int32)])
+        return keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ class Ranked:
         return np.isin(keys, self.truth.keys) & (self.top >= 0)
 
     def recall(self, places: int) -> Floats:
-        return self.hits[:, :places].sum(axis=1) / np.maximum(self.truth.num_targets, 1)
+        found: Floats = self.hits[:, :places].sum(axis=1) / np.maximum(self.truth.num_targets, 1)
+        return found
 
     def ndcg(self, places: int) -> Floats:
         gains = 1 / np.log2(np.arange(2, places + 2))

@@ -69,7 +69,7 @@ def build_index(items: Floats, queries: Floats, path: Path) -> dict[str, Any]:
     scores = queries @ items.T
     exact = np.argpartition(-scores, places - 1, axis=1)[:, :places]
     for expansion in EXPANSIONS:
-        index.expansion_search = expansion
+        index.expansion_search = expansion  # type: ignore[misc]  # its stubs lack the setter
         found = index.search(queries, places, threads=1).keys.reshape(len(queries), -1)
         recall = recall_of(found, exact)
         if recall >= WANTED_RECALL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -37,6 +37,11 @@ class Catalogue(nn.Module):
 
     def __len__(self) -> int:
         return len(self.counts)
+
+    def in_parts(self, size: int) -> Iterator[Tensor]:
+        """Yield the numbers of all items, so many at a time."""
+        for first in range(0, len(self), size):
+            yield torch.arange(first, min(first + size, len(self)), device=self.counts.device)
 
     def feature_bags(self, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features of some items as one flat list, and where those of each begin."""
@@ -90,8 +95,7 @@ class VectorRecommender(Recommender):
 
     def all_item_vectors(self, step: int = 65_536) -> Tensor:
         """Return the vectors of all items (N, D)."""
-        every = torch.arange(len(self.catalogue), device=self.catalogue.counts.device)
-        return torch.cat([self.item_vectors(part) for part in every.split(step)])
+        return torch.cat([self.item_vectors(part) for part in self.catalogue.in_parts(step)])
 
     def score_all(self, batch: Batch) -> Tensor:
         return self.user_vectors(batch) @ self.all_item_vectors().T

@@ -63,8 +63,7 @@ class Profiles:
     @torch.inference_mode()
     def item_points(self) -> Tensor:
         """(N, D), each of length one."""
-        every = torch.arange(len(self.task.items), device=self.device)
-        found = torch.cat([self.model.item_points(part) for part in every.split(65_536)])
+        found = torch.cat([self.model.item_points(part) for part in self.model.catalogue.in_parts(65_536)])
         return torch.nn.functional.normalize(found.float(), dim=1)
 
     @cached_property

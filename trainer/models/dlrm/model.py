@@ -64,7 +64,8 @@ class Dlrm(Recommender):
 
     def weigh(self, users: tuple[Tensor, Tensor], items: tuple[Tensor, Tensor]) -> Tensor:
         """Return the score of each user with each item: vectors (..., U, D) and (..., I, D), numbers (...,)."""
-        dense = self.bottom(torch.stack(torch.broadcast_tensors(users[1], items[1]), dim=-1))  # (..., D)
+        both = users[1] + items[1]  # of the shape of all pairs
+        dense = self.bottom(torch.stack([users[1].expand_as(both), items[1].expand_as(both)], dim=-1))  # (..., D)
         shape = dense.shape[:-1]
         vectors = torch.cat(
             [dense[..., None, :], users[0].expand(*shape, -1, -1), items[0].expand(*shape, -1, -1)], dim=-2
@@ -80,9 +81,8 @@ class Dlrm(Recommender):
 
     def score_all(self, batch: Batch) -> Tensor:
         users = self.user_side(batch)
-        every = torch.arange(len(self.catalogue), device=users[1].device)
         step = max(PAIRS_AT_ONCE // max(len(users[1]), 1), 1)
-        return torch.cat([self.grid(users, self.item_side(part)) for part in every.split(step)], dim=1)
+        return torch.cat([self.grid(users, self.item_side(part)) for part in self.catalogue.in_parts(step)], dim=1)
 
     def loss(self, batch: Batch) -> Tensor:
         users, positives = self.user_side(batch), batch["items"]
