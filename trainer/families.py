@@ -60,7 +60,10 @@ class Family:
     lower_is_better: bool = True
 
     abilities: frozenset[str] = frozenset()
-    """What its models can be asked for, as pages need to know it: `generate`, `inspect`, `attention`, `predict`, `explain`."""
+    """What its models can be asked for: names of files in `trainer/inference/operations` and `webapp/serving/abilities`."""
+
+    abilities_of_spec: Callable[[Any], frozenset[str]] | None = None
+    """What a model with these settings can be asked for, where not all of the family's models can do the same."""
 
     formats: tuple[str, ...] = ("folder",)
     """Formats that its models can be exported in (`trainer/formats/spec.py`), the first one first."""
@@ -82,6 +85,10 @@ class Family:
 
     calibration_examples: int = 32
     """Examples of such a step, where an example is one thing and not a window of tokens."""
+
+    def abilities_of(self, spec: Any) -> frozenset[str]:
+        """Return what a model with these settings can be asked for."""
+        return self.abilities if self.abilities_of_spec is None else self.abilities_of_spec(spec)
 
 
 @cache

@@ -28,8 +28,8 @@ def add_parser(commands: Any) -> None:
 def command(options: argparse.Namespace) -> int:
     from trainer.export import load_any
     from trainer.inference.engine import generate
-    from trainer.inference.operations import prompt_answer, read
-    from trainer.inference.serve import read_settings
+    from trainer.inference.operations.asking import prompt_answer, read
+    from trainer.inference.operations.generate import read_settings
 
     raw: dict[str, Any] = {"num_tokens": options.tokens}
     apply_settings(raw, options.set)

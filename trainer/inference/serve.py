@@ -5,15 +5,10 @@
 One JSON object a line, both ways, UTF-8. Requests (`id` is any text of the client's, unique among its open requests;
 `checkpoint` is the folder of a checkpoint; `sha256`, optional, is that of its manifest and is checked):
 
-    {"id", "op": "generate", "checkpoint", "sha256", "prompt", "settings": {...}}   fields of SamplingSpec, all optional
-    {"id", "op": "inspect", "checkpoint", "sha256", "text", "top": 20}
-    {"id", "op": "attention", "checkpoint", "sha256", "text", "layer": 0, "head": 0}
-    {"id", "op": "predict", "checkpoint", "sha256", "text"}
-    {"id", "op": "predict_image", "checkpoint", "sha256", "image"}             a picture's bytes in base64
-    {"id", "op": "explain", "checkpoint", "sha256", "text", "answer": ""}   a label or the next token; empty: the likeliest
-    {"id", "op": "cancel", "target": id of a generate}
-    {"id", "op": "unload", "checkpoint"}                   without a checkpoint: all models
-    {"id", "op": "ping"}
+    {"id", "op": name of an operation, "checkpoint", "sha256", ...}      fields and result: trainer/inference/operations
+    {"id", "op": "cancel", "target": id of a request that streams}       was_running
+    {"id", "op": "unload", "checkpoint"}                                 without a checkpoint: all models; num_unloaded
+    {"id", "op": "ping"}                                                 device, checkpoints, size_bytes, num_running
 
 Answers carry the `id` of their request, and each request ends with exactly one `done` or `error`:
 
@@ -22,13 +17,7 @@ Answers carry the `id` of their request, and each request ends with exactly one 
     {"id", "event": "done", "result": {...}}
     {"id", "event": "error", "code", "sentence"}
 
-`result` of generate: num_tokens, end (end_of_text, stop, length, cancelled), seconds, tokens_per_second. inspect:
-prompt, num_prompt_tokens, num_cut_tokens, positions [{token, text, probability, rank, candidates [{token, text,
-probability}]}]. attention: tokens, num_layers, num_heads, weights (row i has i + 1 numbers). predict: labels [{label,
-probability}]. predict_image: labels, and heat: rows of numbers from 0 to 1, where the model looked. explain: tokens
-[{text, score}], target, probability, baseline_probability, change, gap, num_steps. cancel: was_running. unload:
-num_unloaded. ping: device, checkpoints, size_bytes, limit_bytes, num_running. A client that goes away cancels what it had
-asked for. Generations take turns token by token.
+A client that goes away cancels what it had asked for. Answers that stream take turns, part by part.
 """
 
 from __future__ import annotations
@@ -38,43 +27,37 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psutil
 
 from trainer.errors import InputError
 from trainer.failures import explain
-from trainer.inference.engine import Written, generate
-from trainer.inference.operations import attention_map, inspect_text, predict_image, predict_label, prompt_answer, read
-from trainer.inference.sampling import SamplingSpec
+from trainer.inference.loading import LoadedModel
+from trainer.inference.operations import operations
+from trainer.inference.operations.asking import Event, ModelRequest, Operation, Steps
 from trainer.inference.store import ModelStore
-from trainer.inspect.attribution import explain_text
 
 MAX_LINE_BYTES = 8 * 2**20
 MAX_OPEN_REQUESTS = 64
+R = TypeVar("R", bound=ModelRequest)
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line from a client."""
+class Envelope(msgspec.Struct, frozen=True):
+    """What every request says; `op` tells which fields it has besides."""
 
     id: str
     op: str
-    checkpoint: str = ""
-    sha256: str = ""
-    prompt: str = ""
-    text: str = ""
-    image: str = ""
+
+
+class ServerRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request about the process itself."""
+
     target: str = ""
-    settings: dict[str, Any] = {}
-    top: int = 20
-    layer: int = 0
-    head: int = 0
-    answer: str = ""
 
 
 class Server:
@@ -85,8 +68,8 @@ class Server:
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compute")
         self.num_running = 0
 
-    async def compute(self, function: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.thread, function)
+    async def compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await Connection(self, reader, writer).run()
@@ -114,110 +97,83 @@ class Connection:
     async def accept(self, line: bytes) -> None:
         """Start the request of a line; answer at once where it cannot be started."""
         try:
-            request = msgspec.json.decode(line, type=Request)
+            head = msgspec.json.decode(line, type=Envelope)
         except msgspec.MsgspecError as error:
             await self.say("", "error", code="bad_request", sentence=f"The request cannot be read: {error}.")
             return
-        if request.id in self.open or len(self.open) >= MAX_OPEN_REQUESTS:
-            why = "has an id that is in use" if request.id in self.open else "is one too many at a time"
-            await self.say(request.id, "error", code="bad_request", sentence=f"The request {why}.")
+        if head.id in self.open or len(self.open) >= MAX_OPEN_REQUESTS:
+            why = "has an id that is in use" if head.id in self.open else "is one too many at a time"
+            await self.say(head.id, "error", code="bad_request", sentence=f"The request {why}.")
             return
-        task = asyncio.create_task(self.answer(request))
-        self.open[request.id] = task
-        task.add_done_callback(lambda _: self.open.pop(request.id, None))
+        task = asyncio.create_task(self.answer(head, line))
+        self.open[head.id] = task
+        task.add_done_callback(lambda _: self.open.pop(head.id, None))
 
-    async def answer(self, request: Request) -> None:
+    async def answer(self, head: Envelope, line: bytes) -> None:
         """Do what is asked, and end with `done` or `error`."""
-        operation = OPERATIONS.get(request.op)
         self.server.num_running += 1
         try:
-            if operation is None:
-                raise InputError(f"op {request.op!r} is unknown; it must be one of {', '.join(OPERATIONS)}")
-            await self.say(request.id, "done", result=await operation(self, request))
+            await self.say(head.id, "done", result=await self.result(head, line))
         except ConnectionError:
             return
         except Exception as error:  # whatever a request runs into, the server stays up
             code, sentence = explain(error)
-            await self.say(request.id, "error", code=code, sentence=sentence)
+            await self.say(head.id, "error", code=code, sentence=sentence)
         finally:
             self.server.num_running -= 1
-            self.cancelled.discard(request.id)
+            self.cancelled.discard(head.id)
+
+    async def result(self, head: Envelope, line: bytes) -> dict[str, Any]:
+        """Return the result of a request, whichever kind it is of."""
+        if own := OF_THE_SERVER.get(head.op):
+            return await own(self, decoded(line, ServerRequest))
+        operation = operations().get(head.op)
+        if operation is None:
+            known = ", ".join([*operations(), *OF_THE_SERVER])
+            raise InputError(f"op {head.op!r} is unknown; it must be one of {known}")
+        request = decoded(line, operation.request)
+        if operation.stream is not None:
+            return await self.stream(operation, request)
+        return await self.server.compute(lambda: operation.answer(self.model(operation, request), request))  # type: ignore[misc]
+
+    def model(self, operation: Operation, request: ModelRequest) -> LoadedModel:
+        """Return the model that is asked; called in the thread that computes."""
+        loaded = self.server.models.get(request.checkpoint, request.sha256)
+        loaded.require(operation.name)
+        return loaded
+
+    async def stream(self, operation: Operation, request: ModelRequest) -> dict[str, Any]:
+        """Say each part of the answer as it comes; return the result at its end."""
+        assert operation.stream is not None
+        begin = operation.stream
+        steps: Steps = await self.server.compute(lambda: begin(self.model(operation, request), request))
+        is_first = True
+        while True:
+            is_cancelled = None if is_first else request.id in self.cancelled
+            event, fields = await self.server.compute(advance, steps, is_cancelled)
+            if event == "done":
+                return fields
+            await self.say(request.id, event, **fields)
+            is_first = False
 
     async def say(self, id_: str, event: str, **fields: Any) -> None:
         self.writer.write(msgspec.json.encode({"id": id_, "event": event, **fields}) + b"\n")
         await self.writer.drain()
 
-    # ---- operations
+    # ---- about the process
 
-    async def generate(self, request: Request) -> dict[str, Any]:
-        settings = read_settings(request.settings)
-        began = time.monotonic()
-
-        def start() -> tuple[dict[str, Any], Iterator[Written]]:
-            loaded = self.server.models.get(request.checkpoint, request.sha256)
-            loaded.require("generate")
-            prompt = read(loaded, request.prompt, num_new_tokens=settings.num_tokens)
-            tokenizer = loaded.task.assets.tokenizer
-            return prompt_answer(prompt), generate(
-                loaded.language_model, prompt.tokens, settings, tokenizer, device=loaded.device
-            )
-
-        shown, written = await self.server.compute(start)
-        await self.say(request.id, "start", **shown)
-        num_tokens, end = 0, "cancelled"
-        while request.id not in self.cancelled:
-            one: Written | None = await self.server.compute(lambda: next(written, None))
-            if one is None:
-                break
-            num_tokens, end = num_tokens + 1, one.end or "cancelled"
-            await self.say(request.id, "token", text=one.text, token=one.token, probability=one.probability)
-        seconds = time.monotonic() - began
-        return {"num_tokens": num_tokens, "end": end, "seconds": seconds, "tokens_per_second": num_tokens / seconds}
-
-    async def inspect(self, request: Request) -> Any:
-        models = self.server.models
-        return await self.server.compute(
-            lambda: inspect_text(models.get(request.checkpoint, request.sha256), request.text, top=request.top)
-        )
-
-    async def attention(self, request: Request) -> Any:
-        models = self.server.models
-        return await self.server.compute(
-            lambda: attention_map(
-                models.get(request.checkpoint, request.sha256), request.text, layer=request.layer, head=request.head
-            )
-        )
-
-    async def predict(self, request: Request) -> Any:
-        models = self.server.models
-        return await self.server.compute(
-            lambda: predict_label(models.get(request.checkpoint, request.sha256), request.text)
-        )
-
-    async def explain(self, request: Request) -> Any:
-        models = self.server.models
-        return await self.server.compute(
-            lambda: explain_text(models.get(request.checkpoint, request.sha256), request.text, target=request.answer)
-        )
-
-    async def predict_image(self, request: Request) -> Any:
-        models = self.server.models
-        return await self.server.compute(
-            lambda: predict_image(models.get(request.checkpoint, request.sha256), request.image)
-        )
-
-    async def cancel(self, request: Request) -> dict[str, Any]:
+    async def cancel(self, request: ServerRequest) -> dict[str, Any]:
         is_running = request.target in self.open
         if is_running:
             self.cancelled.add(request.target)
         return {"was_running": is_running}
 
-    async def unload(self, request: Request) -> dict[str, Any]:
+    async def unload(self, request: ServerRequest) -> dict[str, Any]:
         return {
             "num_unloaded": await self.server.compute(lambda: self.server.models.unload(request.checkpoint or None))
         }
 
-    async def ping(self, request: Request) -> dict[str, Any]:
+    async def ping(self, request: ServerRequest) -> dict[str, Any]:
         models = self.server.models
         return {
             "device": models.device,
@@ -228,29 +184,23 @@ class Connection:
         }
 
 
-OPERATIONS = {
-    "generate": Connection.generate,
-    "inspect": Connection.inspect,
-    "attention": Connection.attention,
-    "predict": Connection.predict,
-    "predict_image": Connection.predict_image,
-    "explain": Connection.explain,
-    "cancel": Connection.cancel,
-    "unload": Connection.unload,
-    "ping": Connection.ping,
-}
+OF_THE_SERVER = {"cancel": Connection.cancel, "unload": Connection.unload, "ping": Connection.ping}
 
 
-def read_settings(raw: dict[str, Any]) -> SamplingSpec:
-    """Return the settings of a request; raise `InputError` with a sentence where they are wrong."""
-    known = SamplingSpec.__dataclass_fields__
-    if unknown := sorted(set(raw) - set(known)):
-        raise InputError(f"settings have no {', '.join(unknown)}; they have {', '.join(known)}")
+def decoded(line: bytes, wanted: type[R]) -> R:
+    """Return the request; raise `InputError` where a field is unknown or has another type."""
     try:
-        return msgspec.convert(raw, SamplingSpec)
+        return msgspec.json.decode(line, type=wanted)
     except msgspec.ValidationError as error:
-        cause = error.__cause__
-        raise cause if isinstance(cause, InputError) else InputError(f"settings: {error}") from error
+        raise InputError(f"the request cannot be read: {error}") from error
+
+
+def advance(steps: Steps, is_cancelled: bool | None) -> Event:
+    """Return the next part of an answer; at its end `done` and the result. A generator cannot end across threads."""
+    try:
+        return steps.send(is_cancelled)
+    except StopIteration as end:
+        return "done", end.value
 
 
 async def serve(socket: Path, *, device: str, limit_bytes: int) -> None:

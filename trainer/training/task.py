@@ -159,7 +159,7 @@ class Task(ABC):
     @property
     def abilities(self) -> frozenset[str]:
         """What the model can be asked for, as its family says."""
-        return get_family(self.spec.family).abilities
+        return get_family(self.spec.family).abilities_of(self.spec.model)
 
 
 def make_task(spec: TrainSpec, assets: Assets) -> Task:

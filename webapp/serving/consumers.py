@@ -14,8 +14,9 @@ from webapp.jobs.sockets import TeamConsumer
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving import client
+from webapp.serving.abilities import Reply, abilities
 from webapp.serving.requests import Ask, parse_ask
-from webapp.serving.services import generation_create, prediction
+from webapp.serving.services import generation_create
 from webapp.teams.access import Rule
 from webapp.teams.models import Role
 
@@ -70,57 +71,20 @@ class PlaygroundConsumer(TeamConsumer):
         if checkpoint is None:
             await self._say({"id": ask.id, **_error(_("This checkpoint is not kept any more. Choose another."))})
             return
-        try:
-            if ask.op == "generate":
-                await self._generate(ask, checkpoint)
-            else:
-                fields: dict[str, Any] = {"image": ask.image} if ask.op == "predict_image" else {"text": ask.prompt}
-                if ask.op == "attention":
-                    fields |= {"layer": ask.layer, "head": ask.head}
-                if ask.op == "explain":
-                    fields |= {"answer": ask.answer}
-                started = time.monotonic()
-                answer = await client.ask(ask.op, **_model(checkpoint) | fields)
-                if ask.op in ("predict", "predict_image"):
-                    seconds = time.monotonic() - started
-                    await self._keep(checkpoint, prediction(ask.prompt, answer["result"], seconds=seconds))
-                await self._say({**answer, "id": ask.id})
-        except client.InferenceError as error:
-            await self._say({"id": ask.id, "event": "error", "code": error.code, "sentence": str(error)})
-
-    async def _generate(self, ask: Ask, checkpoint: Checkpoint) -> None:
-        pieces: list[str] = []
-        num_tokens = num_cut = 0
-        ended, started = "cancelled", time.monotonic()
-        settings = {name: getattr(ask.settings, name) for name in ask.settings.__struct_fields__}
-        answers = client.stream("generate", **_model(checkpoint) | {"prompt": ask.prompt, "settings": settings})
+        ability, reply, started = abilities()[ask.op], Reply(), time.monotonic()
+        answers = client.stream(ability.name, **_model(checkpoint) | ability.fields(ask))
         try:
             async for message in answers:
-                if message["event"] == "token":
-                    num_tokens += 1
-                    pieces.append(message["text"])
-                elif message["event"] == "start":
-                    num_cut = message["num_cut_tokens"]
-                elif message["event"] == "done":
-                    ended = message["result"]["end"]
+                reply.see(message)
                 await self._say({**message, "id": ask.id})
-        except client.InferenceError:
-            ended = "error"
-            raise
+        except client.InferenceError as error:
+            reply.ended = "error"
+            await self._say({"id": ask.id, "event": "error", "code": error.code, "sentence": str(error)})
         finally:
             await answers.aclose()  # type: ignore[attr-defined]
-            output = "".join(pieces)
-            if output or ended not in ("error", "cancelled"):
-                answer = {
-                    "prompt": ask.prompt,
-                    "settings": settings,
-                    "output": output,
-                    "num_tokens": num_tokens,
-                    "num_prompt_tokens_cut": num_cut,
-                    "seconds": time.monotonic() - started,
-                    "ended_because": ended,
-                }
-                await asyncio.shield(self._keep(checkpoint, answer))
+            reply.seconds = time.monotonic() - started
+            if answer := ability.kept(ask, reply):
+                await asyncio.shield(self._keep(checkpoint, {"seconds": reply.seconds, **answer}))
 
     @database_sync_to_async
     def _keep(self, checkpoint: Checkpoint, answer: dict[str, Any]) -> None:

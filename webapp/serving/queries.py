@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from django.db.models import QuerySet
 
 from trainer.families import families
@@ -20,9 +21,20 @@ def playable_checkpoints(*, project: Project, limit: int = 200) -> list[Checkpoi
     names = names_by_checkpoint(found)
     for checkpoint in found:
         checkpoint.kept_as = names.get(checkpoint.pk, "")  # type: ignore[attr-defined]
-        family = families().get(checkpoint.run.family)
-        checkpoint.abilities = sorted(family.abilities) if family else []  # type: ignore[attr-defined]
+        checkpoint.abilities = abilities_of(checkpoint)  # type: ignore[attr-defined]
     return found
+
+
+def abilities_of(checkpoint: Checkpoint) -> list[str]:
+    """Return what the checkpoint's model can be asked for, as its family says of its settings."""
+    family = families().get(checkpoint.run.family)
+    if family is None:
+        return []
+    try:
+        settings = msgspec.convert(checkpoint.run.spec.get("model", {}), family.spec_type)
+    except msgspec.ValidationError:  # made by an older release
+        return sorted(family.abilities)
+    return sorted(family.abilities_of(settings))
 
 
 def can_predict(checkpoint: Checkpoint) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -10,6 +10,32 @@ from django.utils.translation import gettext as _
 MAX_PROMPT_CHARACTERS = 200_000
 MAX_IMAGE_CHARACTERS = 8_000_000  # 6 MB
 Unit = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Prompt = Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARACTERS)]
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message of the playground's socket. `id` is the browser's own, and comes back with every answer."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    op: str
+    checkpoint: str = ""
+
+
+class Cancel(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """End the answer that was asked for with this id."""
+
+
+class PromptAsk(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ask about a text."""
+
+    prompt: Prompt = ""
+
+
+class PictureAsk(PromptAsk, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ask about a picture; `prompt` is its name."""
+
+    image: Annotated[str, msgspec.Meta(max_length=MAX_IMAGE_CHARACTERS)] = ""
+    """The picture's bytes in base64."""
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,26 +51,15 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One message of the playground's socket. `id` is the browser's own, and comes back with every answer."""
+def parse_ask(content: Any) -> Any:
+    """Return the message, of the type that its op asks for; raise ValueError with a sentence that names the field."""
+    from webapp.serving.abilities import abilities  # they are made of what stands here
 
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-    op: Literal["generate", "inspect", "attention", "predict", "predict_image", "explain", "cancel"]
-    checkpoint: str = ""
-    prompt: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARACTERS)] = ""
-    image: Annotated[str, msgspec.Meta(max_length=MAX_IMAGE_CHARACTERS)] = ""
-    """A picture's bytes in base64; `prompt` is then its name."""
-
-    settings: Sampling = Sampling()
-    layer: Annotated[int, msgspec.Meta(ge=0)] = 0
-    head: Annotated[int, msgspec.Meta(ge=0)] = 0
-    answer: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    """explain: the label, or the next token; empty: the likeliest."""
-
-
-def parse_ask(content: Any) -> Ask:
-    """Return the message; raise ValueError with a sentence that names the field for anything else."""
+    op = content.get("op") if isinstance(content, dict) else None
+    ability = abilities().get(op) if isinstance(op, str) else None
     try:
-        return msgspec.convert(content, Ask)
+        if ability is None and op != "cancel":
+            raise msgspec.ValidationError(f"op must be one of {', '.join(abilities())}, cancel")
+        return msgspec.convert(content, ability.ask if ability else Cancel)
     except msgspec.ValidationError as error:
         raise ValueError(_("This cannot be asked of a model: %(why)s.") % {"why": error}) from error

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from webapp.projects.models import Project
+from webapp.serving.abilities import abilities_among, inputs_of
 from webapp.serving.queries import can_predict, history, playable_checkpoints
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
@@ -19,10 +20,13 @@ def playground(request: HttpRequest, project: Project) -> HttpResponse:
     checkpoints = playable_checkpoints(project=project)
     chosen = request.GET.get("checkpoint", "")
     codes = [checkpoint.code for checkpoint in checkpoints]
+    offered = abilities_among(name for each in checkpoints for name in each.abilities)  # type: ignore[attr-defined]
     context = {
         "project": project,
         "section": "playground",
         "checkpoints": checkpoints,
+        "abilities": offered,
+        "inputs": inputs_of(offered),
         "predicting": [each for each in checkpoints if can_predict(each)],
         "chosen": chosen if chosen in codes else (codes[0] if codes else ""),
         "may_ask": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import pytest
 
 from trainer.errors import InputError
 from trainer.inference.loading import load_model
-from trainer.inference.operations import attention_map
+from trainer.inference.operations.attention import attention_map
 from trainer.inspect.attribution import explain_text
 
 

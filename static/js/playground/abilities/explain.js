@@ -1,6 +1,16 @@
-// Which words of a text spoke for an answer: a text heat map of integrated gradients, in the playground.
+// Which words of a text spoke for an answer: a text heat map of integrated gradients.
 
-const box = document.getElementById("explained");
+export function mount(page) {
+  const box = document.getElementById("explained");
+  const answer = document.getElementById("explained-answer");
+  const ask = () => {
+    const content = { prompt: page.prompt, answer: answer.value };
+    page.ask(page.sidesThat("explain")[0], "explain", content, (message) => show(box, message));
+  };
+  document.getElementById("explain").addEventListener("click", ask);
+  answer.addEventListener("change", ask);
+  document.getElementById("explained-close").addEventListener("click", () => (box.hidden = true));
+}
 
 function visible(text) {
   return text.replaceAll("\n", "↵\n").replaceAll("\t", "⇥");
@@ -32,7 +42,7 @@ function tableOf(tokens) {
   return table;
 }
 
-export function showExplained(message) {
+function show(box, message) {
   box.hidden = false;
   const text = box.querySelector(".heat");
   const summary = box.querySelector(".summary");
@@ -50,9 +60,4 @@ export function showExplained(message) {
   const percent = (value) => `${(value * 100).toPrecision(3)} %`;
   summary.textContent = `${visible(target)} · ${percent(before)} → ${percent(probability)} · ${box.dataset.textGap} ${gap.toFixed(3)}`;
   strongest.replaceChildren(tableOf(tokens));
-}
-
-export function explain(line, checkpoint) {
-  const content = { op: "explain", checkpoint, prompt: document.getElementById("prompt").value, answer: box.querySelector("input").value };
-  line.ask(content, showExplained);
 }

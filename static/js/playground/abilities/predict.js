@@ -1,0 +1,20 @@
+// The labels of the prompt, and the parts of it that the model marks.
+
+import { labelTable, markedText } from "../labels.js";
+
+export function mount(page) {
+  document.getElementById("predict").addEventListener("click", () => {
+    for (const side of page.sidesThat("predict")) predict(page, side);
+  });
+}
+
+function predict(page, side) {
+  const prompt = page.prompt;
+  const output = side.querySelector(".output");
+  output.replaceChildren();
+  page.ask(side, "predict", { prompt }, (message) => {
+    if (message.event === "error") return page.showError(side, message);
+    const { labels, spans } = message.result;
+    output.replaceChildren(...(spans ? [markedText(prompt, spans)] : []), ...(labels.length ? [labelTable(labels)] : []));
+  });
+}

@@ -1,0 +1,19 @@
+// The classes of a picture, and where the model looked.
+
+import { labelTable } from "../labels.js";
+import { pictureView } from "../picture.js";
+
+export function mount(page) {
+  page.addEventListener("picture", ({ detail }) => {
+    for (const side of page.sidesThat("predict_image")) predict(page, side, detail);
+  });
+}
+
+function predict(page, side, { name, url, base64 }) {
+  const output = side.querySelector(".output");
+  output.replaceChildren();
+  page.ask(side, "predict_image", { prompt: name, image: base64 }, (message) => {
+    if (message.event === "error") return page.showError(side, message);
+    output.replaceChildren(pictureView(url, message.result.heat), labelTable(message.result.labels.slice(0, 10)));
+  });
+}

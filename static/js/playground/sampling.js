@@ -1,0 +1,35 @@
+// How a model writes, as the form beside the playground says.
+
+const NUMBERS = ["num_tokens", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed"];
+
+export function sampling() {
+  const { elements } = document.getElementById("sampling");
+  const found = Object.fromEntries(NUMBERS.map((name) => [name, Number(elements[name].value)]));
+  found.stop = elements.stop.value.split("\n").filter((text) => text);
+  return found;
+}
+
+// Count what streams into an element, and how fast.
+export class Speed {
+  constructor(element, unit) {
+    this.element = element;
+    this.unit = unit;
+    this.count = 0;
+    this.began = performance.now();
+    element.textContent = "";
+  }
+
+  token() {
+    this.count += 1;
+    this.element.textContent = this.text();
+  }
+
+  end(why) {
+    this.element.textContent = `${this.text()} · ${why}`;
+  }
+
+  text() {
+    const perSecond = (this.count * 1000) / Math.max(performance.now() - this.began, 1);
+    return `${this.count} ${this.unit} · ${perSecond.toFixed(0)}/s`;
+  }
+}

@@ -1,0 +1,58 @@
+"""Continue a text, token by token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from trainer.errors import InputError
+from trainer.inference.engine import Written, generate
+from trainer.inference.loading import LoadedModel
+from trainer.inference.operations.asking import ModelRequest, Operation, Steps, prompt_answer, read
+from trainer.inference.sampling import SamplingSpec
+
+
+class GenerateRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    prompt: str = ""
+    settings: dict[str, Any] = {}
+    """Fields of `SamplingSpec`."""
+
+
+def stream(loaded: LoadedModel, request: GenerateRequest) -> Steps:
+    """Yield `start` with the prompt as it was read, then a `token` at a time."""
+    settings = read_settings(request.settings)
+    prompt = read(loaded, request.prompt, num_new_tokens=settings.num_tokens)
+    written = generate(
+        loaded.language_model, prompt.tokens, settings, loaded.task.assets.tokenizer, device=loaded.device
+    )
+    return told(prompt_answer(prompt), written)
+
+
+def told(start: dict[str, Any], written: Iterator[Written]) -> Steps:
+    """Yield what is written as it comes; return how much it was, how fast, and why it ended."""
+    began = time.monotonic()
+    num_tokens, end = 0, "cancelled"
+    is_cancelled = yield "start", start
+    while not is_cancelled and (one := next(written, None)) is not None:
+        num_tokens, end = num_tokens + 1, one.end or "cancelled"
+        is_cancelled = yield "token", {"text": one.text, "token": one.token, "probability": one.probability}
+    seconds = time.monotonic() - began
+    return {"num_tokens": num_tokens, "end": end, "seconds": seconds, "tokens_per_second": num_tokens / seconds}
+
+
+def read_settings(raw: dict[str, Any]) -> SamplingSpec:
+    """Return the settings of a request; raise `InputError` with a sentence where they are wrong."""
+    known = SamplingSpec.__dataclass_fields__
+    if unknown := sorted(set(raw) - set(known)):
+        raise InputError(f"settings have no {', '.join(unknown)}; they have {', '.join(known)}")
+    try:
+        return msgspec.convert(raw, SamplingSpec)
+    except msgspec.ValidationError as error:
+        cause = error.__cause__
+        raise cause if isinstance(cause, InputError) else InputError(f"settings: {error}") from error
+
+
+OPERATION = Operation(name="generate", request=GenerateRequest, stream=stream)
