@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.manifest import SPLIT_NAMES
+from trainer.data.parts.marks import ROLES, parted
 from trainer.data.shard_writer import VersionWriter
 from trainer.data.spool import Spool
 from trainer.data.tokenizer import Tokenizer
@@ -27,6 +28,8 @@ class EncodedChunk:
     records: NDArray[np.void]
     splits: NDArray[np.uint8]
     tokens: list[NDArray[np.uint32]]
+    parts: list[NDArray[np.int64]] | None = None
+    """First token and role (N, 2) of the parts of each document; None for text, which has none."""
 
 
 @dataclass(slots=True)
@@ -47,10 +50,12 @@ def pack(
     num_threads: int,
     check_stop: Callable[[], None],
     on_progress: Callable[[int], None],
+    has_parts: bool = False,
 ) -> PackStats:
-    """Encode and write all documents to keep."""
+    """Encode and write all documents to keep; with parts each of them by itself, and where they begin."""
     stats = PackStats()
-    for chunk in _encoded_chunks(spool, tokenizer, keep, splits, num_threads, check_stop):
+    encode = encode_parts if has_parts else encode_texts
+    for chunk in _encoded_chunks(spool, tokenizer, keep, splits, num_threads, check_stop, encode):
         if len(chunk.records):
             _append(chunk, writer, stats)
             on_progress(int(chunk.records["num_bytes"].sum()))
@@ -64,11 +69,12 @@ def _encoded_chunks(
     splits: NDArray[np.uint8],
     num_threads: int,
     check_stop: Callable[[], None],
+    encode_all: Encode,
 ) -> Iterator[EncodedChunk]:
     def encode(start: int, records: NDArray[np.void]) -> EncodedChunk:
         part = slice(start, start + len(records))
         texts = spool.chunk_texts(records, keep[part])
-        return EncodedChunk(records[keep[part]], splits[part][keep[part]], _encode(texts, tokenizer))
+        return EncodedChunk(records[keep[part]], splits[part][keep[part]], *encode_all(texts, tokenizer))
 
     with ThreadPoolExecutor(num_threads) as pool:
         pending: deque[Future[EncodedChunk]] = deque()
@@ -86,9 +92,29 @@ def _encoded_chunks(
                 future.cancel()
 
 
-def _encode(texts: list[str], tokenizer: Tokenizer) -> list[NDArray[np.uint32]]:
+Encoded = tuple[list[NDArray[np.uint32]], list[NDArray[np.int64]] | None]
+Encode = Callable[[list[str], Tokenizer], Encoded]
+
+
+def encode_texts(texts: list[str], tokenizer: Tokenizer) -> Encoded:
+    """Return the tokens of each text, an end-of-text behind it."""
     end = np.array([tokenizer.end_of_text_id], np.uint32)
-    return [np.concatenate((tokenizer.encode_array(text), end)) for text in texts]
+    return [np.concatenate((tokenizer.encode_array(text), end)) for text in texts], None
+
+
+def encode_parts(texts: list[str], tokenizer: Tokenizer) -> Encoded:
+    """Return the tokens of each document, and where its parts begin: no token reaches from one part into the next."""
+    end = np.array([tokenizer.end_of_text_id], np.uint32)
+    tokens, places = [], []
+    for text in texts:
+        parts = parted(text)
+        encoded = [tokenizer.encode_array(content) for _, content in parts]
+        starts = np.cumsum([0, *(len(each) for each in encoded[:-1])])
+        tokens.append(np.concatenate([*encoded, end]))
+        places.append(
+            np.array([[at, ROLES.index(role)] for at, (role, _) in zip(starts, parts, strict=True)], np.int64)
+        )
+    return tokens, places
 
 
 def _append(chunk: EncodedChunk, writer: VersionWriter, stats: PackStats) -> None:
@@ -107,4 +133,13 @@ def _append(chunk: EncodedChunk, writer: VersionWriter, stats: PackStats) -> Non
             records["label"],
             np.stack([records["source"].astype(np.int64), records["row"]], axis=1),
             int(records["num_bytes"].sum()),
+            None if chunk.parts is None else _placed(chunk.parts, lengths, chosen),
         )
+
+
+def _placed(parts: list[NDArray[np.int64]], lengths: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the parts of the chosen documents, counted from the first token of all of these."""
+    begins = np.cumsum([0, *lengths[chosen][:-1]])
+    shifted = [parts[i] + np.array([begin, 0]) for i, begin in zip(chosen, begins, strict=True)]
+    placed: NDArray[np.int64] = np.concatenate(shifted)
+    return placed

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from trainer.data.clean import CleanChunk, CleanStats, RawDocument, clean_chunk, utf8_length
 from trainer.data.exact import first_of_equals
+from trainer.data.kinds import get_data_kind, reader_of
 from trainer.data.manifest import VersionManifest, hash_file
 from trainer.data.minhash import band_shape
 from trainer.data.near import Clusters, find_clusters
@@ -197,7 +198,13 @@ class _Preparation:
         (self.folder / "version").mkdir()
         with open(self.folder / "version" / "sources.jsonl", "xb") as names:
             numbered = _Numbered(names.write, self.labels)
-            documents = read_documents(self.spec.sources, self.spec.recipe.read, skips, on_progress=self._count_bytes)
+            documents = read_documents(
+                self.spec.sources,
+                self.spec.recipe.read,
+                skips,
+                on_progress=self._count_bytes,
+                reader=reader_of(self.spec.recipe),
+            )
             for document in documents:
                 self._check()
                 chunk.append(numbered(document))
@@ -212,6 +219,9 @@ class _Preparation:
     # pass 2
 
     def _clusters(self, spool: Spool, equals: NDArray[np.int32]) -> Clusters:
+        if self._has_parts and not self.spec.recipe.near.enabled:
+            return Clusters(roots=equals, pairs=[])  # the reader's groups keep together what must not be parted
+
         def on_progress(band: int) -> None:
             self._progress("near-duplicates", band, spool.num_bands, unit="band")
 
@@ -267,17 +277,28 @@ class _Preparation:
             num_threads=num_cores(self.spec.num_threads),
             check_stop=self._check,
             on_progress=on_progress,
+            has_parts=self._has_parts,
         )
         tokenizer_sha256 = (
             hash_file(Path(self.spec.tokenizer_path) / "tokenizer.json")[0] if self.spec.tokenizer_path else ""
         )
         manifest = writer.finish(
             label_names=list(self.labels),
-            recipe_hash=recipe_hash(self.spec.sources, self.spec.recipe, tokenizer_sha256=tokenizer_sha256),
+            recipe_hash=recipe_hash(
+                self.spec.sources,
+                self.spec.recipe,
+                data_kind=self.spec.data_kind,
+                tokenizer_sha256=tokenizer_sha256,
+            ),
+            data_kind=self.spec.data_kind,
         )
         return manifest, stats
 
     # around them
+
+    @property
+    def _has_parts(self) -> bool:
+        return bool(get_data_kind(self.spec.data_kind).reader)
 
     def _hashed(self, source: SourceSpec) -> SourceSpec:
         path = Path(source.path)

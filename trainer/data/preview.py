@@ -52,6 +52,12 @@ class Preview:
     text_column: str = ""
     """Detected, or chosen in the source when it exists; empty for plain text and when nothing fits."""
 
+    raw_columns: list[str] = field(default_factory=list)
+    """Columns of the files themselves, where `columns` are what they become."""
+
+    form: str = ""
+    """What the files were recognised as, for data made of parts: `OpenAI messages`, `en → zh`."""
+
     label_columns: list[str] = field(default_factory=list)
     """Columns with few different short values, which may serve as labels."""
 

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 
 from trainer.data.columns import column_names, text_column
 from trainer.data.entities import marked_text
-from trainer.data.formats import archive, compression, encoding, jsonl, parquet, table, text
+from trainer.data.formats import archive, compression, encoding, jsonl, parquet, table, text, tmx
 from trainer.data.formats.reading import BrokenFileError, Reading, Row
 from trainer.data.manifest import hash_file
 from trainer.data.skipped import SkipCounter
@@ -35,6 +35,7 @@ FORMAT_OF_ENDING: dict[str, Format] = {
     ".tab": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".tmx": "tmx",
     ".zip": "zip",
 }
 NUM_ROWS_TO_DETECT = 100
@@ -51,18 +52,23 @@ class OpenFile:
     encoding: str
 
 
+FileReader = Callable[[OpenFile], Iterator[Document]]
+"""How the documents of an open file are found; `documents_of` for text, others for data made of parts."""
+
+
 def read_documents(
     sources: list[SourceSpec],
     limits: ReadLimits,
     skips: SkipCounter,
     *,
     on_progress: Callable[[int], None] | None = None,
+    reader: FileReader | None = None,
 ) -> Iterator[Document]:
     """Yield every document of the sources in order; raise `InputError` when there is none at all."""
     any_found = False
     for source in sources:
         for document in source_documents(
-            source, limits, skips, on_progress=on_progress, is_one_of_many=len(sources) > 1
+            source, limits, skips, on_progress=on_progress, is_one_of_many=len(sources) > 1, reader=reader
         ):
             any_found = True
             yield document
@@ -77,6 +83,7 @@ def source_documents(
     *,
     on_progress: Callable[[int], None] | None = None,
     is_one_of_many: bool = False,
+    reader: FileReader | None = None,
 ) -> Iterator[Document]:
     """Yield every document of one source; among many, one that holds nothing is passed over."""
     if is_one_of_many and Path(source.path).is_file() and not Path(source.path).stat().st_size:
@@ -84,7 +91,7 @@ def source_documents(
         return
     check_source(source)
     for file in open_source(source, limits, skips, on_progress=on_progress, is_one_of_many=is_one_of_many):
-        yield from _documents_or_broken(file)
+        yield from _documents_or_broken(file, reader or documents_of)
 
 
 def check_source(source: SourceSpec) -> None:
@@ -131,6 +138,8 @@ def rows_of(file: OpenFile, columns: list[str] | None = None) -> Iterator[Row]:
         return jsonl.jsonl_rows(file.stream, file.reading)
     if file.format == "parquet":
         return parquet.parquet_rows(file.stream, file.reading, columns)
+    if file.format == "tmx":
+        return tmx.tmx_rows(file.stream, file.reading)
     return table.table_rows(file.stream, file.reading, delimiter="\t" if file.format == "tsv" else "")
 
 
@@ -209,10 +218,10 @@ def label_name(label: Any) -> str:
     return "" if label is None else str(label)
 
 
-def _documents_or_broken(file: OpenFile) -> Iterator[Document]:
+def _documents_or_broken(file: OpenFile, reader: FileReader) -> Iterator[Document]:
     """Yield the documents of a file; where it breaks, count that and end."""
     try:
-        yield from documents_of(file)
+        yield from reader(file)
     except BrokenFileError as error:
         file.reading.skips.broken(error.reason, file.reading.where, error.detail)
 

@@ -23,6 +23,7 @@ from trainer.data.language import LANGUAGES
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
 from trainer.data.near import Clusters, NearPair
 from trainer.data.pack import PackStats
+from trainer.data.parts.marks import readable
 from trainer.data.skipped import SkipCounter
 from trainer.data.spec import PrepareSpec
 from trainer.data.split import mixed
@@ -271,7 +272,7 @@ def _shown(facts: Facts, document: int) -> dict[str, Any]:
         "language": LANGUAGES[int(record["language"])],
         "split": SPLIT_NAMES[int(facts.splits[document])],
         "characters": len(text),
-        "text": text[:SHOWN_CHARACTERS],
+        "text": readable(text)[:SHOWN_CHARACTERS],
     }
 
 

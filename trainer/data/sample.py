@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.bpe import train_bpe
+from trainer.data.parts.marks import plain
 from trainer.data.recipe import TokenizerStep
 from trainer.data.split import mixed
 from trainer.data.spool import Spool
@@ -35,11 +36,11 @@ def write_sample(spool: Spool, in_training: NDArray[np.bool_], step: TokenizerSt
         for start, records in spool.chunks():
             wanted = in_training[start : start + len(records)] & (mixed(records["hash_low"], step.seed) <= highest)
             for text in spool.chunk_texts(records, wanted):
-                raw = text.encode()
+                raw = plain(text).encode()
                 if written + len(raw) > step.sample_bytes:
                     if written:
                         continue
-                    raw = text[: step.sample_bytes // 4].encode()
+                    raw = plain(text[: step.sample_bytes // 4]).encode()
                 file.write(_LENGTH.pack(len(raw)) + raw)
                 written += len(raw)
     return written

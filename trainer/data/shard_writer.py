@@ -61,6 +61,7 @@ class SplitWriter:
         self._starts = _HashedFile(folder, f"{name}/starts.bin")
         self._labels = _HashedFile(folder, f"{name}/labels.bin")
         self._origins = _HashedFile(folder, f"{name}/origins.bin")
+        self._parts: _HashedFile | None = None
         self._starts.write(np.zeros(1, "<i8"))
         self.num_tokens = self.num_documents = self.num_bytes = 0
 
@@ -71,8 +72,14 @@ class SplitWriter:
         labels: NDArray[np.int32],
         origins: NDArray[np.int64],
         num_bytes: int,
+        parts: NDArray[np.int64] | None = None,
     ) -> None:
-        """Add documents: their tokens one behind the other, each with its end-of-text; the other arrays row by row."""
+        """Add documents: their tokens one behind the other, each with its end-of-text; the other arrays row by row.
+
+        `parts` (N, 2) are the first token and the role of each part, counted from the first of these tokens.
+        """
+        if parts is not None:
+            self._write_parts(parts)
         self._starts.write((self.num_tokens + np.cumsum(lengths)).astype("<i8"))
         self._labels.write(labels.astype("<i4"))
         self._origins.write(origins.astype("<i8"))
@@ -84,14 +91,20 @@ class SplitWriter:
             self._write_tokens(tokens[:room])
             tokens = tokens[room:]
 
+    def _write_parts(self, parts: NDArray[np.int64]) -> None:
+        if self._parts is None:
+            self._parts = _HashedFile(self._folder, f"{self._name}/parts.bin")
+        self._parts.write((parts + np.array([self.num_tokens, 0])).astype("<i8"))
+
     def finish(self) -> SplitInfo:
         self._close_shard()
+        indexes = [self._starts, self._labels, self._origins, *([self._parts] if self._parts else [])]
         return SplitInfo(
             num_tokens=self.num_tokens,
             num_documents=self.num_documents,
             num_bytes=self.num_bytes,
             shards=self._shards,
-            indexes=[self._starts.finish(), self._labels.finish(), self._origins.finish()],
+            indexes=[file.finish() for file in indexes],
         )
 
     def _write_tokens(self, tokens: NDArray[np.unsignedinteger]) -> None:
@@ -118,7 +131,12 @@ class VersionWriter:
         self.splits = {name: SplitWriter(folder, name, self.token_dtype, shard_tokens) for name in SPLIT_NAMES}
 
     def finish(
-        self, *, label_names: list[str], sources: list[str] | None = None, recipe_hash: str = ""
+        self,
+        *,
+        label_names: list[str],
+        sources: list[str] | None = None,
+        recipe_hash: str = "",
+        data_kind: str = "text",
     ) -> VersionManifest:
         """Write what is left, the manifest last: a folder with a manifest is complete.
 
@@ -130,6 +148,7 @@ class VersionWriter:
         splits = {name: writer.finish() for name, writer in self.splits.items()}
         self._tokenizer.save(self._folder / "tokenizer")
         manifest = VersionManifest(
+            data_kind=data_kind,
             vocab_size=self._tokenizer.vocab_size,
             end_of_text_id=self._tokenizer.end_of_text_id,
             token_dtype=self.token_dtype,

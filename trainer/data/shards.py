@@ -23,6 +23,9 @@ from trainer.data.manifest import FileInfo, SplitInfo, VersionManifest, content_
 from trainer.data.tokenizer import Tokenizer
 from trainer.errors import InputError
 
+TOKEN_CODES = {"uint16": "<u2", "uint32": "<u4"}
+"""Name of a version's number format -> as NumPy reads it."""
+
 __all__ = ["DocumentId", "PreparedVersion", "SplitInfo", "TokenSplit", "VersionManifest", "open_version"]
 
 
@@ -45,8 +48,8 @@ class TokenSplit:
         self.num_tokens = info.num_tokens
         self.num_documents = info.num_documents
         self.num_bytes = info.num_bytes
-        self._folder = folder
-        self._shards = [_memory_map(folder / shard.path, token_dtype) for shard in info.shards]
+        self.folder = folder
+        self._shards = [memory_map(folder / shard.path, token_dtype) for shard in info.shards]
         self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
         found = int(self._ends[-1]) if len(self._ends) else 0
         if found != info.num_tokens:
@@ -73,12 +76,12 @@ class TokenSplit:
     @cached_property
     def document_starts(self) -> NDArray[np.int64]:
         """First token of each document, and the number of tokens at the end."""
-        return _memory_map(self._folder / self.name / "starts.bin", "<i8")
+        return memory_map(self.folder / self.name / "starts.bin", "<i8")
 
     @cached_property
     def label_ids(self) -> NDArray[np.int32]:
         """Label of each document, -1 for none."""
-        return _memory_map(self._folder / self.name / "labels.bin", "<i4")
+        return memory_map(self.folder / self.name / "labels.bin", "<i4")
 
     def document(self, index: int) -> NDArray[np.int32]:
         """Return the tokens of one document, its end-of-text included."""
@@ -96,11 +99,11 @@ class TokenSplit:
 
     @cached_property
     def _origins(self) -> NDArray[np.int64]:
-        return _memory_map(self._folder / self.name / "origins.bin", "<i8").reshape(-1, 2)
+        return memory_map(self.folder / self.name / "origins.bin", "<i8").reshape(-1, 2)
 
     @cached_property
     def _sources(self) -> list[str]:
-        lines = (self._folder / "sources.jsonl").read_bytes().splitlines()
+        lines = (self.folder / "sources.jsonl").read_bytes().splitlines()
         return [msgspec.json.decode(line, type=str) for line in lines]
 
 
@@ -151,7 +154,7 @@ class PreparedVersion:
 
 def open_split(folder: Path, name: str, info: SplitInfo, manifest: VersionManifest) -> TokenSplit:
     """Open a split of text."""
-    return TokenSplit(folder, name, info, "<" + _code(manifest.token_dtype))
+    return TokenSplit(folder, name, info, TOKEN_CODES[manifest.token_dtype])
 
 
 def open_version(path: Path | str) -> PreparedVersion:
@@ -178,7 +181,7 @@ def _verify_order(split: TokenSplit) -> None:
         raise InputError(f"The document index of {split.name} does not fit its tokens; prepare the dataset again.")
 
 
-def _memory_map(path: Path, dtype: str) -> NDArray[Any]:
+def memory_map(path: Path, dtype: str) -> NDArray[Any]:
     """Map a file of numbers; an empty file, which cannot be mapped, is an empty array."""
     try:
         if path.stat().st_size == 0:
@@ -188,7 +191,3 @@ def _memory_map(path: Path, dtype: str) -> NDArray[Any]:
         raise InputError(f"{path} is missing; prepare the dataset again.") from None
     except ValueError as error:
         raise InputError(f"{path} is cut short: {error}; prepare the dataset again.") from error
-
-
-def _code(token_dtype: str) -> str:
-    return {"uint16": "u2", "uint32": "u4"}[token_dtype]

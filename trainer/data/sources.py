@@ -8,7 +8,7 @@ from typing import Literal
 
 from trainer.errors import SpecError
 
-Format = Literal["auto", "text", "jsonl", "csv", "tsv", "parquet", "zip"]
+Format = Literal["auto", "text", "jsonl", "csv", "tsv", "parquet", "tmx", "zip"]
 Splitting = Literal["auto", "file", "blank_lines", "form_feeds", "lines"]
 Encoding = Literal[
     "auto", "utf-8", "gb18030", "big5", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "shift_jis"
@@ -37,6 +37,9 @@ class SourceSpec:
 
     text_column: str = ""
     """Column or field that holds the text. Empty: detected."""
+
+    target_column: str = ""
+    """Column or field with the other side: a translation, an answer. Empty: detected. Only for data made of parts."""
 
     label_column: str = ""
     """Column or field that holds a label. Empty: none."""

@@ -63,7 +63,7 @@ def recipe_hash(
     for source in sources:
         plain = msgspec.to_builtins(source)
         plain.pop("path")
-        for name in ("entity_column", "group_column"):
+        for name in ("entity_column", "group_column", "target_column"):
             if not plain.get(name):
                 plain.pop(name, None)  # versions made before there was one keep their hash
         plain["name"] = source.display_name

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from trainer.data.readers import nothing_found, source_documents
+from trainer.data.readers import FileReader, nothing_found, source_documents
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import Document, ReadLimits, SourceSpec
 from trainer.errors import InputError
@@ -20,7 +20,12 @@ SEED = 1
 
 
 def spread_documents(
-    sources: Sequence[SourceSpec], limits: ReadLimits, skips: SkipCounter, *, num_documents: int
+    sources: Sequence[SourceSpec],
+    limits: ReadLimits,
+    skips: SkipCounter,
+    *,
+    num_documents: int,
+    reader: FileReader | None = None,
 ) -> tuple[list[Document], str]:
     """Return so many documents in order, and the sentence that ended the reading early, if one did."""
     chosen = _Reservoir(num_documents)
@@ -28,7 +33,7 @@ def spread_documents(
     try:
         for index, source in enumerate(sources):
             share, read = left // (len(sources) - index), 0
-            for document in source_documents(source, limits, skips, is_one_of_many=len(sources) > 1):
+            for document in source_documents(source, limits, skips, is_one_of_many=len(sources) > 1, reader=reader):
                 chosen.offer(document)
                 read += len(document.text)
                 if read > share:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, Self
+from dataclasses import fields, is_dataclass
+from typing import Any, Self, get_type_hints
 
 import msgspec
 
@@ -22,7 +22,7 @@ class StepsRecipe:
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Self:
         """Read the plain form; raise `SpecError` that names the field. Unknown fields are refused."""
-        steps: dict[str, Any] = {step.name: step.default_factory for step in fields(cls)}  # type: ignore[arg-type]
+        steps = {name: hint for name, hint in get_type_hints(cls).items() if is_dataclass(hint)}
         _refuse_unknown("recipe", raw, steps)
         for name, part in raw.items():
             if isinstance(part, dict):

@@ -11,9 +11,11 @@ from typing import Any
 from trainer.data.clean import RawDocument, clean_chunk, utf8_length
 from trainer.data.exact import first_of_equals
 from trainer.data.filters import drop_reason
+from trainer.data.kinds import reader_of
 from trainer.data.minhash import band_shape
 from trainer.data.near import find_clusters
 from trainer.data.normalise import normalise
+from trainer.data.parts.marks import readable
 from trainer.data.recipe import Recipe
 from trainer.data.redact import redact
 from trainer.data.skipped import SkipCounter
@@ -68,7 +70,9 @@ def try_recipe(sources: Sequence[SourceSpec | str | Path], recipe: Recipe, num_d
     specs = [replace(spec, sha256="") for spec in specs]  # hashing a large file is for the preparation
     skips = SkipCounter(1 << 30)
     result = TrialResult()
-    documents, result.error = spread_documents(specs, recipe.read, skips, num_documents=num_documents)
+    documents, result.error = spread_documents(
+        specs, recipe.read, skips, num_documents=num_documents, reader=reader_of(recipe)
+    )
     result.documents = [_try_document(document, recipe) for document in documents]
     _mark_duplicates(documents, recipe, result)
     result.skipped = skips.as_report()
@@ -90,8 +94,8 @@ def _try_document(document: Document, recipe: Recipe) -> TrialDocument:
     return TrialDocument(
         document.source,
         document.row,
-        document.text[:SHOWN_CHARACTERS],
-        after[:SHOWN_CHARACTERS],
+        readable(document.text)[:SHOWN_CHARACTERS],
+        readable(after)[:SHOWN_CHARACTERS],
         language,
         steps,
         bytes_after=utf8_length(after),

@@ -115,7 +115,7 @@ class RecipeForm(forms.Form):
         return Section(step, self.pages.title_of(step), self._summary(step), toggle, plain, checks, advanced)
 
     def _summary(self, step: str) -> str:
-        part = next(field for field in fields(self.kind.recipe_type) if field.name == step).default_factory  # type: ignore[arg-type]
+        part = get_type_hints(self.kind.recipe_type)[step]
         return (getattr(part, "__doc__", "") or "").split("\n\n")[0].replace("`", "").replace("\n", " ").strip()
 
     def _place(self, error: SpecError) -> None:

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from trainer.data.steps import StepsRecipe
@@ -59,6 +59,9 @@ class DataKind:
     endings: tuple[str, ...] = ()
     """Endings of file names that speak for this kind; empty: whatever no other kind claims."""
 
+    reader: str = ""
+    """`module:function` with `(file, recipe)`: the documents of an open file, made of parts; empty: its texts, as they are."""
+
     has_tokenizer: bool = False
     """Its versions hold a tokenizer."""
 
@@ -95,6 +98,14 @@ def load(name: str) -> Any:
     """Return the function that a `module:function` names."""
     module, function = name.split(":")
     return getattr(importlib.import_module(module), function)
+
+
+def reader_of(recipe: StepsRecipe) -> Any:
+    """Return how the documents of an open file are found for a recipe; None: as its texts are."""
+    kind = next(kind for kind in data_kinds().values() if kind.recipe_type is type(recipe))
+    if not kind.reader:
+        return None
+    return partial(load(kind.reader), recipe=recipe)
 
 
 def run(spec: Any, context: Any) -> Any:

@@ -1,0 +1,77 @@
+"""TMX, the exchange format of translation memories: each unit becomes a row with a column for each language.
+
+    <tu><tuv xml:lang="en"><seg>Good morning</seg></tuv><tuv xml:lang="zh-CN"><seg>早上好</seg></tuv></tu>
+
+Read as a stream, so that large memories need no memory. Entities of its own are refused: no translation memory has any.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from xml.parsers import expat
+
+from trainer.data.formats.reading import BrokenFileError, Reading, Row
+
+CHUNK_BYTES = 1 << 16
+
+
+def tmx_rows(file: BinaryIO, reading: Reading) -> Iterator[Row]:
+    """Yield (line of the unit, {language: text}); raise `BrokenFileError` with the line where the XML breaks."""
+    units = _Units()
+    while True:
+        chunk = file.read(CHUNK_BYTES)
+        try:
+            units.parser.Parse(chunk, not chunk)
+        except expat.ExpatError as error:
+            yield from units.taken()
+            where = f"line {error.lineno}, column {error.offset + 1}"
+            raise BrokenFileError("broken TMX", f"{where}: {expat.ErrorString(error.code)}") from error
+        yield from units.taken()
+        if not chunk:
+            return
+
+
+class _Units:
+    """Collects units while the parser reads."""
+
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text
+        self.parser.EntityDeclHandler = _refuse
+        self._found: deque[Row] = deque()
+        self._unit: dict[str, Any] = {}
+        self._line, self._language = 0, ""
+        self._segment: list[str] | None = None
+
+    def taken(self) -> Iterator[Row]:
+        while self._found:
+            yield self._found.popleft()
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "tu":
+            self._unit, self._line = {}, self.parser.CurrentLineNumber
+        elif name == "tuv":
+            language = attributes.get("xml:lang") or attributes.get("lang") or ""
+            self._language = language.lower().replace("_", "-").split("-")[0]
+        elif name == "seg":
+            self._segment = []
+
+    def _text(self, text: str) -> None:
+        if self._segment is not None:
+            self._segment.append(text)
+
+    def _end(self, name: str) -> None:
+        if name == "seg" and self._segment is not None:
+            self._unit.setdefault(self._language, "".join(self._segment).strip())
+            self._segment = None
+        elif name == "tu":
+            self._found.append((self._line, self._unit))
+
+
+def _refuse(*_declaration: Any) -> None:
+    raise BrokenFileError("broken TMX", "it declares entities of its own, which are not read")
