@@ -23,7 +23,8 @@ from trainer.errors import SpecError
 from trainer.spec import TransferSpec
 
 Kind = Literal["lora", "dora"]
-PARTS = {"attention": (".attention.",), "feed_forward": (".feed_forward.",), "all": (".attention.", ".feed_forward.")}
+ATTENTION = (".attention.", ".cross_attention.")
+PARTS = {"attention": ATTENTION, "feed_forward": (".feed_forward.",), "all": (*ATTENTION, ".feed_forward.")}
 EXTRAS = ("lora_a", "lora_b", "magnitude")
 
 

@@ -29,7 +29,7 @@ from trainer.training.machine import apply_machine
 
 NUM_ROWS_TO_DETECT = 100
 ADDED = ("predicted", "probability")
-OPTIONAL = ("labels", "spans", "vector")
+OPTIONAL = ("written", "labels", "spans", "vector")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -106,6 +106,8 @@ def cells(answer: dict[str, Any], threshold: float, extra: list[str]) -> list[An
         if name == "labels":
             named = [each["label"] for each in value or [] if each["probability"] >= threshold]
             found.append(safe("|".join(named)))
+        elif name == "written":
+            found.append(safe(value))
         else:
             found.append("" if value is None else json.dumps(value, ensure_ascii=False))
     return found

@@ -71,11 +71,17 @@ class EvaluationReport:
     notes: list[str] = field(default_factory=list)
     """Sentences about what these numbers do not say: labels that training never saw, and the like."""
 
+    methods: list[str] = field(default_factory=list)
+    """How measures were computed where that has to be told: tokenizer and version of a score."""
+
     tables: list[Table] = field(default_factory=list)
     matrix: Matrix | None = None
     calibration: list[Bin] = field(default_factory=list)
     errors: list[Example] = field(default_factory=list)
     """The most confident wrong answers."""
+
+    errors_title: str = ""
+    """Their heading where confidence is not what orders them."""
 
     curves: list[ErrorCurve] = field(default_factory=list)
     """For the choice of a threshold, a label each."""
