@@ -108,5 +108,5 @@ def rouge_l(written: str, wanted: str) -> float:
 
 def f1(common: int, num_first: int, num_second: int) -> float:
     if not num_first or not num_second:
-        return float(num_first == num_second)
+        return 0.0
     return 2 * common / (num_first + num_second)
