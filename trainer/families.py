@@ -21,6 +21,7 @@ from trainer.errors import SpecError
 class DataFacts:
     """What a form knows of the data that a model shall learn from."""
 
+    data_kind: str = "text"
     label_names: Sequence[str] = ()
     has_entities: bool = False
     """Entities are marked in the texts; the labels are then theirs."""
@@ -47,6 +48,9 @@ class Family:
 
     data_kind: str
     """Kind of prepared data it learns from: `text`."""
+
+    other_data_kinds: tuple[str, ...] = ()
+    """Further kinds that it learns from with other settings, which `suited` tells."""
 
     task: str
     """`module:Class` of the task, imported only where torch runs."""
@@ -85,6 +89,11 @@ class Family:
 
     calibration_examples: int = 32
     """Examples of such a step, where an example is one thing and not a window of tokens."""
+
+    @property
+    def data_kinds(self) -> tuple[str, ...]:
+        """Every kind of data that it learns from."""
+        return (self.data_kind, *self.other_data_kinds)
 
     def abilities_of(self, spec: Any) -> frozenset[str]:
         """Return what a model with these settings can be asked for."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -40,6 +41,7 @@ class AdaptedLinear(nn.Linear):
         nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
         self.magnitude = nn.Parameter(base.weight.new_ones(base.out_features)) if kind == "dora" else None
         self.original: Tensor | None = None
+        self.is_off = False
         self.reset_magnitude()
 
     @torch.no_grad()
@@ -53,7 +55,7 @@ class AdaptedLinear(nn.Linear):
         return self.original is not None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.is_merged:
+        if self.is_merged or self.is_off:
             return F.linear(x, self.weight, self.bias)
         if self.kind == "dora":
             return F.linear(x, self.effective_weight(), self.bias)
@@ -109,6 +111,19 @@ def add_adapters(model: nn.Module, transfer: TransferSpec) -> nn.Module:
 def adapted(model: nn.Module) -> Iterator[AdaptedLinear]:
     """Yield the adapted layers."""
     return (module for module in model.modules() if isinstance(module, AdaptedLinear))
+
+
+@contextmanager
+def switched_off(model: nn.Module) -> Iterator[None]:
+    """Let the model be what it was without its adapters; they must not be merged."""
+    layers = list(adapted(model))
+    for layer in layers:
+        layer.is_off = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.is_off = False
 
 
 def merge(model: nn.Module) -> None:

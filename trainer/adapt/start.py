@@ -16,7 +16,17 @@ from trainer.errors import InputError, SpecError
 from trainer.spec import TransferSpec
 from trainer.training.task import Task
 
-FREE = ("objective", "pooling", "pooler", "mask_fraction", "class_weights", "label_separator", "temperature")
+FREE = (
+    "objective",
+    "template",
+    "beta",
+    "pooling",
+    "pooler",
+    "mask_fraction",
+    "class_weights",
+    "label_separator",
+    "temperature",
+)
 """Settings that are about the task and not about the shape of the weights."""
 TABLES = ("token_embedding.weight", "masked_head.bias", "head.weight")
 """Rows of these are tokens: a source may have more of them than the tokenizer has ids."""

@@ -23,6 +23,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--label-column", default="", help="column or field that holds each document's label")
     parser.add_argument("--text-column", default="", help="column or field that holds the text; default: detected")
+    parser.add_argument(
+        "--target-column", default="", help="pairs and chats: column with the other side; default: detected"
+    )
     parser.add_argument("--group-column", default="", help="column or field whose equal values stay in one split")
     parser.add_argument("--entity-column", default="", help="column or field with entities: spans or BIO tags")
     parser.add_argument(
@@ -39,6 +42,7 @@ def command(options: argparse.Namespace) -> int:
         "label_column": options.label_column,
         "entity_column": options.entity_column,
         "group_column": options.group_column,
+        "target_column": options.target_column,
     }
     sources = [{"path": str(path.resolve()), "name": name, **columns} for path, name in all_files(options.files)]
     raw: dict[str, Any] = {"kind": "prepare", "data_kind": options.data_kind, "sources": sources}

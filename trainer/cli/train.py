@@ -6,6 +6,7 @@ python -m trainer train --data prepared/ --preset nano --steps 500
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import msgspec
 
 from trainer.cli.jobs import add_job_options, make_job, run_job
 from trainer.cli.settings import add_set_option, apply_settings
-from trainer.errors import SpecError
-from trainer.families import default_family, families, get_family
+from trainer.data.manifest import read_manifest
+from trainer.errors import InputError, SpecError
+from trainer.families import DataFacts, Family, default_family, families, get_family
 from trainer.folder import JobFolder
 
 LONGEST_DEFAULT_SEQUENCE = 256
@@ -48,7 +50,7 @@ def command(options: argparse.Namespace) -> int:
         family, model = model_of(options.source, family)
     raw = train_dict(
         data=options.data,
-        family=family or default_family().name,
+        family=family or family_for(options.data),
         preset=options.preset,
         steps=options.steps,
         model=model,
@@ -77,6 +79,7 @@ def train_dict(*, data: Path, family: str, preset: str | None, steps: int, model
         raise SpecError(f"preset {name!r} is unknown; the presets of {family} are {', '.join(found.presets)}")
     model = model or found.presets[name]
     longest = getattr(model, "context_length", LONGEST_DEFAULT_SEQUENCE)
+    model = suited_model(found, model, data)
     made: dict[str, Any] = {
         "kind": "train",
         "family": family,
@@ -90,6 +93,31 @@ def train_dict(*, data: Path, family: str, preset: str | None, steps: int, model
     for part, settings in found.defaults.items():
         made[part] = {**settings, **made.get(part, {})}
     return made
+
+
+def family_for(data: Path) -> str:
+    """Return the family that is meant where none is named: the usual one, or the first that learns from such data."""
+    kind = data_kind_of(data)
+    usual = default_family()
+    if kind in usual.data_kinds:
+        return usual.name
+    return next((family.name for family in families().values() if kind in family.data_kinds), usual.name)
+
+
+def suited_model(family: Family, model: Any, data: Path) -> Any:
+    """Return the model's settings as its family has them for data of this kind."""
+    kind = data_kind_of(data)
+    if family.suited is None or kind not in family.other_data_kinds:
+        return model
+    return replace(model, **family.suited(DataFacts(data_kind=kind)))
+
+
+def data_kind_of(data: Path) -> str:
+    """Return the kind of prepared data; `text` where there is none to look at, which the job will say."""
+    try:
+        return read_manifest(prepared_folder(data)).data_kind
+    except InputError:
+        return "text"
 
 
 def prepared_folder(path: Path) -> Path:

@@ -14,6 +14,7 @@ from trainer.context import JobContext
 from trainer.data.shards import PreparedVersion, open_version
 from trainer.errors import InputError, SpecError
 from trainer.events import Finished, Message, Resolved, Stopped
+from trainer.families import DataFacts, get_family
 from trainer.spec import DataSpec, MachineSpec, TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.checkpoint import (
@@ -38,6 +39,7 @@ OPTIMIZER_COPIES = 2
 def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
     """Do one attempt of a training run."""
     version = open_checked(spec.data)
+    check_kind(spec, version)
     checkpoint = find_checkpoint(context)
     trunk = verify_checkpoint(Path(spec.branch_from)) if spec.branch_from and checkpoint is None else None
     state = start_state(checkpoint, trunk, spec)
@@ -57,6 +59,7 @@ def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
         started = start_from(setting.task, setting.model, spec.transfer)
         context.emit(Message(text=started.sentence, code="transfer"))
         setting.facts["transfer"] = started.facts
+    setting.task.before_training(setting.model, version)
     loop = Loop(setting, state, saved_step=resumed_step)
     if checkpoint is None:
         setting.machine, reasons = decide_compile(
@@ -83,6 +86,22 @@ def open_checked(data: DataSpec) -> PreparedVersion:
             f"{data.content_hash[:12]}...; prepare that version again or choose it anew"
         )
     return version
+
+
+def check_kind(spec: TrainSpec, version: PreparedVersion) -> None:
+    """Raise `InputError` where a model of this family, or with these settings, cannot learn from data of this kind."""
+    family, kind = get_family(spec.family), version.manifest.data_kind
+    if kind not in family.data_kinds:
+        raise InputError(
+            f"a model of family {family.name} learns from {', '.join(family.data_kinds)}, and this data is {kind}"
+        )
+    if not family.other_data_kinds or family.suited is None:
+        return
+    for name, value in family.suited(DataFacts(data_kind=kind)).items():
+        if getattr(spec.model, name) != value:
+            raise SpecError(
+                f"model.{name} is {getattr(spec.model, name)}, and data of kind {kind} is for {value}: set it so"
+            )
 
 
 def find_checkpoint(context: JobContext) -> StoredCheckpoint | None:

@@ -87,6 +87,10 @@ class Task(ABC):
         """Take note of the training split before anything is measured: which labels it has, say."""
         return
 
+    def before_training(self, model: nn.Module, version: PreparedVersion) -> None:
+        """Compute what is needed of all examples; called before the first step of each attempt, with its weights loaded."""
+        return
+
     def details(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return rows, one an example of the batch, for the report of a whole split; none where there is no report."""
         return {}

@@ -10,4 +10,8 @@ def data_facts(version: DatasetVersion) -> DataFacts:
     """Return the labels of a version, and whether they are those of entities in its texts."""
     labels = [str(row["label"]) for row in version.report.get("labels", []) if row.get("label")]
     sources = version.job.spec.get("sources") or []
-    return DataFacts(label_names=labels, has_entities=any(source.get("entity_column") for source in sources))
+    return DataFacts(
+        data_kind=version.data_kind,
+        label_names=labels,
+        has_entities=any(source.get("entity_column") for source in sources),
+    )

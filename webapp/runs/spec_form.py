@@ -109,7 +109,10 @@ class SpecForm(forms.Form):
         super().__init__(data, initial={**(spec_values(start) if start else {}), **(initial or {})})
         versions = (
             DatasetVersion.objects.filter(
-                dataset__project=project, ready_at__isnull=False, data_kind=family.data_kind, dataset__archived_at=None
+                dataset__project=project,
+                ready_at__isnull=False,
+                data_kind__in=family.data_kinds,
+                dataset__archived_at=None,
             )
             .select_related("dataset")
             .defer("report")

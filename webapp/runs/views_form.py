@@ -166,16 +166,16 @@ def _family_for(request: HttpRequest, project: Project) -> Family:
     ready = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False).order_by("-ready_at")
     version = ready.filter(code=request.GET.get("version", "")).first() or ready.first()
     usual = default_family()
-    if version is None or usual.data_kind == version.data_kind:
+    if version is None or version.data_kind in usual.data_kinds:
         return usual
-    return next((family for family in families().values() if family.data_kind == version.data_kind), usual)
+    return next((family for family in families().values() if version.data_kind in family.data_kinds), usual)
 
 
 def _offered(project: Project, chosen: Family) -> list[Family]:
     """Return the families that the project has data for, the chosen one always."""
     ready = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False)
     kinds = set(ready.values_list("data_kind", flat=True).distinct())
-    return [family for family in families().values() if family.data_kind in kinds or family is chosen]
+    return [family for family in families().values() if kinds & set(family.data_kinds) or family is chosen]
 
 
 def _initial(request: HttpRequest, parent: Run | None, checkpoint: Checkpoint | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -46,6 +47,22 @@ class KVCache:
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows that hold several documents: no token looks into another document, and each begins at position 0."""
+
+    documents: Tensor
+    """Number of the document that each token belongs to (B, T), within its row."""
+
+    positions: Tensor
+    """Place of each token in its document (B, T)."""
+
+    def mask(self) -> Tensor:
+        """Return what may be looked at (B, 1, T, T)."""
+        same = self.documents[:, :, None] == self.documents[:, None, :]  # (B, T, T)
+        return (same & causal_mask(same.size(1), same.size(2), same.device))[:, None]
+
+
 class Attention(nn.Module):
     """Each token gathers from those before it what its queries ask for."""
 
@@ -65,17 +82,23 @@ class Attention(nn.Module):
         self.query_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
         self.key_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
 
-    def forward(self, x: Tensor, rotation: Rotation, cache: KVCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rotation: Rotation, cache: KVCache | None, packed_mask: Tensor | None = None
+    ) -> Tensor:
         q, k, v = self.project(x, rotation)  # (B, H, T, K), (B, G, T, K) twice
         dropout = self.dropout if self.training else 0.0
-        if cache is None or cache.length == 0:
+        shares_heads = self.num_kv_heads != self.num_heads
+        if packed_mask is not None:
+            y = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=packed_mask, dropout_p=dropout, enable_gqa=shares_heads
+            )
+        elif cache is None or cache.length == 0:
             y = causal_attention(q, k, v, dropout=dropout)  # (B, H, T, K)
         if cache is not None:
             first = cache.length
             k, v = cache.extend(self.layer, k, v)  # (B, G, S, K)
             if first:
                 mask = causal_mask(q.size(2), k.size(2), x.device) if q.size(2) > 1 else None  # (T, S)
-                shares_heads = self.num_kv_heads != self.num_heads
                 y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=shares_heads)
         written: Tensor = self.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
         return written
@@ -116,8 +139,10 @@ class Block(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, rotation: Rotation, cache: KVCache | None = None) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), rotation, cache))
+    def forward(
+        self, x: Tensor, rotation: Rotation, cache: KVCache | None = None, packed_mask: Tensor | None = None
+    ) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), rotation, cache, packed_mask))
         out: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return out
 
@@ -168,11 +193,13 @@ class GPT(nn.Module):
             else:
                 parameter.normal_(std=std)
 
-    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
-        return self.to_logits(self.hidden(tokens, cache))  # (B, T, V)
+    def forward(self, tokens: Tensor, cache: KVCache | None = None, packed: Packed | None = None) -> Tensor:
+        return self.to_logits(self.hidden(tokens, cache, packed))  # (B, T, V)
 
-    def hidden(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+    def hidden(self, tokens: Tensor, cache: KVCache | None = None, packed: Packed | None = None) -> Tensor:
         """Return the normalised residual stream behind the last block (B, T, D)."""
+        if packed is not None:
+            return self.packed_hidden(tokens, packed)
         first = cache.length if cache is not None else 0
         x = self.embed(tokens, first)  # (B, T, D)
         rotation = self.rotation(first, tokens.size(1))
@@ -188,6 +215,18 @@ class GPT(nn.Module):
         normalised: Tensor = self.norm(x)  # (B, T, D)
         return normalised
 
+    def packed_hidden(self, tokens: Tensor, packed: Packed) -> Tensor:
+        """Return the same of rows that hold several documents, as if each document were alone."""
+        x, rotation = self.embed(tokens, 0, packed.positions), self.rotation(0, tokens.size(1), packed.positions)
+        mask = packed.mask()
+        for block in self.blocks:
+            if self.recompute_blocks and self.training:
+                x = recompute(block, x, rotation, None, mask, use_reentrant=False)
+            else:
+                x = block(x, rotation, None, mask)
+        normalised: Tensor = self.norm(x)  # (B, T, D)
+        return normalised
+
     def to_logits(self, x: Tensor) -> Tensor:
         """Return the logits (B, T, V) of the hidden state (B, T, D)."""
         return F.linear(x, self.output_weight)
@@ -197,20 +236,22 @@ class GPT(nn.Module):
         """What the hidden state is multiplied with for the logits (V, D)."""
         return self.token_embedding.weight if self.head is None else self.head.weight
 
-    def embed(self, tokens: Tensor, first: int) -> Tensor:
-        """Return the tokens as vectors (B, T, D); `first` is the position of the first of them."""
+    def embed(self, tokens: Tensor, first: int, positions: Tensor | None = None) -> Tensor:
+        """Return the tokens as vectors (B, T, D); `first` is the position of the first, `positions` (B, T) those of all."""
         end = first + tokens.size(1)
         assert end <= self.spec.context_length, f"{end} tokens do not fit into a context of {self.spec.context_length}"
         x = self.token_embedding(tokens)
         if self.position_embedding is not None:
-            x = x + self.position_embedding.weight[first:end]
+            x = x + self.position_embedding.weight[slice(first, end) if positions is None else positions]
         embedded: Tensor = self.dropout(x)
         return embedded
 
-    def rotation(self, first: int, count: int) -> Rotation:
-        """Return cosines and sines (T, K) of the positions from `first` on; None for the classic form."""
+    def rotation(self, first: int, count: int, positions: Tensor | None = None) -> Rotation:
+        """Return cosines and sines (T, K) of the positions, or (B, 1, T, K) where rows differ; None for the classic form."""
         if self.spec.form == "classic":
             return None
+        if positions is not None:
+            return self.cosines[positions].unsqueeze(1), self.sines[positions].unsqueeze(1)
         return self.cosines[first : first + count], self.sines[first : first + count]  # (T, K) each
 
     @torch.no_grad()

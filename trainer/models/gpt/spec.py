@@ -6,12 +6,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.errors import SpecError
-from trainer.families import Family
+from trainer.families import DataFacts, Family
+
+TemplateName = Literal["roles", "chatml"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GPTSpec:
     """A decoder-only Transformer, in the classic form of GPT-2/3 or the modern form of Llama and Qwen."""
+
+    objective: Literal["continue", "answer", "prefer"] = "continue"
+    """continue: each next token of plain text. answer: the assistant's words in conversations. prefer: the better of two
+    answers, from a model that answers already (DPO)."""
+
+    template: TemplateName = "roles"
+    """answer and prefer: how a conversation is written. roles: <|user|> and <|assistant|>. chatml: as Qwen has it."""
+
+    beta: float = 0.1
+    """prefer only: how strongly the model is held to what it was at the start; smaller lets it move farther."""
 
     form: Literal["classic", "modern"] = "modern"
     """classic: learned positions, LayerNorm, GELU. modern: RoPE, RMSNorm, SwiGLU, grouped queries."""
@@ -59,7 +71,7 @@ class GPTSpec:
         for name in ("num_kv_heads", "head_width", "feed_forward_width"):
             if getattr(self, name) < 0:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 0")
-        for name in ("rope_theta", "norm_eps"):
+        for name in ("rope_theta", "norm_eps", "beta"):
             if not getattr(self, name) > 0:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be above 0")
         if not self.head_width and self.model_width % self.num_heads:
@@ -142,6 +154,20 @@ GPT3 = {
     "gpt3-175b": classic(96, 12_288, 96, 2_048),
 }
 
+OBJECTIVE_OF_DATA = {"text": "continue", "chats": "answer", "preferences": "prefer"}
+
+
+def suited(facts: DataFacts) -> dict[str, str]:
+    """Return the objective that data of this kind is for."""
+    return {"objective": OBJECTIVE_OF_DATA[facts.data_kind]} if facts.data_kind in OBJECTIVE_OF_DATA else {}
+
+
+def abilities_of_spec(spec: GPTSpec) -> frozenset[str]:
+    """Return what a model can be asked for: one that learnt from conversations answers as well."""
+    usual = frozenset({"generate", "inspect", "attention", "explain"})
+    return usual if spec.objective == "continue" else usual | {"chat"}
+
+
 FAMILY = Family(
     name="gpt",
     title="GPT",
@@ -149,9 +175,13 @@ FAMILY = Family(
     spec_type=GPTSpec,
     presets={**SMALL, **GPT2, **GPT3},
     data_kind="text",
+    other_data_kinds=("chats", "preferences"),
+    suited=suited,
+    essential=("objective",),
     task="trainer.models.gpt.task:GPTTask",
     formats=("folder", "gguf", "onnx", "torch_export"),
     abilities=frozenset({"generate", "inspect", "attention", "explain"}),
+    abilities_of_spec=abilities_of_spec,
     is_default=True,
     calibration_presets=("nano", "micro", "mini"),
 )
