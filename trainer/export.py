@@ -70,6 +70,7 @@ def write_files(folder: Path, stored: StoredCheckpoint, task: Task, *, name: str
     if config is not None:
         (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     task.assets.save(folder)
+    add_chat_template(folder, getattr(task, "chat_template", None))
     about = About(
         names="own" if config is None else "transformers",
         step=stored.manifest.step,
@@ -92,6 +93,15 @@ def loaded_with(task: Task, weights: dict[str, torch.Tensor]) -> torch.nn.Module
 
 def beside_text(lines: list[str]) -> str:
     return "\n## Beside the weights\n\n" + "".join(f"- {line}\n" for line in lines) if lines else ""
+
+
+def add_chat_template(folder: Path, template: Any) -> None:
+    """Write how conversations are written beside the tokenizer, where transformers looks for it."""
+    if template is None:
+        return
+    path = folder / "tokenizer_config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), "chat_template": template.jinja}
+    path.write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def load_exported(folder: Path, *, device: str = "cpu") -> tuple[Task, torch.nn.Module]:

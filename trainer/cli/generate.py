@@ -1,24 +1,31 @@
-"""`python -m trainer generate`: let a model continue a text, as it writes."""
+"""`python -m trainer generate`: let a model continue a text, answer a question, or make one text of another."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trainer.cli.settings import add_set_option, apply_settings
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from trainer.inference.loading import LoadedModel
+    from trainer.inference.sampling import SamplingSpec
 
 
 def add_parser(commands: Any) -> None:
-    parser = commands.add_parser("generate", help="continue a text")
+    parser = commands.add_parser("generate", help="continue a text, answer a question, translate")
     parser.add_argument(
         "model", type=Path, help="checkpoint, exported folder, or job folder (then its best checkpoint)"
     )
     parser.add_argument("--prompt", default="", help="text to continue; `-`: from standard input")
     parser.add_argument("--tokens", type=int, default=128, help="most tokens to write; default: %(default)s")
+    parser.add_argument("--system", default="", help="a model that answers: what it is told before the question")
+    parser.add_argument("--plain", action="store_true", help="a model that answers: continue the text all the same")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps or cuda")
     parser.add_argument("--json", action="store_true", help="write one object with the text at the end")
     add_set_option(parser)
@@ -31,12 +38,16 @@ def command(options: argparse.Namespace) -> int:
     from trainer.inference.operations.asking import prompt_answer, read
     from trainer.inference.operations.generate import read_settings
 
+    loaded = load_any(options.model, device=options.device)
+    text = sys.stdin.read() if options.prompt == "-" else options.prompt
+    if "translate" in loaded.task.abilities:
+        return translate(loaded, text, options)
+    loaded.require("generate")
     raw: dict[str, Any] = {"num_tokens": options.tokens}
     apply_settings(raw, options.set)
     settings = read_settings(raw)
-    loaded = load_any(options.model, device=options.device)
-    loaded.require("generate")
-    text = sys.stdin.read() if options.prompt == "-" else options.prompt
+    if "chat" in loaded.task.abilities and not options.plain:
+        return chat(loaded, text, settings, options)
     prompt = read(loaded, text, num_new_tokens=settings.num_tokens)
     if not options.json:
         sys.stdout.write(prompt.shown)
@@ -51,4 +62,41 @@ def command(options: argparse.Namespace) -> int:
             sys.stdout.flush()
     answer = {**prompt_answer(prompt), "text": "".join(written), "num_tokens": len(written), "end": end}
     sys.stdout.write(msgspec.json.encode(answer).decode() + "\n" if options.json else "\n")
+    return 0
+
+
+def translate(loaded: LoadedModel, text: str, options: argparse.Namespace) -> int:
+    """Write what the model makes of a text."""
+    from trainer.inference.operations.translate import SearchSettings, TranslateRequest, answer
+
+    raw: dict[str, Any] = {"num_tokens": 0}
+    apply_settings(raw, options.set)
+    try:
+        settings = msgspec.convert(raw, SearchSettings)
+    except msgspec.ValidationError as error:
+        raise InputError(f"settings: {error}") from error
+    found = answer(loaded, TranslateRequest(id="", op="translate", text=text, settings=settings))
+    sys.stdout.write((msgspec.json.encode(found).decode() if options.json else found["text"]) + "\n")
+    return 0
+
+
+def chat(loaded: LoadedModel, text: str, settings: SamplingSpec, options: argparse.Namespace) -> int:
+    """Write the model's answer to a question."""
+    from trainer.inference.operations.chat import ChatRequest, Turn, stream
+
+    messages = [*([Turn("system", options.system)] if options.system else []), Turn("user", text)]
+    request = ChatRequest(id="", op="chat", messages=messages, settings=msgspec.to_builtins(settings))
+    pieces = []
+    steps = stream(loaded, request)
+    event, fields = next(steps)
+    try:
+        while True:
+            event, fields = steps.send(False)
+            if event == "token":
+                pieces.append(fields["text"])
+                sys.stdout.write("" if options.json else fields["text"])
+                sys.stdout.flush()
+    except StopIteration as end:
+        result = {"text": "".join(pieces), **end.value}
+    sys.stdout.write(msgspec.json.encode(result).decode() + "\n" if options.json else "\n")
     return 0

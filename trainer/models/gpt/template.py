@@ -59,6 +59,11 @@ class ChatTemplate:
         self._end["assistant"] = (end, line_end if name == "chatml" else [])
         self.end = end
 
+    @property
+    def jinja(self) -> str:
+        """The template as `transformers` reads it."""
+        return JINJA[self.name]
+
     def write(self, turns: Sequence[tuple[str, Sequence[int]]]) -> Written:
         """Return turns, whose words are tokens already, as one text."""
         tokens: list[int] = []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from trainer.inference.operations.translate import SearchSettings
 from trainer.models.transformer.model import Transformer
 
 
@@ -97,3 +98,23 @@ def next_beams(
     order = (chosen == end).long().argsort(dim=1, stable=True)[:, :N]  # those that go on, best first
     rows = torch.arange(B, device=best.device)[:, None] * N + beams.gather(1, order)
     return rows.flatten(), chosen.gather(1, order).flatten(), best.gather(1, order)
+
+
+@torch.no_grad()
+def draw_text(
+    model: Transformer, source: Tensor, source_mask: Tensor, *, end: int, settings: SearchSettings
+) -> Hypothesis:
+    """Return a text drawn token by token at the settings' temperature, for one source (1, S)."""
+    random = torch.Generator().manual_seed(settings.seed)
+    state = model.begin(source, source_mask)
+    most = min(settings.num_tokens or model.context_length - 1, model.context_length - 1)
+    tokens: list[int] = []
+    total, token = 0.0, end
+    while len(tokens) < most:
+        logits = model.step(torch.tensor([token], device=source.device), state)[0].float().cpu() / settings.temperature
+        token = int(torch.multinomial(logits.softmax(dim=-1), 1, generator=random))
+        total += float(logits.log_softmax(dim=-1)[token])
+        if token == end:
+            break
+        tokens.append(token)
+    return Hypothesis(tokens, total / penalty(len(tokens) + 1, settings.length_penalty), total)

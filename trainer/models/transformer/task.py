@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from trainer.data.parts.store import PartsSplit
 from trainer.errors import InputError, SpecError
+from trainer.inference.operations.translate import SearchSettings
 from trainer.metrics.report import EvaluationReport
 from trainer.metrics.text_report import text_report
 from trainer.models.transformer.model import Transformer
-from trainer.models.transformer.search import Hypothesis, beam_search
+from trainer.models.transformer.search import Hypothesis, beam_search, draw_text
 from trainer.models.transformer.spec import TransformerSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
@@ -165,6 +166,29 @@ class TransformerTask(Task):
         device = model.token_embedding.weight.device
         encoded = self.sources(self.assets.tokenizer.encode_batch(texts))
         return {name: tensor.to(device) for name, tensor in encoded.items()}
+
+    def translate(self, model: nn.Module, text: str, settings: SearchSettings) -> dict[str, Any]:
+        """Return what the model makes of a text, the likeliest first; with a temperature one text drawn at random."""
+        assert isinstance(model, Transformer)
+        whole = self.assets.tokenizer.encode(text)
+        read = self.read(model, [text])
+        if settings.temperature > 0:
+            found = [draw_text(model, read["source"], read["source_mask"], end=self.end, settings=settings)]
+        else:
+            found = self.search(
+                model, read["source"], read["source_mask"], num_beams=settings.num_beams,
+                num_tokens=settings.num_tokens, length_penalty=settings.length_penalty,
+            )[0]  # fmt: skip
+        told = [
+            {
+                "text": self.assets.tokenizer.decode(each.tokens),
+                "score": each.score,
+                "log_probability": each.log_probability,
+            }
+            for each in found
+        ]
+        num_cut = max(len(whole) - (self.length - 1), 0)
+        return {"text": told[0]["text"], "alternatives": told, "num_cut_tokens": num_cut}
 
     def answers(self, model: nn.Module, texts: Sequence[str]) -> list[dict[str, Any]]:
         assert isinstance(model, Transformer)
