@@ -32,7 +32,7 @@ def reader(source: SourceSpec, head: Sequence[Row], step: PreferencesStep) -> Ro
     def read(row: dict[str, Any]) -> list[Made]:
         before = system_of(row) + (question_of(row, prompt) if prompt else [])
         better, worse = answer_of(row, chosen), answer_of(row, rejected)
-        before = before if any(role == "user" for role, _ in before) else better[:-1]
+        before = before if any(role == "user" and text.strip() for role, text in before) else better[:-1]
         return [made_of(before, better[-1][1], worse[-1][1], step)]
 
     return read

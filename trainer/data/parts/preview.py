@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import BrokenFileError, Row
 from trainer.data.parts import chats, pairs, preferences
-from trainer.data.parts.reading import RowReader, Unfit, require_columns
+from trainer.data.parts.reading import RowReader, Unfit, first_rows, require_columns
 from trainer.data.parts.recipe import ChatsStep, PairsStep, PreferencesStep
 from trainer.data.preview import SHOWN_CHARACTERS, Preview, PreviewFile, PreviewRow
 from trainer.data.readers import OpenFile, check_source, open_source, rows_of
@@ -64,7 +63,11 @@ def _preview_file(file: OpenFile, left: int, reader: Reader, result: Preview, sk
     result.num_files += 1
     try:
         require_columns(file)
-        head = list(islice(rows_of(file), max(1, left)))
+        head, broken = first_rows(rows_of(file), max(1, left))
+        if broken:
+            skips.broken(broken.reason, file.reading.where, broken.detail)
+        if not head:
+            return
         result.raw_columns = list(dict.fromkeys([*result.raw_columns, *column_names(head)]))
         form, read = reader(file, head)
     except BrokenFileError as error:

@@ -39,13 +39,17 @@ def documents_of_rows(file: OpenFile, reader_for: Callable[[OpenFile, list[Row]]
     """Yield the documents of a file with columns. What is left out is counted with its reason and its row."""
     require_columns(file)
     rows = rows_of(file)
-    head = list(islice(rows, NUM_ROWS_TO_DETECT))
+    head, broken = first_rows(rows, NUM_ROWS_TO_DETECT)
     if not head:
+        if broken:
+            raise broken
         return
     read = reader_for(file, head)
     if file.format == "parquet":
         file.stream.seek(0)
         head, rows = [], rows_of(file)
+    elif broken:
+        rows = raising(broken)
     source = file.reading.source
     for number, row in chain(head, rows):
         try:
@@ -58,6 +62,22 @@ def documents_of_rows(file: OpenFile, reader_for: Callable[[OpenFile, list[Row]]
         group = label_name(value_at(row, source.group_column)) if source.group_column else ""
         for each in made:
             yield Document(joined(each.parts), file.reading.where, number, label, group or each.key)
+
+
+def first_rows(rows: Iterator[Row], count: int) -> tuple[list[Row], BrokenFileError | None]:
+    """Return the first rows, and the error behind them where the file breaks so early: what came before it stays."""
+    found: list[Row] = []
+    try:
+        found.extend(islice(rows, count))
+    except BrokenFileError as error:
+        return found, error
+    return found, None
+
+
+def raising(error: BrokenFileError) -> Iterator[Row]:
+    """Yield nothing, and raise the error once somebody asks for a row."""
+    raise error
+    yield
 
 
 def require_columns(file: OpenFile) -> None:
