@@ -134,7 +134,10 @@ class Connection:
         request = decoded(line, operation.request)
         if operation.stream is not None:
             return await self.stream(operation, request)
-        return await self.server.compute(lambda: operation.answer(self.model(operation, request), request))  # type: ignore[misc]
+        assert operation.answer is not None
+        answer = operation.answer
+        found: dict[str, Any] = await self.server.compute(lambda: answer(self.model(operation, request), request))
+        return found
 
     def model(self, operation: Operation, request: ModelRequest) -> LoadedModel:
         """Return the model that is asked; called in the thread that computes."""
@@ -150,6 +153,8 @@ class Connection:
         is_first = True
         while True:
             is_cancelled = None if is_first else request.id in self.cancelled
+            event: str
+            fields: dict[str, Any]
             event, fields = await self.server.compute(advance, steps, is_cancelled)
             if event == "done":
                 return fields

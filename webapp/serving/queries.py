@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from django.db.models import QuerySet
 
@@ -31,7 +33,7 @@ def abilities_of(checkpoint: Checkpoint) -> list[str]:
     if family is None:
         return []
     try:
-        settings = msgspec.convert(checkpoint.run.spec.get("model", {}), family.spec_type)
+        settings: Any = msgspec.convert(checkpoint.run.spec.get("model", {}), family.spec_type)
     except msgspec.ValidationError:  # made by an older release
         return sorted(family.abilities)
     return sorted(family.abilities_of(settings))

@@ -76,8 +76,11 @@ def first_rows(rows: Iterator[Row], count: int) -> tuple[list[Row], BrokenFileEr
 
 def raising(error: BrokenFileError) -> Iterator[Row]:
     """Yield nothing, and raise the error once somebody asks for a row."""
-    raise error
-    yield
+
+    def fail(_nothing: None) -> Row:
+        raise error
+
+    return map(fail, [None])
 
 
 def require_columns(file: OpenFile) -> None:

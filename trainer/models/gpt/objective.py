@@ -88,8 +88,9 @@ def rows_of(texts: Sequence[Sequence[tuple[Sequence[int], Sequence[bool]]]], len
     documents, positions = np.full(shape, -1, np.int64), np.zeros(shape, np.int64)
     for row, several in enumerate(texts):
         at = 0
-        for number, (words, is_learnt) in enumerate(several):
-            words, learnt = np.asarray(words[: length + 1 - at]), np.asarray(is_learnt[: length + 1 - at], bool)
+        for number, (written, is_learnt) in enumerate(several):
+            words = np.asarray(written[: length + 1 - at])
+            learnt = np.asarray(is_learnt[: length + 1 - at], bool)
             size = min(len(words), length - at)
             foretold = np.where(learnt[1:], words[1:], NOT_LEARNT)[:size]
             tokens[row, at : at + size], documents[row, at : at + size] = words[:size], number
