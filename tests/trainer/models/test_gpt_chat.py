@@ -185,7 +185,7 @@ def ask(loaded: LoadedModel, *said: str, system: str = "", num_tokens: int = 40)
 QUICK = {
     "optimizer": {"learning_rate": 5e-3}, "schedule": {"num_steps": 240, "warmup_steps": 20, "final_fraction": 0.05},
     "evaluation": {"every_steps": 240, "sample_tokens": 0}, "checkpoint": {"every_steps": 240},
-    "batch": {"sequence_length": 96, "sequences_per_step": 8}, "machine": {"num_threads": 2},
+    "batch": {"sequence_length": 96, "sequences_per_step": 8}, "machine": {"num_threads": 1},
 }  # fmt: skip
 SMALL = {"num_layers": 2, "model_width": 64, "num_heads": 4, "context_length": 96}
 

@@ -183,7 +183,7 @@ def learnt(
         "optimizer": {"learning_rate": rate, "beta2": 0.98, "weight_decay": 0.01},
         "schedule": {"num_steps": steps, "warmup_steps": min(100, steps // 5), "final_fraction": 0.02},
         "evaluation": {"every_steps": steps, "sample_tokens": 0}, "checkpoint": {"every_steps": steps},
-        "machine": {"device": "cpu", "dtype": "float32", "compile": "off", "num_threads": 2},
+        "machine": {"device": "cpu", "dtype": "float32", "compile": "off", "num_threads": 1},
     }  # fmt: skip
     run_job(folder / "job", raw)
     return read_report(folder / "job/attempts/1/artifacts/evaluation-test.json")
