@@ -105,5 +105,4 @@ FAMILY = Family(
         "optimizer": {"learning_rate": 2e-3, "beta2": 0.98, "weight_decay": 0.01},
         "regularisation": {"dropout": 0.1, "label_smoothing": 0.1},
     },
-    calibration_presets=("tiny",),
 )
