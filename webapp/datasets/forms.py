@@ -22,6 +22,7 @@ FORMATS = {
     "csv": _("CSV"),
     "tsv": _("TSV"),
     "parquet": _("Parquet"),
+    "tmx": _("TMX"),
     "zip": _("Zip"),
 }
 ENCODINGS = {"auto": _("UTF-8, or what a byte order mark says")}
@@ -85,6 +86,11 @@ class FileOptionsForm(forms.Form):
         self.fields["label_column"] = _column_field(
             file.options.get("label_column"), columns, _("None"), label=_("Label column or field")
         )
+        self.fields["target_column"] = _column_field(
+            file.options.get("target_column"), columns, _("Detected"), label=_("Target column or field")
+        )
+        if pages_of(file.dataset.data_kind).has_target:
+            self.fields["text_column"].label = _("Source column or field")
         for name, label in (
             ("entity_column", _("Entity column or field")),
             ("group_column", _("Group column or field")),

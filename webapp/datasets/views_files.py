@@ -99,7 +99,8 @@ def file_drop(request: HttpRequest, file: SourceFile) -> HttpResponse:
 
 
 def columns_of(file: SourceFile) -> list[str]:
-    return [str(name) for name in (file.preview or {}).get("columns", [])]
+    preview = file.preview or {}
+    return [str(name) for name in preview.get("raw_columns") or preview.get("columns", [])]
 
 
 def _panel(

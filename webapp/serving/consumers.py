@@ -15,6 +15,7 @@ from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving import client
 from webapp.serving.abilities import Reply, abilities
+from webapp.serving.guarding import guarded_stream
 from webapp.serving.requests import Ask, parse_ask
 from webapp.serving.services import generation_create
 from webapp.teams.access import Rule
@@ -72,7 +73,7 @@ class PlaygroundConsumer(TeamConsumer):
             await self._say({"id": ask.id, **_error(_("This checkpoint is not kept any more. Choose another."))})
             return
         ability, reply, started = abilities()[ask.op], Reply(), time.monotonic()
-        answers = client.stream(ability.name, **_model(checkpoint) | ability.fields(ask))
+        answers = guarded_stream(ability=ability, ask=ask, checkpoint=checkpoint, asked_by=self.scope["user"])
         try:
             async for message in answers:
                 reply.see(message)
@@ -89,10 +90,6 @@ class PlaygroundConsumer(TeamConsumer):
     @database_sync_to_async
     def _keep(self, checkpoint: Checkpoint, answer: dict[str, Any]) -> None:
         generation_create(checkpoint=checkpoint, created_by=self.scope["user"], **answer)
-
-
-def _model(checkpoint: Checkpoint) -> dict[str, Any]:
-    return {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256}
 
 
 def _error(sentence: str) -> dict[str, str]:

@@ -1,11 +1,13 @@
-"""What people asked of models in the playground, and what they got."""
+"""What people asked of models in the playground, what they got, what they liked better, and what was not let through."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from webapp.projects.models import Project
+from webapp.registry.models import ModelVersion
 from webapp.runs.models import Checkpoint
 from webapp.teams.codes import new_code
 from webapp.teams.models import Team, User
@@ -39,3 +41,147 @@ class Generation(models.Model):
     @property
     def owning_team(self) -> Team:
         return self.project.team
+
+
+class Preference(models.Model):
+    """Of two answers to the same conversation somebody chose one."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="preferences")
+    messages = models.JSONField()  # [{role, content}], the last a user's
+    chosen = models.TextField()
+    rejected = models.TextField()
+    chosen_by_model = models.CharField(max_length=200)
+    rejected_by_model = models.CharField(max_length=200)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.chosen[:40]
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+
+class Guard(models.Model):
+    """A check of what goes into models, or of what comes out of them."""
+
+    class Direction(models.TextChoices):
+        INPUT = "input", _("what people ask")
+        OUTPUT = "output", _("what the model answers")
+        BOTH = "both", _("both")
+
+    class Kind(models.TextChoices):
+        WORDS = "words", _("words and topics")
+        PERSONAL = "personal", _("personal data")
+
+    class Action(models.TextChoices):
+        REFUSE = "refuse", _("refuse")
+        MASK = "mask", _("mask")
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="guards")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, null=True, blank=True, related_name="guards",
+        verbose_name=_("model version"),
+    )  # fmt: skip
+    name = models.CharField(_("name"), max_length=80)
+    kind = models.CharField(_("looks for"), max_length=10, choices=Kind.choices, default=Kind.WORDS)
+    direction = models.CharField(_("in"), max_length=10, choices=Direction.choices, default=Direction.BOTH)
+    action = models.CharField(_("then"), max_length=10, choices=Action.choices, default=Action.REFUSE)
+    terms = models.TextField(_("words and phrases"), blank=True, max_length=20_000)
+    min_hits = models.PositiveIntegerField(_("different ones at least"), default=1)
+    refusal = models.CharField(_("answer given instead"), max_length=500, blank=True)
+    is_on = models.BooleanField(_("on"), default=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("created_at",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+
+class GuardDecision(models.Model):
+    """What a guard did, and why."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="guard_decisions")
+    guard = models.ForeignKey(Guard, on_delete=models.SET_NULL, null=True, related_name="decisions")
+    guard_name = models.CharField(max_length=80)
+    model_label = models.CharField(max_length=200)
+    direction = models.CharField(max_length=10)
+    action = models.CharField(max_length=10)
+    reason = models.CharField(max_length=300)
+    excerpt = models.CharField(max_length=300, blank=True)  # personal data masked
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.guard_name}: {self.reason}"
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+
+class Contest(models.Model):
+    """Two models answer the same prompts, and people or a rule say whose answer is better."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="contests")
+    name = models.CharField(max_length=80)
+    prompts = models.JSONField()
+    first = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
+    second = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
+    first_label = models.CharField(max_length=200)
+    second_label = models.CharField(max_length=200)
+    rule = models.CharField(max_length=20, blank=True)  # empty: people judge
+    rule_text = models.CharField(max_length=300, blank=True)
+    problem = models.CharField(max_length=500, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+
+class Bout(models.Model):
+    """One prompt of a contest: both answers, and the verdict."""
+
+    contest = models.ForeignKey(Contest, on_delete=models.CASCADE, related_name="bouts")
+    number = models.PositiveIntegerField()
+    prompt = models.TextField()
+    first_answer = models.TextField(blank=True)
+    second_answer = models.TextField(blank=True)
+    answered_at = models.DateTimeField(null=True)
+    is_swapped = models.BooleanField(default=False)  # the second model's answer is shown on the left
+    winner = models.CharField(max_length=6, blank=True)  # first, second, tie
+    judged_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ("number",)
+        constraints = [models.UniqueConstraint(fields=["contest", "number"], name="bout_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.prompt[:30]}"
+
+    @property
+    def owning_team(self) -> Team:
+        return self.contest.project.team

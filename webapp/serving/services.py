@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
-from webapp.serving.models import Generation
+from webapp.serving.models import Generation, Preference
 from webapp.teams.models import User
 
 
@@ -41,3 +42,15 @@ def generation_create(
         ended_because=ended_because,
         created_by=created_by,
     )
+
+
+def preference_create(
+    *, project: Project, messages: list[dict[str, str]], chosen: str, rejected: str, chosen_by: Checkpoint,
+    rejected_by: Checkpoint, created_by: User,
+) -> Preference:  # fmt: skip
+    """Keep which of two answers somebody liked better."""
+    return Preference.objects.create(
+        project=project, messages=messages, chosen=chosen, rejected=rejected,
+        chosen_by_model=model_label(chosen_by)[:200], rejected_by_model=model_label(rejected_by)[:200],
+        created_by=created_by,
+    )  # fmt: skip

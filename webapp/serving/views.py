@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from webapp.projects.models import Project
 from webapp.serving.abilities import abilities_among, inputs_of
+from webapp.serving.models import Preference
 from webapp.serving.queries import can_predict, history, playable_checkpoints
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
@@ -28,6 +29,7 @@ def playground(request: HttpRequest, project: Project) -> HttpResponse:
         "abilities": offered,
         "inputs": inputs_of(offered),
         "predicting": [each for each in checkpoints if can_predict(each)],
+        "num_preferences": Preference.objects.filter(project=project).count(),
         "chosen": chosen if chosen in codes else (codes[0] if codes else ""),
         "may_ask": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
         "history": history(project=project)[:20],

@@ -56,6 +56,9 @@ class DataPages:
     has_columns: bool = False
     """Files have columns of text and labels that can be chosen."""
 
+    has_target: bool = False
+    """There is a column for the other side: a translation, an answer."""
+
     presets: Sequence[Preset] = ()
     report_template: str = ""
     """What the report shows of this kind besides steps, splits and labels."""

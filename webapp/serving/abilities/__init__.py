@@ -63,6 +63,9 @@ class Ability:
     input: str = ""
     """What a person gives: `text`, `image`, or another file in templates/serving/inputs. Empty: its panel asks itself."""
 
+    writes: bool = False
+    """It makes text for people: guards look at what is asked and what is answered."""
+
     samples: bool = False
     """It writes token by token: the form that says how is shown."""
 

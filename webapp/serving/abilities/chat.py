@@ -43,4 +43,4 @@ def kept(ask: ChatAsk, reply: Reply) -> dict[str, Any] | None:
     }
 
 
-ABILITY = Ability(name="chat", ask=ChatAsk, fields=fields, kept=kept, samples=True, order=5)
+ABILITY = Ability(name="chat", ask=ChatAsk, fields=fields, kept=kept, writes=True, samples=True, order=5)

@@ -32,4 +32,6 @@ def kept(ask: GenerateAsk, reply: Reply) -> dict[str, Any] | None:
     }
 
 
-ABILITY = Ability(name="generate", ask=GenerateAsk, fields=fields, kept=kept, input="text", samples=True, order=20)
+ABILITY = Ability(
+    name="generate", ask=GenerateAsk, fields=fields, kept=kept, writes=True, input="text", samples=True, order=20
+)

@@ -40,4 +40,4 @@ def kept(ask: TranslateAsk, reply: Reply) -> dict[str, Any] | None:
     }
 
 
-ABILITY = Ability(name="translate", ask=TranslateAsk, fields=fields, kept=kept, input="text", order=10)
+ABILITY = Ability(name="translate", ask=TranslateAsk, fields=fields, kept=kept, writes=True, input="text", order=10)

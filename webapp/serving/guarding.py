@@ -1,0 +1,105 @@
+"""A model asked through its guards: what it is sent and what it answers are checked, and each decision is kept.
+
+The one way in which anything of the web app asks a model for text, so that no door lies beside the guards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.db.models import Q
+
+from webapp.runs.models import Checkpoint
+from webapp.serving import client
+from webapp.serving.abilities import Ability
+from webapp.serving.guards import Verdict, are_for, checked, masked_excerpt
+from webapp.serving.models import Guard, GuardDecision
+from webapp.serving.services import model_label
+from webapp.teams.models import User
+
+
+async def guarded_stream(
+    *, ability: Ability, ask: Any, checkpoint: Checkpoint, asked_by: User | None
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield the messages of an answer as `client.stream` does, after the guards of the model."""
+    guards = await guards_of(checkpoint) if ability.writes else []
+    if guards:
+        verdict = checked(ask.prompt, guards, direction="input")
+        await keep(verdict, checkpoint, ask.prompt, asked_by)
+        if verdict.is_refused:
+            for message in refusal(verdict.text):
+                yield message
+            return
+    fields = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256, **ability.fields(ask)}
+    answers = client.stream(ability.name, **fields)
+    try:
+        if not are_for(guards, "output"):
+            async for message in answers:
+                yield message
+            return
+        async for message in held_back(answers, guards, checkpoint, asked_by):
+            yield message
+    finally:
+        await answers.aclose()  # type: ignore[attr-defined]
+
+
+async def held_back(
+    answers: AsyncIterator[dict[str, Any]], guards: list[Guard], checkpoint: Checkpoint, asked_by: User | None
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield an answer in one piece once the whole of it was checked: what is shown cannot be taken back."""
+    text = ""
+    async for message in answers:
+        if message["event"] == "token":
+            text += message["text"]
+        elif message["event"] == "done":
+            result = dict(message["result"])
+            whole = result["text"] if "text" in result else text
+            verdict = checked(whole, guards, direction="output")
+            await keep(verdict, checkpoint, whole, asked_by)
+            if verdict.decisions:
+                result["end"] = "refused" if verdict.is_refused else "masked"
+            if "text" in result:  # an answer that came at once
+                result |= {"text": verdict.text, "alternatives": [{"text": verdict.text, "score": 0.0}]}
+            else:
+                yield {"event": "token", "text": verdict.text}
+            yield {**message, "result": result}
+        else:
+            yield message
+
+
+def refusal(text: str) -> list[dict[str, Any]]:
+    """Return the messages of an answer that no model gave."""
+    result = {
+        "num_tokens": 0,
+        "end": "refused",
+        "text": text,
+        "alternatives": [{"text": text, "score": 0.0}],
+        "num_cut_tokens": 0,
+    }
+    return [
+        {"event": "start", "prompt": "", "num_prompt_tokens": 0, "num_cut_tokens": 0},
+        {"event": "token", "text": text},
+        {"event": "done", "result": result},
+    ]
+
+
+@database_sync_to_async
+def guards_of(checkpoint: Checkpoint) -> list[Guard]:
+    """Return the guards of a model: those of its project, and those of the versions that it is kept as."""
+    mine = Q(version=None) | Q(version__checkpoint=checkpoint)
+    return list(Guard.objects.filter(mine, project_id=checkpoint.run.project_id, is_on=True))
+
+
+@database_sync_to_async
+def keep(verdict: Verdict, checkpoint: Checkpoint, text: str, asked_by: User | None) -> None:
+    """Log every decision with its reason."""
+    GuardDecision.objects.bulk_create(
+        GuardDecision(
+            project_id=checkpoint.run.project_id, guard=each.guard, guard_name=each.guard.name,
+            model_label=model_label(checkpoint)[:200], direction=each.direction, action=each.action,
+            reason=each.reason[:300], excerpt=masked_excerpt(text), created_by=asked_by,
+        )
+        for each in verdict.decisions
+    )  # fmt: skip
