@@ -55,7 +55,7 @@ async def held_back(
             text += message["text"]
         elif message["event"] == "done":
             result = dict(message["result"])
-            whole = result["text"] if "text" in result else text
+            whole = result.get("text", text)
             verdict = checked(whole, guards, direction="output")
             await keep(verdict, checkpoint, whole, asked_by)
             if verdict.decisions:

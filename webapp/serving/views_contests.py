@@ -31,7 +31,6 @@ def contests(request: HttpRequest, project: Project) -> HttpResponse:
         "may_judge": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
         "rows": [(each, win_rate(each)) for each in Contest.objects.filter(project=project)[:50]],
         "models": [each for each in playable_checkpoints(project=project) if asking(each)],
-        "saved": [each for each in Contest.objects.filter(project=project)[:20]],
     }  # fmt: skip
     if chosen is not None:
         open_bouts = chosen.bouts.filter(winner="").exclude(answered_at=None)
