@@ -1,7 +1,6 @@
 from django.urls import path
 
-from webapp.serving import views, views_lists, views_tables
-from webapp.serving import views, views_chat, views_contests, views_guards, views_tables
+from webapp.serving import views, views_chat, views_contests, views_guards, views_lists, views_tables
 
 PLAYGROUND = "projects/<str:code>/playground/"
 urlpatterns = [
