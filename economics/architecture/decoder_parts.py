@@ -102,8 +102,10 @@ def _attention_vectors(decoder: Decoder) -> int:
     count = d if decoder.attention_output_bias else 0
     if decoder.attention_sinks:
         count += h
-    if decoder.latent:
-        return count + decoder.latent.kv_rank + decoder.latent.query_rank
+    if decoder.latent:  # norms on what is compressed; biases, where there are any, on the matrices that compress
+        latent = decoder.latent
+        biases = latent.kv_rank + latent.rope_width + latent.query_rank if decoder.qkv_bias else 0
+        return count + latent.kv_rank + latent.query_rank + biases
     if decoder.qkv_bias:
         count += (h + 2 * k) * e
     if decoder.qk_norm == "head":
@@ -131,6 +133,13 @@ def _expert_vectors(decoder: Decoder) -> int:
     if mixture is None or not decoder.expert_bias:
         return 0
     return mixture.expert_width * (2 if decoder.gated else 1) + decoder.model_width
+
+
+def _shared_vectors(decoder: Decoder) -> int:
+    mixture = decoder.mixture
+    if mixture is None or not mixture.shared_width or not decoder.feed_forward_bias:
+        return 0
+    return mixture.shared_width * (2 if decoder.gated else 1) + decoder.model_width
 
 
 @lru_cache(maxsize=4096)
@@ -162,7 +171,8 @@ def decoder_parameters(decoder: Decoder) -> Parameters:
         "attention": num_layers * (sum(m.stored for m in attention) + _attention_vectors(decoder)),
         "feed_forward": num_dense_layers * (sum(m.stored for m in dense) + _dense_vectors(decoder)),
         "experts": 0,
-        "shared_experts": num_expert_layers * sum(m.stored for m in experts if m.part == "shared_experts"),
+        "shared_experts": num_expert_layers
+        * (sum(m.stored for m in experts if m.part == "shared_experts") + _shared_vectors(decoder)),
         "router": num_expert_layers * sum(m.stored for m in experts if m.part == "router"),
         "norms": norm_size(decoder)
         * (num_layers * decoder.norms_per_layer + int(decoder.final_norm) + int(decoder.embedding_norm)),

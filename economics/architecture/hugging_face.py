@@ -44,9 +44,11 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "multi_query": ("multi_query",),
     "parallel_attn": ("parallel_attn",),
     "new_decoder_architecture": ("new_decoder_architecture",),
-    "use_qk_norm": ("use_qk_norm",),
+    "use_qk_norm": ("use_qk_norm", "qk_layernorm"),
     "head_bias": ("lm_head_bias",),
 }
+# Fields that a config may set to null, which is not the type's default but "none" or "as many as its fellow".
+_NULL_MEANS_NONE = ("kv_heads", "head", "inner", "shared_experts", "q_rank", "window")
 # Types that differ from another in nothing that is counted.
 _SAME_AS = {"kimi_k2": "deepseek_v3", "yi": "llama", "gemma3": "gemma3_text", "RefinedWeb": "falcon",
             "RefinedWebModel": "falcon", "code_llama": "llama", "stablelm_epoch": "stablelm"}  # fmt: skip
@@ -118,6 +120,8 @@ def _read(config: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
             if config.get(field) is not None:
                 values[name] = config[field]
                 break
+            if field in config and name in _NULL_MEANS_NONE:
+                values.pop(name, None)
     return values
 
 
@@ -141,8 +145,8 @@ def decoder_from_values(
     _set_quirks(form, values, model_type, config)
     heads = int(values["heads"])
     kv_heads = int(values.get("kv_heads") or heads)
-    if values.get("multi_query") and not values.get("new_decoder_architecture"):
-        kv_heads = 1
+    if "multi_query" in values and not values.get("new_decoder_architecture"):
+        kv_heads = 1 if values["multi_query"] else heads
     if "kv_heads" in entry["defaults"] and heads % kv_heads:
         kv_heads = heads
     inner = values.get("inner") or 4 * int(values["width"])
@@ -173,8 +177,8 @@ def _set_biases(form: dict[str, Any], values: dict[str, Any]) -> None:
         form["qkv_bias"] = True
     if values.get("mlp_bias"):
         form["feed_forward_bias"] = True
-    if values.get("qkv_bias"):
-        form["qkv_bias"] = True
+    if "qkv_bias" in values:
+        form["qkv_bias"] = bool(values["qkv_bias"])
     if values.get("bias"):
         form |= {"qkv_bias": True, "attention_output_bias": True, "feed_forward_bias": True}
 
@@ -198,6 +202,12 @@ def _set_quirks(form: dict[str, Any], values: dict[str, Any], model_type: str, c
             form["qk_norm"] = "head"
         if model_type == "stablelm" and config.get("use_parallel_residual"):
             form["norms_per_layer"] = 1
+        if model_type == "stablelm" and values.get("use_qk_norm"):
+            form["qk_norm"] = "full"
+    elif model_type == "cohere" and values.get("use_qk_norm"):
+        form["qk_norm"] = "full"
+    elif model_type == "phi" and values.get("use_qk_norm"):
+        form["qk_norm"] = "head"
     elif model_type == "phimoe":
         form["head_bias"] = bool(values.get("head_bias"))
 

@@ -54,12 +54,15 @@ def _t5(config: dict[str, Any], name: str) -> Architecture:
 
 def _bart(config: dict[str, Any], name: str) -> Architecture:
     get = config.get
+    inner = int(get("encoder_ffn_dim") or 4096)
+    if int(get("decoder_ffn_dim") or 4096) != inner:
+        raise InputError("decoder_ffn_dim", get("decoder_ffn_dim"), f"as wide as encoder_ffn_dim ({inner})")
     return EncoderDecoder(
         num_encoder_layers=int(get("encoder_layers") or 12),
         num_decoder_layers=int(get("decoder_layers") or 12),
         model_width=int(get("d_model") or 1024),
         num_heads=int(get("encoder_attention_heads") or 16),
-        feed_forward_width=int(get("encoder_ffn_dim") or 4096),
+        feed_forward_width=inner,
         vocabulary_size=int(get("vocab_size") or 50265),
         bias=True,
         norm="layer",
@@ -76,7 +79,8 @@ def _vit(config: dict[str, Any], name: str) -> Architecture:
     get = config.get
     heads = [str(a) for a in get("architectures") or []]
     labels = get("id2label")
-    classifies = any("Classification" in a for a in heads) or bool(labels) or "num_labels" in config
+    named = any("Classification" in a for a in heads)
+    classifies = named if heads else bool(labels) or "num_labels" in config
     return VisionTransformer(
         num_layers=int(get("num_hidden_layers") or 12),
         model_width=int(get("hidden_size") or 768),
