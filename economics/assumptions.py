@@ -7,6 +7,14 @@ from __future__ import annotations
 
 from economics.constants import Constant
 
+DEFAULT_CEILING_FRACTION = Constant(
+    value=0.80,
+    unit="measured ceiling / dense peak",
+    meaning="what large matrix products reach where nobody measured it",
+    source="median over the accelerators of the catalogue that have both (0.51-0.97)",
+    date="2026-11-23",
+    spread=0.15,
+)
 RESTART_SECONDS = Constant(
     value=900.0,
     unit="s",
@@ -88,13 +96,6 @@ ABLATION_MULTIPLIER = Constant(
     source="common practice; published final runs leave it out",
     date="2026-11-23",
     spread=0.4,
-)
-EVALUATION_FRACTION = Constant(
-    value=0.03,
-    unit="share of a run's time",
-    meaning="validation, samples, logging and start-up, which a run of any size has",
-    source="common practice, 1-5 %: a few validation batches every some hundred steps",
-    date="2026-11-24",
 )
 SERVING_UTILISATION = Constant(
     value=0.30,

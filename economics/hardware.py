@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from economics.constants import DEFAULT_CEILING_FRACTION, POWER_EXPONENT
+from economics.assumptions import DEFAULT_CEILING_FRACTION
+from economics.constants import POWER_EXPONENT
 from economics.errors import InputError
 
 Number = Literal["fp32", "tf32", "bf16", "fp8", "int8", "fp4"]

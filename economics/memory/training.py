@@ -26,7 +26,7 @@ class TrainingMemory:
     gathered: float
     """Whole weights and gradients of the layers at work, where they are divided among data ranks."""
     workspace: float
-    """Gradients of activations and recomputed activations of the layer at work."""
+    """Gradients of activations and recomputed activations of the layer at work, and sequences gathered for its products."""
     fragmentation: float
     context: float
     communication: float
@@ -154,6 +154,8 @@ def _stage_memory(
     activations += value_bytes * tokens * decoder.model_width if stage.has_embedding else 0.0
     gathered = _gathered(stage, layout, value_bytes)
     beyond_loss = max(0.0, workspace - logits)
+    if layout.tensor > 1:  # split along the sequence between products, whole before them: an input and a gradient
+        beyond_loss += 2 * value_bytes * tokens * decoder.model_width
     allocated = weights + gradients + moments + activations + logits + gathered + beyond_loss
     return TrainingMemory(
         weights=weights,
@@ -186,9 +188,14 @@ def _states(
 
 
 def _gathered(stage: Stage, layout: Layout, value_bytes: float) -> float:
-    """Whole copies that divided weights need while they compute: tables, this layer, the next, and a gradient."""
+    """Whole copies that divided weights need while they compute: tables, this layer, the next, and a gradient.
+
+    In a pipeline a stage stays whole through the step, and its gradients are summed in fp32 before they are divided.
+    """
     if layout.zero < 3 or layout.shard_ranks == 1:
         return 0.0
+    if layout.pipeline > 1:
+        return stage.parameters * (value_bytes + 4.0)
     tables = stage.table_params * value_bytes
     layer = stage.largest_layer_params
     return tables + 2 * layer * value_bytes + layer * (value_bytes + 4.0)

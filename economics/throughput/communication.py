@@ -116,7 +116,9 @@ def data_seconds(
 
     Undivided and with divided optimizer: one all-reduce of the gradients (fp32) per step, behind the last backward.
     Divided weights (`zero=3`): each micro-batch gathers the weights twice and scatters the gradients once, 1.5 times
-    one all-reduce, behind its own compute. The optimizer reads and writes about 32 bytes per parameter it owns.
+    one all-reduce, behind its own compute; in a pipeline, whose micro-batches overlap, a stage keeps its weights whole
+    through the step and scatters its gradients at the end, as with a divided optimizer. The
+    optimizer reads and writes about 32 bytes per parameter it owns.
 
     >>> from economics.architecture import modern_decoder
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -139,7 +141,7 @@ def data_seconds(
             continue
         ring = ring_of(accelerator, size=ranks, stride=layout.tensor * group.expert_ranks)
         share = group.per_device / max(1.0, stage.parameters)
-        if layout.zero >= 3:
+        if layout.zero >= 3 and layout.pipeline == 1:
             shards = max(1, layout.shard_ranks // group.expert_ranks)
             inner = ring_of(accelerator, size=shards, stride=layout.tensor * group.expert_ranks)
             each = 3.0 * all_gather_seconds(inner, group.per_device * value_bytes)

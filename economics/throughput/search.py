@@ -111,13 +111,24 @@ def _nearly_divides(micro_batch: int, per_rank: int) -> bool:
     return micro_batch <= per_rank and abs(round(per_rank / micro_batch) * micro_batch / per_rank - 1.0) <= 0.03
 
 
+def _micro_batches(per_rank: int) -> list[int]:
+    """Sequences per forward pass that are tried: powers of two, and halves and thirds of a rank's odd share.
+
+    >>> _micro_batches(7), _micro_batches(8)
+    ([1, 7], [1, 2, 4, 8])
+    """
+    usual = [b for b in _MICRO_BATCHES if _nearly_divides(b, per_rank)]
+    parts = [per_rank // k for k in (1, 2, 3) if per_rank % k == 0 and per_rank // k <= _MICRO_BATCHES[-1]]
+    return sorted({*usual, *parts}) or [1]
+
+
 def _choices(
     work: Workload, layout: Layout, micro_batch: int | None, recompute: Recompute | None
 ) -> Iterator[Workload]:
     per_rank = max(1, work.num_sequences // layout.data)
-    sizes = [micro_batch] if micro_batch else [b for b in _MICRO_BATCHES if _nearly_divides(b, per_rank)]
+    sizes = [micro_batch] if micro_batch else _micro_batches(per_rank)
     levels: tuple[Recompute, ...] = (recompute,) if recompute else ("none", "selective", "full")
-    for size in sizes or [1]:
+    for size in sizes:
         for level in levels:
             yield replace(work, layout=layout, micro_batch=size, recompute=level)
 

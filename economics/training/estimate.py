@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,7 @@ from economics.memory.training import TrainingMemory
 from economics.throughput.search import Choice, best_layout, with_practice
 from economics.throughput.step import StepTime, Workload
 from economics.training.billing import Term
-from economics.training.draws import normal_draws, spread_draws
-from economics.training.goodput import Goodput
-from economics.training.outcome import Conditions, outcome_of, run_assumptions
-from economics.uncertainty import Interval
-
-__all__ = ["Estimate", "RunPlan", "normal_draws", "spread_draws", "training_estimate"]
+from economics.training.outcome import Conditions, Outcome, outcome_of, run_assumptions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,27 +54,13 @@ class RunPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """What a run is expected to take."""
+    """What a run is expected to take, and how it would run."""
 
     choice: Choice
-    goodput: Goodput
+    outcome: Outcome
+    """Throughput, goodput, hours, energy, money; its units are tokens."""
     training_flop: float
     training_flop_6nd: float
-    tokens_per_second_per_accelerator: Interval
-    model_flop_per_second: Interval
-    mfu_fraction: Interval
-    effective_mfu_fraction: Interval
-    goodput_fraction: Interval
-    accelerator_hours: Interval
-    wall_seconds: Interval
-    energy_kwh: Interval | None
-    co2e_kg: Interval | None
-    cost_usd: Interval | None
-    """Compute of this one run."""
-    project_cost_usd: Interval | None
-    """The same with the usual ablations and failed runs."""
-    checkpoint_storage_usd: float | None
-    """Keeping three checkpoints for the run's time: apart from the compute."""
     assumptions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -104,7 +85,7 @@ def training_estimate(plan: RunPlan) -> Estimate:
     >>> from economics.catalogue.accelerators import find_accelerator
     >>> work = Workload(decoder=find_decoder("llama-7b")[0], accelerator=find_accelerator("a100"),
     ...                 sequence_length=2048, num_sequences=2048)
-    >>> hours = training_estimate(RunPlan(workload=work, tokens=1e12, num_accelerators=1024)).accelerator_hours
+    >>> hours = training_estimate(RunPlan(workload=work, tokens=1e12, num_accelerators=1024)).outcome.accelerator_hours
     >>> hours.p10 < 82_432 < hours.p90       # published
     True
     """
@@ -122,26 +103,14 @@ def training_estimate(plan: RunPlan) -> Estimate:
         choice = with_practice(choice)
     sd = STEP_SPREAD.value if known else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
     flop = training_flop_per_token(decoder, work.sequence_length).total
-    found = outcome_of(
-        plan.conditions, rate=choice.time.tokens_per_second_per_accelerator, rate_sd=sd, units=plan.tokens,
-        flop_per_unit=flop,
+    outcome = outcome_of(
+        replace(plan.conditions, step_seconds=choice.time.seconds),
+        rate=choice.time.tokens_per_second_per_accelerator, rate_sd=sd, units=plan.tokens, flop_per_unit=flop,
     )  # fmt: skip
     return Estimate(
         choice=choice,
-        goodput=found.goodput,
+        outcome=outcome,
         training_flop=flop * plan.tokens,
         training_flop_6nd=6.0 * decoder.parameters().active_matmul * plan.tokens,
-        tokens_per_second_per_accelerator=found.units_per_second_per_accelerator,
-        model_flop_per_second=found.model_flop_per_second,
-        mfu_fraction=found.mfu_fraction,
-        effective_mfu_fraction=found.effective_mfu_fraction,
-        goodput_fraction=found.goodput_fraction,
-        accelerator_hours=found.accelerator_hours,
-        wall_seconds=found.wall_seconds,
-        energy_kwh=found.energy_kwh,
-        co2e_kg=found.co2e_kg,
-        cost_usd=found.cost_usd,
-        project_cost_usd=found.project_cost_usd,
-        checkpoint_storage_usd=found.checkpoint_storage_usd,
         assumptions=run_assumptions(steady_state=plan.steady_state),
     )

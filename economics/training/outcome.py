@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, log2
 from typing import Any
 
 import numpy as np
 
 from economics.assumptions import (
     ABLATION_MULTIPLIER,
-    EVALUATION_FRACTION,
     GRID_KG_PER_KWH,
     POWER_USAGE_EFFECTIVENESS,
     RESTART_SECONDS,
     SERVER_LOAD_FRACTION,
 )
-from economics.constants import FAILURES_PER_ACCELERATOR_DAY, RUN_FRACTION, Constant
+from economics.constants import FAILURES_PER_ACCELERATOR_DAY, RUN_FRACTION, STEP_OVERHEAD_SECONDS, Constant
 from economics.energy import two_digits
 from economics.hardware import Accelerator
 from economics.training.billing import Term, run_bill
 from economics.training.draws import NUM_DRAWS, normal_draws, spread_draws
 from economics.training.goodput import Goodput, run_goodput
 from economics.uncertainty import Interval, interval_of
+
+_MOST_BETWEEN = 0.3
+"""Share of a step that the time between steps adds at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,8 @@ class Conditions:
     num_params: int
     """Parameters with optimizer state: they are what a checkpoint holds."""
     state_bytes_per_param: float = 14.0
+    step_seconds: float = float("inf")
+    """Time of one step: what each step loses between nodes weighs the more, the shorter it is."""
     steady_state: bool = False
     """No failures, no checkpoints, nothing but steps."""
     term: Term = "on-demand"
@@ -148,10 +153,12 @@ def goodput_draws(conditions: Conditions) -> tuple[Goodput, Any]:
 
 
 def _behind_steady_state(conditions: Conditions) -> Any:
-    """Draws of what a whole run keeps of steady state: evaluation's share taken off, and the constant to the power
-    1 - 1/nodes; never above 1."""
+    """Draws of what a whole run keeps of steady state: the constant to the power 1 - 1/nodes, and the time between
+    steps, of which more and more hides behind the steps as they get shorter; never above 1. A single node shares
+    nothing and loses nothing."""
     shared = spread_draws("whole run", RUN_FRACTION) ** (1.0 - 1.0 / conditions.num_nodes)
-    return np.minimum(1.0, (1.0 - EVALUATION_FRACTION.value) * shared)
+    between = STEP_OVERHEAD_SECONDS.value * log2(conditions.num_nodes) / conditions.step_seconds
+    return np.minimum(1.0, shared / (1.0 + _MOST_BETWEEN * (1.0 - exp(-between / _MOST_BETWEEN))))
 
 
 def _energy_draws(conditions: Conditions, hours: Any) -> Any:
@@ -207,7 +214,7 @@ def run_assumptions(*, steady_state: bool) -> list[dict[str, Any]]:
             ("failures_per_accelerator_day", FAILURES_PER_ACCELERATOR_DAY),
             ("restart_seconds", RESTART_SECONDS),
             ("whole_run_fraction", RUN_FRACTION),
-            ("evaluation_fraction", EVALUATION_FRACTION),
+            ("step_overhead_seconds", STEP_OVERHEAD_SECONDS),
         ]
     used += [
         ("server_load_fraction", SERVER_LOAD_FRACTION),
@@ -219,3 +226,27 @@ def run_assumptions(*, steady_state: bool) -> list[dict[str, Any]]:
         {"name": name, "value": constant.value, "unit": constant.unit, "source": f"{constant.source} ({constant.date})"}
         for name, constant in used
     ]
+
+
+def outcome_as_dict(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as the verbs print it; what it counts is called tokens, whatever its unit.
+
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> where = Conditions(accelerator=find_accelerator("a100"), num_accelerators=8, num_params=10**8)
+    >>> outcome_as_dict(outcome_of(where, rate=100.0, rate_sd=0.1, units=8e5, flop_per_unit=1e9))["cost_usd"] is None
+    True
+    """
+
+    def shown(name: str) -> dict[str, float] | None:
+        interval: Interval | None = getattr(outcome, name)
+        return interval.to_dict() if interval else None
+
+    names = (
+        "model_flop_per_second", "mfu_fraction", "effective_mfu_fraction", "goodput_fraction", "accelerator_hours",
+        "wall_seconds", "energy_kwh", "co2e_kg", "cost_usd", "project_cost_usd",
+    )  # fmt: skip
+    return {
+        "tokens_per_second_per_accelerator": shown("units_per_second_per_accelerator"),
+        **{name: shown(name) for name in names},
+        "checkpoint_storage_usd": outcome.checkpoint_storage_usd,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from economics.errors import InputError
 from economics.flop.decoder import Recompute
@@ -19,7 +20,8 @@ _LETTERS = {
 }
 _WORDS = {"virtual": "VPP", "tensor": "TP", "pipeline": "PP", "data": "DP", "context": "CP", "expert": "EP"}
 _DEGREE = re.compile(r"(?<![A-Za-z])(VPP|VP|TP|PP|DP|CP|EP)\s*[:=]?\s*(\d+)", re.IGNORECASE)
-_MICRO = re.compile(r"\b(?:MBS|LBS|micro[ _-]?batch(?:[ _-]?size)?)\s*[:=]?\s*(\d+)", re.IGNORECASE)
+_LOCAL = re.compile(r"\bLBS\s*[:=]?\s*(\d+)", re.IGNORECASE)
+_MICRO = re.compile(r"\b(?:MBS|micro[ _-]?batch(?:[ _-]?size)?)\s*[:=]?\s*(\d+)", re.IGNORECASE)
 _NOT_AGAIN = re.compile(r"AC=False|\b(?:no|without) (?:AC\b|(?:activation )?(?:recomput|checkpointing))", re.IGNORECASE)
 _ALL_AGAIN = re.compile(r"AC=True|full[ -]?(?:AC\b|(?:activation )?(?:recompute|checkpointing))", re.IGNORECASE)
 
@@ -41,6 +43,17 @@ def _recompute_of(text: str) -> Recompute | None:
     return "full" if _ALL_AGAIN.search(text) else None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What a publication says of how a run was laid out; None where it is silent."""
+
+    layout: Layout | None = None
+    micro_batch: int | None = None
+    recompute: Recompute | None = None
+    schedule_told: bool = False
+    """The stages per pipeline rank are said, so they need no search."""
+
+
 def _layout(degrees: dict[str, int]) -> Layout:
     """The layout; degrees of experts and virtual stages that do not go with the others are left out."""
     try:
@@ -49,19 +62,40 @@ def _layout(degrees: dict[str, int]) -> Layout:
         return Layout(**{name: number for name, number in degrees.items() if name not in ("expert", "virtual")})
 
 
-def parse_parallelism(text: str, num_accelerators: int) -> tuple[Layout | None, int | None, Recompute | None]:
+def _virtual_of(text: str, degrees: dict[str, int]) -> int | None:
+    """Stages per pipeline rank: as printed; 2 where a schedule is called interleaved, 1 where it is called 1F1B."""
+    if "virtual" in degrees or degrees.get("pipeline", 1) == 1:
+        return degrees.get("virtual")
+    if re.search(r"interleav", text, re.IGNORECASE):
+        return 2
+    return 1 if re.search(r"1F1B|GPipe", text, re.IGNORECASE) else None
+
+
+def _micro_batch_of(text: str, degrees: dict[str, int]) -> int | None:
+    """Sequences per forward pass; of a local batch, a pipeline makes as many micro-batches as it has stages."""
+    micro, local = _MICRO.search(text), _LOCAL.search(text)
+    if micro:
+        return int(micro.group(1))
+    stages = degrees.get("pipeline", 1) * degrees.get("virtual", 1)
+    return max(1, int(local.group(1)) // stages) if local else None
+
+
+def parse_parallelism(text: str, num_accelerators: int) -> Told:
     """Read 'TP8 PP16 DP48', 'FSDP128+compile', 'FSDP FULL_SHARD MBS8 GA4 AC=True', 'tp=2, pp=4' and their like.
 
-    >>> parse_parallelism("FSDP FULL_SHARD MBS8 GA4 AC=True", 64)[1:]
-    (8, 'full')
-    >>> parse_parallelism("TP8 PP16 DP48", 6144)[0].data
+    >>> parse_parallelism("FSDP FULL_SHARD MBS8 GA4 AC=True", 64).micro_batch
+    8
+    >>> parse_parallelism("TP8 PP16 DP48", 6144).layout.data
     48
-    >>> found, micro, again = parse_parallelism("tp=2, pipeline parallel 4, micro batch 2, no recompute", 64)
-    >>> found.data, found.tensor, found.pipeline, micro, again
+    >>> told = parse_parallelism("tp=2, pipeline parallel 4, micro batch 2, no recompute", 64)
+    >>> told.layout.data, told.layout.tensor, told.layout.pipeline, told.micro_batch, told.recompute
     (8, 2, 4, 2, 'none')
+    >>> told = parse_parallelism("FSDP8 TP8 PP8 interleaved 1F1B LBS32 full AC", 512)
+    >>> told.layout.virtual, told.micro_batch, told.schedule_told
+    (2, 2, True)
     """
     if not text.strip():
-        return None, None, None
+        return Told()
     text = _in_letters(text)
     degrees = {_LETTERS[letters.upper()]: int(number) for letters, number in _DEGREE.findall(text)}
     sharded = re.search(r"(?:FSDP2?|ZeRO-?3)\s*=?\s*(\d*)", text, re.IGNORECASE)
@@ -76,8 +110,9 @@ def parse_parallelism(text: str, num_accelerators: int) -> tuple[Layout | None, 
         zero = int(stage.group(1))
     elif not sharded and not hybrid and ("data" in degrees or "tensor" in degrees):
         zero = 1 if degrees.get("data", 2) > 1 else 0
-    micro = _MICRO.search(text)
-    recompute = _recompute_of(text)
+    virtual = _virtual_of(text, degrees)
+    if virtual:
+        degrees["virtual"] = virtual
     layout = None
     known = degrees.get("tensor", 1) * degrees.get("pipeline", 1) * degrees.get("context", 1)
     if re.search(r"\bDDP\b", text):
@@ -86,4 +121,7 @@ def parse_parallelism(text: str, num_accelerators: int) -> tuple[Layout | None, 
         data = num_accelerators // known
         whole = hybrid and data > 8 and data % 8 == 0
         layout = _layout({**degrees, "data": data, "zero": min(3, zero), "shard": 8 if whole else 0})
-    return layout, int(micro.group(1)) if micro else None, recompute
+    return Told(
+        layout=layout, micro_batch=_micro_batch_of(text, degrees), recompute=_recompute_of(text),
+        schedule_told=virtual is not None,
+    )  # fmt: skip

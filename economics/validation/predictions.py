@@ -29,11 +29,9 @@ class Prediction:
     predicted: Interval
     unit: str
     one_number: float | None = None
-    """Prediction of the baseline that knows one utilisation."""
+    """Prediction of the baseline that knows one utilisation, learnt from the other sources' rows of the same kind."""
     nearest_row: float | None = None
     """Prediction of the baseline that takes the utilisation of the most similar row."""
-    one_number_of_kind: float | None = None
-    """The one number, learnt from rows of the same kind alone (whole runs)."""
 
     @property
     def log_error(self) -> float:
@@ -66,7 +64,8 @@ def steady_choice(row: RunRow, *, given: bool) -> Choice:
         return Choice(workload=work, time=step_time(work), memory=memory_of(work), fits=True)
     found = best_layout(
         work, row.num_accelerators, layout=row.layout if given else None,
-        micro_batch=row.micro_batch if given else None, recompute=row.recompute if given else None, any_virtual=given,
+        micro_batch=row.micro_batch if given else None, recompute=row.recompute if given else None,
+        any_virtual=given and not row.schedule_told,
     )  # fmt: skip
     return found if given else with_practice(found)
 
@@ -88,9 +87,8 @@ def steady_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> 
     """
     out: list[Prediction] = []
     measured = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second]
-    known = with_utilisation(rows)
     for row in [r for r in measured if only is None or r in only]:
-        utilisation = one_number(row, known)
+        utilisation = one_number(row, measured)
         flop = training_flop_per_token(row.decoder, row.sequence_length).total
         peak = row.accelerator.peak("bf16")
         near = nearest_utilisation(row, measured)
@@ -123,11 +121,6 @@ def utilisation_of(row: RunRow) -> float:
     return rate * flop / row.accelerator.peak("bf16")
 
 
-def with_utilisation(rows: list[RunRow]) -> list[RunRow]:
-    """Return the rows that measured a utilisation: steady state, and whole runs whose hours and tokens are known."""
-    return [row for row in rows if row.measured_tokens_per_second or (row.measured_hours and is_whole_run(row))]
-
-
 def is_whole_run(row: RunRow) -> bool:
     """Say whether a row is a whole run of one stage from 1 B parameters on, with its hours and tokens."""
     size = row.decoder.parameters().total
@@ -135,10 +128,7 @@ def is_whole_run(row: RunRow) -> bool:
 
 
 def one_number(row: RunRow, rows: list[RunRow]) -> float | None:
-    """Return the geometric mean utilisation of the other sources, each weighing the same.
-
-    One number for everything: it is learnt from all rows of the other sources, steady state and whole runs alike.
-    """
+    """Return the geometric mean utilisation of the other sources among these rows, each source weighing the same."""
     sources: dict[str, list[float]] = {}
     for other in rows:
         if other.source != row.source:
@@ -171,15 +161,14 @@ def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
 def _hours(plan: RunPlan) -> Interval:
     """Hours of a run; a layout that cannot exist for the model as it was pieced together is left to the search."""
     try:
-        return training_estimate(plan).accelerator_hours
+        return training_estimate(plan).outcome.accelerator_hours
     except InputError:
-        return training_estimate(replace(plan, layout=None, any_virtual=False)).accelerator_hours
+        return training_estimate(replace(plan, layout=None, any_virtual=False)).outcome.accelerator_hours
 
 
 def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
     """Predict the accelerator-hours of whole runs of one stage (or of some), from 1 B parameters on."""
     whole = [row for row in rows if is_whole_run(row)]
-    known = with_utilisation(rows)
     out: list[Prediction] = []
     for row in [r for r in whole if only is None or r in only]:
         counted = row.decoder.parameters()
@@ -187,13 +176,13 @@ def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> lis
         num = row.num_accelerators or usual_num_accelerators(flop, row.accelerator, 16.0 * counted.total)
         plan = RunPlan(
             workload=workload_of(row, num), tokens=row.tokens or 0.0, num_accelerators=num, layout=row.layout,
-            micro_batch=row.micro_batch, recompute=row.recompute, any_virtual=True,
+            micro_batch=row.micro_batch, recompute=row.recompute, any_virtual=not row.schedule_told,
         )  # fmt: skip
         try:
             hours = _hours(plan)
         except NoAnswerError:
             continue
-        utilisation, of_runs = one_number(row, known), one_number(row, whole)
+        utilisation = one_number(row, whole)
         near = nearest_utilisation(row, whole)
         total = training_flop_per_token(row.decoder, row.sequence_length).total * (row.tokens or 0.0)
         at_peak = total / row.accelerator.peak("bf16") / 3600.0
@@ -207,7 +196,6 @@ def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> lis
                 unit="accelerator-hours",
                 one_number=None if utilisation is None else at_peak / utilisation,
                 nearest_row=None if near is None else at_peak / near,
-                one_number_of_kind=None if of_runs is None else at_peak / of_runs,
             )
         )
     return out

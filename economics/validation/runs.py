@@ -40,6 +40,8 @@ class RunRow:
     layout: Layout | None
     micro_batch: int | None
     recompute: Recompute | None
+    schedule_told: bool
+    """The stages per pipeline rank are said."""
     precision: Precision
     fused: bool
     attention: Attention
@@ -150,10 +152,12 @@ def read_run(row: dict[str, str]) -> RunRow | None:
         device = _device(get("hardware") or "")
     except EconomicsError:
         return None
-    layout, micro, recompute = parse_parallelism(f"{plan} {notes}", num)
-    decoder = _decoder(get("model") or "", total, active, notes, sequence, layout.pipeline if layout else 1)
+    told = parse_parallelism(f"{plan} {notes}", num)
+    stages = told.layout.pipeline if told.layout else 1
+    decoder = _decoder(get("model") or "", total, active, notes, sequence, stages)
     if decoder is None:
         return None
+    recompute = told.recompute
     if recompute is None and _float(get("hfu")) and not _float(get("mfu")):
         recompute = "full"  # only what counts recomputing is printed
     year = int(_float(get("year")) or 2024)
@@ -178,9 +182,10 @@ def read_run(row: dict[str, str]) -> RunRow | None:
         sequence_length=sequence,
         batch_tokens=batch,
         tokens=_float(get("tokens")),
-        layout=layout,
-        micro_batch=micro,
+        layout=told.layout,
+        micro_batch=told.micro_batch,
         recompute=recompute,
+        schedule_told=told.schedule_told,
         precision="fp8" if fp8 else "bf16",
         fused=not eager,
         attention=attention,

@@ -50,7 +50,7 @@ def summarise(predictions: list[Prediction]) -> dict[str, Any]:
             for cluster, errors_of in _by_cluster(predictions).items()
         },
     }
-    for name in ("one_number", "nearest_row", "one_number_of_kind"):
+    for name in ("one_number", "nearest_row"):
         pairs = [(p, getattr(p, name), w) for p, w in zip(predictions, weights, strict=True) if getattr(p, name)]
         result[f"{name}_median_abs_ln_error"] = (
             weighted_median([abs(log(value / p.measured)) for p, value, _ in pairs], [w for *_, w in pairs])

@@ -12,7 +12,7 @@ import numpy as np
 
 from economics.constants import STEP_SPREAD
 from economics.errors import InputError
-from economics.training.estimate import normal_draws
+from economics.training.draws import normal_draws
 from economics.uncertainty import JobObservation, LogNormal, RatioPrior, interval_of, ratio_posterior
 
 

@@ -17,6 +17,7 @@ from economics.throughput.step import Workload
 from economics.training.billing import Term
 from economics.training.defaults import usual_batch_tokens, usual_num_accelerators, usual_sequence_length
 from economics.training.estimate import Estimate, RunPlan, training_estimate
+from economics.training.outcome import outcome_as_dict
 from economics.units import parse_quantity, positive, whole
 from economics.verbs._examples import EXAMPLE_MODELS, training_of_examples
 from economics.verbs._options import (
@@ -198,18 +199,7 @@ def _as_dict(estimate: Estimate, plan: RunPlan, taken: str, notes: list[dict[str
         "training_flop_6nd": estimate.training_flop_6nd,
         "flop_convention": "6 per parameter in products and token, with attention over the whole square (12 L d s)",
         "mfu_convention": "model FLOP over the dense bf16 peak",
-        "tokens_per_second_per_accelerator": estimate.tokens_per_second_per_accelerator.to_dict(),
-        "model_flop_per_second": estimate.model_flop_per_second.to_dict(),
-        "mfu_fraction": estimate.mfu_fraction.to_dict(),
-        "effective_mfu_fraction": estimate.effective_mfu_fraction.to_dict(),
-        "goodput_fraction": estimate.goodput_fraction.to_dict(),
-        "accelerator_hours": estimate.accelerator_hours.to_dict(),
-        "wall_seconds": estimate.wall_seconds.to_dict(),
-        "energy_kwh": estimate.energy_kwh.to_dict() if estimate.energy_kwh else None,
-        "co2e_kg": estimate.co2e_kg.to_dict() if estimate.co2e_kg else None,
-        "cost_usd": estimate.cost_usd.to_dict() if estimate.cost_usd else None,
-        "project_cost_usd": estimate.project_cost_usd.to_dict() if estimate.project_cost_usd else None,
-        "checkpoint_storage_usd": estimate.checkpoint_storage_usd,
+        **outcome_as_dict(estimate.outcome),
         "term": plan.term,
         "memory_bytes_per_accelerator": {
             **memory.by_part(),

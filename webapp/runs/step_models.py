@@ -19,7 +19,7 @@ from economics.memory.examples import example_training_memory
 from economics.memory.states import Precision
 from economics.throughput.examples import ExampleWork, example_step_time
 from economics.throughput.step import Workload, step_time
-from economics.training.estimate import Estimate, RunPlan, training_estimate
+from economics.training.estimate import RunPlan, training_estimate
 from economics.training.examples import best_example_choice, example_outcome, unit_of
 from economics.training.outcome import Conditions, Outcome
 from trainer.spec import BatchSpec, MachineSpec, TrainSpec
@@ -48,7 +48,7 @@ class StepModel(Protocol):
 
     def elsewhere(
         self, accelerator: Accelerator, *, units: float, usd_per_hour: float, usd_spread: float
-    ) -> Estimate | Outcome | None:
+    ) -> Outcome | None:
         """Return what so many units take on one rented accelerator; None where they do not fit."""
 
 
@@ -134,13 +134,13 @@ class DecoderStep:
 
     def elsewhere(
         self, accelerator: Accelerator, *, units: float, usd_per_hour: float, usd_spread: float
-    ) -> Estimate | None:
+    ) -> Outcome | None:
         plan = RunPlan(
             workload=self._workload(accelerator), tokens=units, num_accelerators=1,
             micro_batch=self.form.batch.micro_batch or None, usd_per_accelerator_hour=usd_per_hour, usd_spread=usd_spread,
         )  # fmt: skip
         found = training_estimate(plan)
-        return found if found.choice.fits else None
+        return found.outcome if found.choice.fits else None
 
     def _workload(self, accelerator: Accelerator) -> Workload:
         return Workload(
