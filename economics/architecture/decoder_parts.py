@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from economics.architecture.base import Parameters
-from economics.architecture.decoder import Decoder
+from economics.architecture.decoder_shape import DecoderShape
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class Matmul:
 
 
 @lru_cache(maxsize=4096)
-def attention_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
+def attention_matmuls(decoder: DecoderShape) -> tuple[Matmul, ...]:
     """Return the projections of one attention layer."""
     d, h = decoder.model_width, decoder.num_heads
     latent = decoder.latent
@@ -67,7 +67,7 @@ def attention_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
     )
 
 
-def _feed_forward(decoder: Decoder, width: int, part: str, uses: int = 1, copies: int = 1) -> tuple[Matmul, ...]:
+def _feed_forward(decoder: DecoderShape, width: int, part: str, uses: int = 1, copies: int = 1) -> tuple[Matmul, ...]:
     d = decoder.model_width
     into = ("gate", "up") if decoder.gated else ("up",)
     return (
@@ -77,13 +77,13 @@ def _feed_forward(decoder: Decoder, width: int, part: str, uses: int = 1, copies
 
 
 @lru_cache(maxsize=4096)
-def dense_feed_forward_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
+def dense_feed_forward_matmuls(decoder: DecoderShape) -> tuple[Matmul, ...]:
     """Return the matrices of a dense feed-forward part."""
     return _feed_forward(decoder, decoder.feed_forward_width, "feed_forward")
 
 
 @lru_cache(maxsize=4096)
-def expert_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
+def expert_matmuls(decoder: DecoderShape) -> tuple[Matmul, ...]:
     """Return the matrices of a mixture layer: experts, shared experts, router."""
     mixture = decoder.mixture
     if mixture is None:
@@ -96,7 +96,7 @@ def expert_matmuls(decoder: Decoder) -> tuple[Matmul, ...]:
     return (*experts, *shared, *gate, router)
 
 
-def _attention_vectors(decoder: Decoder) -> int:
+def _attention_vectors(decoder: DecoderShape) -> int:
     """Biases, sinks and inner norms of one attention layer."""
     d, h, k, e = decoder.model_width, decoder.num_heads, decoder.kv_heads, decoder.head
     count = d if decoder.attention_output_bias else 0
@@ -115,27 +115,27 @@ def _attention_vectors(decoder: Decoder) -> int:
     return count
 
 
-def norm_size(decoder: Decoder) -> int:
+def norm_size(decoder: DecoderShape) -> int:
     """Parameters of one norm over the model width."""
     if not decoder.norm_weight:
         return 0
     return decoder.model_width * (2 if decoder.norm == "layer" and decoder.norm_bias else 1)
 
 
-def _dense_vectors(decoder: Decoder) -> int:
+def _dense_vectors(decoder: DecoderShape) -> int:
     if not decoder.feed_forward_bias:
         return 0
     return decoder.feed_forward_width * (2 if decoder.gated else 1) + decoder.model_width
 
 
-def _expert_vectors(decoder: Decoder) -> int:
+def _expert_vectors(decoder: DecoderShape) -> int:
     mixture = decoder.mixture
     if mixture is None or not decoder.expert_bias:
         return 0
     return mixture.expert_width * (2 if decoder.gated else 1) + decoder.model_width
 
 
-def _shared_vectors(decoder: Decoder) -> int:
+def _shared_vectors(decoder: DecoderShape) -> int:
     mixture = decoder.mixture
     if mixture is None or not mixture.shared_width or not decoder.feed_forward_bias:
         return 0
@@ -143,7 +143,7 @@ def _shared_vectors(decoder: Decoder) -> int:
 
 
 @lru_cache(maxsize=4096)
-def decoder_parameters(decoder: Decoder) -> Parameters:
+def decoder_parameters(decoder: DecoderShape) -> Parameters:
     """Count a decoder's parameters by part.
 
     The parts: embedding, positions, attention, feed_forward, experts, shared_experts, router, norms, output_head.

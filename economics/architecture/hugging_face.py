@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from economics.architecture.base import Architecture
-from economics.architecture.decoder import Decoder, LatentAttention, Mixture
+from economics.architecture.decoder import Decoder
+from economics.architecture.decoder_shape import LatentAttention, Mixture
 from economics.architecture.hugging_face_others import OTHER_READERS
 from economics.errors import InputError
 

@@ -6,7 +6,8 @@ import math
 from dataclasses import replace
 from functools import lru_cache
 
-from economics.architecture.decoder import Decoder, Mixture
+from economics.architecture.decoder import Decoder
+from economics.architecture.decoder_shape import Mixture
 from economics.architecture.forms import modern_decoder
 from economics.errors import InputError
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from economics.architecture.convolution import VGG, ResNet
 from economics.architecture.decoder import Decoder
 from economics.architecture.encoder_decoder import EncoderDecoder
@@ -12,13 +10,11 @@ from economics.architecture.vision import VisionTransformer
 from economics.assumptions import COMMUNICATION_BUFFER_BYTES, DEVICE_CONTEXT_BYTES, LOGIT_BYTES
 from economics.constants import MEMORY_FRAGMENTATION
 from economics.errors import InputError
+from economics.example_work import ExampleWork
 from economics.memory.activations import kept_bytes_per_token, layer_saved_tensors
 from economics.memory.states import Optimizer, compute_bytes, state_bytes_per_parameter
 from economics.memory.training import TrainingMemory
 from economics.throughput.example_passes import encoder_layers, vision_layers
-
-if TYPE_CHECKING:
-    from economics.throughput.examples import ExampleWork
 
 
 def example_training_memory(work: ExampleWork, *, optimizer: Optimizer = "adamw") -> TrainingMemory:
@@ -30,7 +26,7 @@ def example_training_memory(work: ExampleWork, *, optimizer: Optimizer = "adamw"
 
     >>> from economics.architecture.lookup import preset
     >>> from economics.catalogue.accelerators import find_accelerator
-    >>> from economics.throughput.examples import ExampleWork
+    >>> from economics.example_work import ExampleWork
     >>> work = ExampleWork(architecture=preset("resnet-50"), accelerator=find_accelerator("a100"), num_examples=256,
     ...                    micro_batch=256)
     >>> 8e9 < example_training_memory(work).device_total < 25e9

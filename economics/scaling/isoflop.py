@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from economics.errors import NoAnswerError
+from economics.scaling.compute_groups import compute_groups
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.laws import NAMES, LossLaw
 from economics.scaling.parametric import cluster_weights, noise_of, objective_of
@@ -23,34 +24,11 @@ from economics.scaling.points import Points
 from economics.scaling.rules import refuse_if_unidentified, warnings_of
 
 Floats = NDArray[np.float64]
-GROUP_WIDTH = 0.25
-"""Width in ln C of one budget: runs of one budget differ by rounding, budgets by a factor."""
-
 FARTHEST_SIZE_FACTOR = 4.0
 """Sizes farther from the best of their budget than this factor do not enter its parabola."""
 
 FEWEST_IN_GROUP = 4
 """Sizes a budget needs for a parabola with something left over."""
-
-
-def compute_groups(compute_flop: Floats) -> list[NDArray[np.int64]]:
-    """Rows of equal budget, in rising order of compute.
-
-    >>> [group.tolist() for group in compute_groups(np.array([1.0e18, 3.1e18, 1.02e18, 2.9e18]))]
-    [[0, 2], [1, 3]]
-    """
-    log_c = np.log(np.asarray(compute_flop, dtype=float))
-    left = np.ones(log_c.size, dtype=bool)
-    groups = []
-    while left.any():
-        # the fullest window among those that begin at a row still free; strays end up alone
-        near = (
-            (log_c[None, :] >= log_c[:, None]) & (log_c[None, :] <= log_c[:, None] + GROUP_WIDTH) & left & left[:, None]
-        )
-        rows = np.flatnonzero(near[near.sum(axis=1).argmax()])
-        groups.append(rows)
-        left[rows] = False
-    return sorted(groups, key=lambda rows: float(log_c[rows].mean()))
 
 
 def fit_isoflop(points: Points, *, num_resamples: int = 1000, seed: int = 0) -> FittedLaw:

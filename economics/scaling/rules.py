@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from economics.errors import InputError, NoAnswerError
+from economics.scaling.compute_groups import compute_groups
 from economics.scaling.points import Points
 
 FEWEST_FOR_MEDIAN = 8
@@ -98,8 +99,6 @@ def extrapolation_warning(compute_flop: float, largest_fitted_flop: float) -> st
 
 def _off_centre(points: Points) -> float:
     """Mean signed position of sizes about the cheapest of their compute group, in units of the group's half-width."""
-    from economics.scaling.isoflop import compute_groups
-
     offsets = []
     for group in compute_groups(points.compute_flop):
         if group.size >= 5:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from economics.architecture.convolution import VGG, Convolution, ResNet
 from economics.architecture.decoder import Decoder
@@ -13,13 +12,11 @@ from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.recommender import DLRM, Recommender, SASRec
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError
+from economics.example_work import ExampleWork
 from economics.flop.others import embedding_bytes_per_example
 from economics.hardware import Accelerator, Number
 from economics.throughput.layer import LayerTime, layer_time
 from economics.throughput.operations import attention_seconds, copy_seconds, matmul_seconds
-
-if TYPE_CHECKING:
-    from economics.throughput.examples import ExampleWork
 
 
 def lookup_fraction(row_bytes: float) -> float:
@@ -76,7 +73,7 @@ def passes_of(work: ExampleWork) -> Passes:
 
     >>> from economics.architecture.lookup import preset
     >>> from economics.catalogue.accelerators import find_accelerator
-    >>> from economics.throughput.examples import ExampleWork
+    >>> from economics.example_work import ExampleWork
     >>> found = passes_of(ExampleWork(architecture=preset("vit-b-16"), accelerator=find_accelerator("a100"),
     ...                               num_examples=128, micro_batch=128))
     >>> 1.9 < found.backward / found.forward < 2.6

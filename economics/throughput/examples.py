@@ -1,62 +1,20 @@
 """Step time of models that are no decoders: encoder-decoders, Vision Transformers, convolutions, recommenders.
 
 They are taken as data-parallel: every device holds the model (or, with `zero=3`, its share of it) and sees its own
-examples. An *example* is a pair of sequences, an image, or a recommendation.
+examples.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import log2
 
-from economics.architecture.base import Architecture
 from economics.assumptions import LAUNCH_SECONDS
 from economics.constants import OVERLAP_COST, STRAGGLER_PER_DOUBLING
-from economics.flop.others import flop_per_example
-from economics.hardware import Accelerator
-from economics.layout import Layout
-from economics.memory.states import Precision
+from economics.example_work import ExampleWork
 from economics.throughput.collectives import all_gather_seconds, all_reduce_seconds, all_to_all_seconds, ring_of
 from economics.throughput.example_passes import Passes, passes_of
 from economics.throughput.operations import copy_seconds
 from economics.throughput.step import StepTime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExampleWork:
-    """What a step computes, and how."""
-
-    architecture: Architecture
-    accelerator: Accelerator
-    num_examples: int
-    """Examples of one optimizer step, over all devices."""
-    layout: Layout = field(default_factory=Layout)
-    micro_batch: int = 1
-    """Examples per device and forward pass."""
-    precision: Precision = "bf16"
-    full_recompute: bool = False
-    fused: bool = True
-    source_length: int = 512
-    """Tokens of the source, in an encoder-decoder."""
-    target_length: int = 512
-
-    @property
-    def num_micro_batches(self) -> int:
-        """Forward passes of each device per step, at least 1."""
-        return max(1, round(self.num_examples / (self.layout.data * self.micro_batch)))
-
-    @property
-    def examples(self) -> float:
-        """Examples of a step, after rounding to whole micro-batches."""
-        return float(self.num_micro_batches * self.micro_batch * self.layout.data)
-
-    @property
-    def flop_per_example(self) -> float:
-        """Model FLOP of training on one example: three forward passes."""
-        forward = flop_per_example(
-            self.architecture, sequence_length=self.source_length, target_length=self.target_length
-        )
-        return 3.0 * forward.total
 
 
 def example_step_time(work: ExampleWork) -> StepTime:

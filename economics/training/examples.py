@@ -10,11 +10,12 @@ from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.recommender import Recommender
 from economics.constants import CHOICE_SPREAD, STEP_SPREAD
 from economics.errors import InputError
+from economics.example_work import ExampleWork
 from economics.layout import Layout
 from economics.memory.examples import example_training_memory
 from economics.memory.states import Optimizer
 from economics.memory.training import TrainingMemory
-from economics.throughput.examples import ExampleWork, example_step_time
+from economics.throughput.examples import example_step_time
 from economics.throughput.step import StepTime
 from economics.training.outcome import Conditions, Outcome, outcome_of
 

@@ -1,6 +1,7 @@
 """Uncertainty: every input a value or a distribution, every answer an interval of three quantiles.
 
-`distributions` says how an input is spread, `draws` joins several of them on common random numbers,
+`distributions` says how an input is spread, `reading` makes one of what people write,
+`draws` joins several of them on common random numbers,
 `intervals` sums draws up as p10, p50, p90, `sensitivity` says which input matters, `scoring` judges intervals
 against what came true, and `posterior` moves efficiency and goodput towards a team's own finished jobs.
 """
@@ -12,9 +13,7 @@ from economics.uncertainty.distributions import (
     Fixed,
     LogNormal,
     Triangular,
-    as_distribution,
     beta_from_quantiles,
-    distribution_from_mapping,
     lognormal_from_quantiles,
 )
 from economics.uncertainty.draws import draw_jointly, stream_for, uniforms_for
@@ -28,6 +27,7 @@ from economics.uncertainty.posterior import (
     goodput_posterior,
     ratio_posterior,
 )
+from economics.uncertainty.reading import as_distribution, distribution_from_mapping
 from economics.uncertainty.scoring import Coverage, coverage_of, interval_score_log, mean_interval_score_log
 from economics.uncertainty.sensitivity import TornadoBar, elasticities_of, tornado_of
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from economics.errors import InputError
-from economics.uncertainty.distributions import Distribution, as_distribution
+from economics.uncertainty.distributions import Distribution
+from economics.uncertainty.reading import as_distribution
 
 Floats = NDArray[np.float64]
 

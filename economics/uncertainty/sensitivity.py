@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from economics.uncertainty.distributions import Distribution, as_distribution
+from economics.uncertainty.distributions import Distribution
+from economics.uncertainty.reading import as_distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

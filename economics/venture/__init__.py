@@ -1,5 +1,6 @@
 """Ventures: customers, prices, cost of goods, people, funding; month by month, on ten thousand paths, before tax."""
 
+from economics.venture.books import Simulation
 from economics.venture.data_worth import RepeatedDataValue, cheapest_cost_usd, repeated_data_value
 from economics.venture.deciles import Decile, margin_by_decile
 from economics.venture.finance import Irr, discount_factors, irr, monthly_rate, npv
@@ -28,7 +29,7 @@ from economics.venture.metrics import (
 )
 from economics.venture.own_rent import OwnVersusRent, own_versus_rent
 from economics.venture.ruin import cash_out_month, cash_out_months, central_venture, ruin_probability
-from economics.venture.simulate import Simulation, venture_simulate
+from economics.venture.simulate import venture_simulate
 from economics.venture.staircase import BreakEvenVolume, Staircase, break_even_volume
 from economics.venture.strategy import DataValue, Market, data_value, follower_cost
 

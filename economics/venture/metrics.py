@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from economics.errors import InputError
 from economics.uncertainty import Beta, Distribution, Interval, interval_of, uniforms_for
+from economics.venture.books import Simulation
 from economics.venture.finance import Irr, discount_factors, irr, npv
-from economics.venture.simulate import Simulation
 
 Floats = NDArray[np.float64]
 LTV_MONTHS = 36

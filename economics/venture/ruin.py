@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from economics.uncertainty import Distribution, Fixed
+from economics.venture.books import Simulation
 from economics.venture.inputs import Venture
-from economics.venture.simulate import Simulation
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")

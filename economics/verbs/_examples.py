@@ -10,11 +10,11 @@ from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.recommender import DLRM, Recommender, SASRec, TwoTower
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError
+from economics.example_work import ExampleWork
 from economics.flop.others import embedding_bytes_per_example
 from economics.hardware import Accelerator
 from economics.layout import Layout, parse_layout
 from economics.memory.states import Optimizer, Precision, state_bytes_per_parameter
-from economics.throughput.examples import ExampleWork
 from economics.training.billing import Term
 from economics.training.defaults import usual_num_accelerators
 from economics.training.examples import (

@@ -12,7 +12,8 @@ from economics.errors import InputError
 from economics.flop.others import flop_per_example
 from economics.layout import Layout
 from economics.memory.examples import example_training_memory
-from economics.throughput.examples import ExampleWork, example_step_time
+from economics.example_work import ExampleWork
+from economics.throughput.examples import example_step_time
 from economics.verbs import training
 
 MODELS = {"t5-base": "token", "vit-b-16": "image", "resnet-50": "image", "vgg-16": "image", "dlrm": "example",
