@@ -158,7 +158,16 @@ def _behind_steady_state(conditions: Conditions) -> Any:
     nothing and loses nothing."""
     shared = spread_draws("whole run", RUN_FRACTION) ** (1.0 - 1.0 / conditions.num_nodes)
     between = STEP_OVERHEAD_SECONDS.value * log2(conditions.num_nodes) / conditions.step_seconds
-    return np.minimum(1.0, shared / (1.0 + _MOST_BETWEEN * (1.0 - exp(-between / _MOST_BETWEEN))))
+    return np.minimum(1.0, shared / (1.0 + share_between_steps(between)))
+
+
+def share_between_steps(share: float) -> float:
+    """Return what the time between steps adds to a step, as a share of it: at most 30 %, since the rest hides.
+
+    >>> share_between_steps(0.0), round(share_between_steps(0.1), 3), round(share_between_steps(10.0), 3)
+    (0.0, 0.085, 0.3)
+    """
+    return _MOST_BETWEEN * (1.0 - exp(-share / _MOST_BETWEEN))
 
 
 def _energy_draws(conditions: Conditions, hours: Any) -> Any:

@@ -8,12 +8,10 @@ from math import exp, log
 import numpy as np
 
 from economics.constants import CHOICE_SPREAD, STEP_SPREAD
-from economics.errors import InputError, NoAnswerError
 from economics.flop.decoder import training_flop_per_token
 from economics.throughput.search import Choice, best_layout, memory_of, with_practice
 from economics.throughput.step import Workload, step_time
-from economics.training.defaults import usual_batch_tokens, usual_num_accelerators
-from economics.training.estimate import RunPlan, training_estimate
+from economics.training.defaults import usual_batch_tokens
 from economics.uncertainty import Interval
 from economics.validation.runs import RunRow
 
@@ -156,49 +154,6 @@ def nearest_utilisation(row: RunRow, rows: list[RunRow]) -> float | None:
         return None
     here = place(row)
     return utilisation_of(min(others, key=lambda other: float(np.sum((place(other) - here) ** 2))))
-
-
-def _hours(plan: RunPlan) -> Interval:
-    """Hours of a run; a layout that cannot exist for the model as it was pieced together is left to the search."""
-    try:
-        return training_estimate(plan).outcome.accelerator_hours
-    except InputError:
-        return training_estimate(replace(plan, layout=None, any_virtual=False)).outcome.accelerator_hours
-
-
-def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
-    """Predict the accelerator-hours of whole runs of one stage (or of some), from 1 B parameters on."""
-    whole = [row for row in rows if is_whole_run(row)]
-    out: list[Prediction] = []
-    for row in [r for r in whole if only is None or r in only]:
-        counted = row.decoder.parameters()
-        flop = 6.0 * counted.active * (row.tokens or 0.0)
-        num = row.num_accelerators or usual_num_accelerators(flop, row.accelerator, 16.0 * counted.total)
-        plan = RunPlan(
-            workload=workload_of(row, num), tokens=row.tokens or 0.0, num_accelerators=num, layout=row.layout,
-            micro_batch=row.micro_batch, recompute=row.recompute, any_virtual=not row.schedule_told,
-        )  # fmt: skip
-        try:
-            hours = _hours(plan)
-        except NoAnswerError:
-            continue
-        utilisation = one_number(row, whole)
-        near = nearest_utilisation(row, whole)
-        total = training_flop_per_token(row.decoder, row.sequence_length).total * (row.tokens or 0.0)
-        at_peak = total / row.accelerator.peak("bf16") / 3600.0
-        out.append(
-            Prediction(
-                model=row.model,
-                cluster=row.cluster,
-                group="whole runs",
-                measured=row.measured_hours or 0.0,
-                predicted=hours,
-                unit="accelerator-hours",
-                one_number=None if utilisation is None else at_peak / utilisation,
-                nearest_row=None if near is None else at_peak / near,
-            )
-        )
-    return out
 
 
 def memory_predictions(rows: list[RunRow]) -> list[Prediction]:

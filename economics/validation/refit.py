@@ -13,7 +13,7 @@ import economics.constants as constants
 from economics.constants import Constant
 from economics.throughput.step import Workload, step_time
 from economics.validation.inference import InferenceRow, predict_inference
-from economics.validation.predictions import run_predictions, steady_choice
+from economics.validation.predictions import steady_choice
 from economics.validation.runs import RunRow, usable
 
 Floats = NDArray[np.float64]
@@ -96,20 +96,6 @@ def refit_on(rows: list[RunRow]) -> dict[str, float]:
 
 def _log_ratio(work: Workload, measured: float) -> float:
     return log(step_time(work).tokens_per_second_per_accelerator / measured)
-
-
-def refit_run_fraction(rows: list[RunRow]) -> dict[str, float]:
-    """Return `RUN_FRACTION` as these whole runs have it: the median over sources of what hours exceed predictions by.
-
-    With whole runs of fewer than four sources nothing can be said, and the present value stays.
-    """
-    sources: dict[str, list[float]] = {}
-    for prediction in run_predictions(rows):
-        sources.setdefault(prediction.cluster, []).append(prediction.log_error)
-    if len(sources) < 4:
-        return {}
-    middle = float(np.median([np.mean(errors) for errors in sources.values()]))
-    return {"RUN_FRACTION": float(min(0.98, constants.RUN_FRACTION.value * np.exp(middle)))}
 
 
 def refit_serving_on(rows: list[InferenceRow]) -> dict[str, float]:

@@ -25,7 +25,7 @@ from economics.training.examples import (
     unit_of,
     usual_batch_examples,
 )
-from economics.training.outcome import Conditions, Outcome, run_assumptions
+from economics.training.outcome import Conditions, Outcome, outcome_as_dict, run_assumptions
 from economics.units import positive, whole
 from economics.verbs._options import assumption, device_as_dict
 
@@ -157,18 +157,7 @@ def _as_dict(
         "flop_convention": "three forward passes, 2 FLOP per multiply-accumulate; look-ups count bytes, no FLOP",
         "embedding_bytes_per_example": read,
         "mfu_convention": "model FLOP over the dense bf16 peak",
-        "tokens_per_second_per_accelerator": outcome.units_per_second_per_accelerator.to_dict(),
-        "model_flop_per_second": outcome.model_flop_per_second.to_dict(),
-        "mfu_fraction": outcome.mfu_fraction.to_dict(),
-        "effective_mfu_fraction": outcome.effective_mfu_fraction.to_dict(),
-        "goodput_fraction": outcome.goodput_fraction.to_dict(),
-        "accelerator_hours": outcome.accelerator_hours.to_dict(),
-        "wall_seconds": outcome.wall_seconds.to_dict(),
-        "energy_kwh": outcome.energy_kwh.to_dict() if outcome.energy_kwh else None,
-        "co2e_kg": outcome.co2e_kg.to_dict() if outcome.co2e_kg else None,
-        "cost_usd": outcome.cost_usd.to_dict() if outcome.cost_usd else None,
-        "project_cost_usd": outcome.project_cost_usd.to_dict() if outcome.project_cost_usd else None,
-        "checkpoint_storage_usd": outcome.checkpoint_storage_usd,
+        **outcome_as_dict(outcome),
         "term": conditions.term,
         "memory_bytes_per_accelerator": {
             **memory.by_part(),

@@ -46,8 +46,9 @@ def model_of(
     >>> model_of(None, "7B", None)[1]
     'a dense decoder of about 7B parameters'
     """
-    if model and params is not None:
-        raise InputError("params", params, "left out when --model is given")
+    for field, given in (("params", params), ("active_params", active_params)):
+        if model and given is not None:
+            raise InputError(field, given, "left out when --model is given")
     if model:
         architecture, name = find_architecture(model)
         if isinstance(architecture, Encoder) and allow_encoder:

@@ -43,7 +43,9 @@ def catalogue(kind: str, *, name: str | None = None, on_day: dt.date | None = No
         bought = sorted(purchases(), key=lambda p: (p.accelerator, p.date))
         rows = [{**asdict(p), "date": p.date.isoformat()} for p in bought if wanted in (None, p.accelerator)]
         return {"kind": kind, "rows": rows}
-    if kind in ("apis", "laws", "rates"):
+    if kind == "apis":
+        return {"kind": kind, **_apis(name, day)}
+    if kind in ("laws", "rates"):
         return {"kind": kind, "rows": _file(f"{kind}.toml", name)}
     raise InputError("kind", kind, "one of " + ", ".join(KINDS))
 
@@ -69,13 +71,6 @@ def _accelerators(name: str | None) -> list[dict[str, Any]]:
 
 
 def _offer(offer: Offer, day: dt.date) -> dict[str, Any]:
-    age = offer.age_days(day)
-    if age is None:
-        state = "undated: refresh to compare"
-    elif age > FRESH_DAYS and offer.date:
-        state = f"prices of {offer.date:%B %Y}: refresh to compare"
-    else:
-        state = "fresh"
     return {
         "accelerator": offer.accelerator,
         "provider": offer.provider,
@@ -84,7 +79,7 @@ def _offer(offer: Offer, day: dt.date) -> dict[str, Any]:
         "accelerators_per_instance": offer.accelerators_per_instance,
         "region": offer.region,
         "date": offer.date.isoformat() if offer.date else None,
-        "state": state,
+        "state": _state(offer.date, day),
         "currency": "USD",
         "tax_included": False,
         "marks": offer.marks,
@@ -104,6 +99,23 @@ def _prices(name: str | None, day: dt.date) -> dict[str, Any]:
         "old_rows": [_offer(offer, day) for offer in old],
         "yearly_decline_fraction": yearly_price_decline(wanted, today=day) if wanted else None,
     }
+
+
+def _apis(name: str | None, day: dt.date) -> dict[str, Any]:
+    """API prices, fresh and old apart as with accelerators; the cheapest output first, the newest first."""
+    rows = [{**row, "state": _state(row.get("date"), day), "currency": "USD", "tax_included": False}
+            for row in _file("apis.toml", name)]  # fmt: skip
+    fresh = sorted((row for row in rows if row["state"] == "fresh"), key=lambda row: row["output"])
+    old = sorted((row for row in rows if row["state"] != "fresh"), key=lambda row: row.get("date", ""), reverse=True)
+    return {"rows": fresh, "old_rows": old}
+
+
+def _state(date: str | dt.date | None, day: dt.date) -> str:
+    """What a price of some day is worth today."""
+    if date is None:
+        return "undated: refresh to compare"
+    seen = dt.date.fromisoformat(date) if isinstance(date, str) else date
+    return "fresh" if (day - seen).days <= FRESH_DAYS else f"prices of {seen:%B %Y}: refresh to compare"
 
 
 def _models(name: str | None) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any, get_args
 
+from economics.architecture.lookup import find_architecture
 from economics.assumptions import SERVING_UTILISATION
 from economics.constants import SERVING_SPREAD
 from economics.errors import InputError
@@ -25,6 +26,7 @@ from economics.verbs._options import (
     today,
 )
 from economics.verbs._prices import price_of
+from economics.verbs._serving_examples import SERVED_EXAMPLES, serving_of_examples
 
 
 def serving(
@@ -43,6 +45,7 @@ def serving(
     batch: int | str = 1,
     input_tokens: int | str = 1024,
     output_tokens: int | str = 256,
+    candidates: int | str = 1,
     cached_fraction: float | str = 0.0,
     utilisation: float | str | None = None,
     price_usd_per_accelerator_hour: float | str | None = None,
@@ -50,12 +53,27 @@ def serving(
 ) -> dict[str, Any]:
     """Return what one replica delivers; see `economics.serving.engine` for how.
 
+    For a model that writes no text (an encoder, images, a recommender) the answer is a rate and the cost of a thousand.
+
     >>> result = serving(model="llama-2-7b", accelerator="a100", batch=1, input_tokens=5, output_tokens=200)
     >>> round(result["decode_tokens_per_second"]["p50"]), result["fits"]     # measured: 104.9
     (105, True)
     """
-    decoder, taken = model_of(model, params, active_params)
     device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
+    notes: list[dict[str, Any]] = []
+    share = SERVING_UTILISATION.value
+    if utilisation is None:
+        notes.append(assumption("utilisation", share, SERVING_UTILISATION.unit, SERVING_UTILISATION.source))
+    else:
+        share = parse_quantity(utilisation, field="utilisation", kind="fraction")
+    price, _ = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes)
+    if model and params is None and isinstance((found := find_architecture(model))[0], SERVED_EXAMPLES):
+        return serving_of_examples(
+            *found, device=device, num_accelerators=whole(num_accelerators or 1, field="num_accelerators"),
+            input_tokens=whole(input_tokens, field="input_tokens"), candidates=whole(candidates, field="candidates"),
+            utilisation=share, price=price, notes=notes,
+        )  # fmt: skip
+    decoder, taken = model_of(model, params, active_params)
     for name, value, choices in (("weights", weights, get_args(WeightFormat)), ("kv", kv, get_args(KVFormat))):
         if value not in choices:
             raise InputError(name, value, "one of " + ", ".join(choices))
@@ -70,20 +88,13 @@ def serving(
         layout = replace(parse_layout(parallelism, devices), zero=0)
     experts = decoder.mixture.num_experts if decoder.mixture else 0
     check_layout(layout, num_layers=decoder.num_layers, num_heads=decoder.num_heads, num_experts=experts)
-    notes: list[dict[str, Any]] = []
-    share = SERVING_UTILISATION.value
-    if utilisation is None:
-        notes.append(assumption("utilisation", share, SERVING_UTILISATION.unit, SERVING_UTILISATION.source))
-    else:
-        share = parse_quantity(utilisation, field="utilisation", kind="fraction")
-    price, _ = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes)
     plan = ServingPlan(
         decoder=decoder,
         accelerator=device,
         layout=layout,
         weights=weights,
         kv=kv,
-        batch=None if batch == "max" else whole(batch, field="batch"),
+        batch=_batch(batch),
         input_tokens=whole(input_tokens, field="input_tokens"),
         output_tokens=whole(output_tokens, field="output_tokens"),
         cached_fraction=parse_quantity(cached_fraction, field="cached_fraction", kind="fraction"),
@@ -95,6 +106,16 @@ def serving(
         assumption("spread", SERVING_SPREAD.value, SERVING_SPREAD.unit, SERVING_SPREAD.source),
     ]
     return _as_dict(plan, serving_estimate(plan), taken, notes)
+
+
+def _batch(text: int | str) -> int | None:
+    """Sequences decoded together; None for as many as fit."""
+    if text == "max":
+        return None
+    try:
+        return whole(text, field="batch")
+    except InputError:
+        raise InputError("batch", text, "a whole number from 1, or max") from None
 
 
 def tensor_layout(num_heads: int, num_accelerators: int) -> Layout:
@@ -147,6 +168,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", default="1", help="sequences decoded together, or max")
     parser.add_argument("--input-tokens", default="1024", help="tokens of a prompt")
     parser.add_argument("--output-tokens", default="256", help="tokens of an answer")
+    parser.add_argument("--candidates", default="1", help="items scored per recommendation, in a recommender")
     parser.add_argument("--cached-fraction", default="0", help="share of the input found in the prefix cache")
     parser.add_argument("--utilisation", help="share of the time served at this load; enters the costs alone (30%%)")
 
@@ -159,13 +181,19 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         memory_gb=a.memory_gb, memory_bandwidth_gb_per_second=a.memory_bandwidth_gb_per_second,
         power_watts=a.power_watts, num_accelerators=a.num_accelerators, parallelism=a.parallelism,
         weights=a.weights, kv=a.kv, batch=a.batch, input_tokens=a.input_tokens, output_tokens=a.output_tokens,
-        cached_fraction=a.cached_fraction, utilisation=a.utilisation,
+        candidates=a.candidates, cached_fraction=a.cached_fraction, utilisation=a.utilisation,
         price_usd_per_accelerator_hour=a.price_usd_per_accelerator_hour,
     )  # fmt: skip
 
 
 def explain(result: dict[str, Any]) -> list[str]:
     """Write the formulas with their numbers."""
+    if "per_second" in result:
+        rate, cost, share = result["per_second"]["p50"], result["cost_usd_per_thousand"], result["utilisation"]
+        lines = [f"{result['unit']}s a second = {rate:,.4g} over {result['num_accelerators']} devices"]
+        if cost:
+            lines.append(f"cost of a thousand = 1000 x price / 3600 / {rate:,.4g} / {share:g} = ${cost['p50']:.4g}")
+        return lines
     parts = " + ".join(f"{name} {1e3 * s:.4g}" for name, s in result["decode_seconds_by_part"].items() if s)
     step = result["decode_seconds_per_token"]["p50"]
     memory = result["memory_bytes_per_accelerator"]

@@ -83,7 +83,12 @@ def training(
     preemptions = parse_quantity(preemptions_per_node_day, field="preemptions_per_node_day")
     if preemptions < 0:
         raise InputError("preemptions_per_node_day", preemptions_per_node_day, "at least 0")
-    if model and params is None and isinstance((found := find_architecture(model))[0], EXAMPLE_MODELS):
+    if (
+        model
+        and params is None
+        and active_params is None
+        and isinstance((found := find_architecture(model))[0], EXAMPLE_MODELS)
+    ):
         return training_of_examples(
             *found, units=num_tokens, device=device, num_accelerators=num_accelerators, source_length=sequence_length,
             target_length=target_length, batch=batch_tokens, precision=precision, parallelism=parallelism,

@@ -22,13 +22,13 @@ from economics.validation.inference import (
 from economics.validation.predictions import (
     Prediction,
     memory_predictions,
-    run_predictions,
     steady_predictions,
 )
-from economics.validation.refit import changed, refit_on, refit_run_fraction, refit_serving_on
+from economics.validation.refit import changed, refit_on, refit_serving_on
 from economics.validation.runs import RunRow, read_run, usable
 from economics.validation.spreads import with_spreads_of_others
 from economics.validation.summary import pooled_coverage, summarise
+from economics.validation.whole_runs import refit_run_constants, run_predictions
 
 
 def validate(
@@ -148,7 +148,7 @@ def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: boo
     for source in sorted({row.source for row in rows}):  # a source's kinds of rows are left out together
         same = [row for row in rows if row.source == source]
         others = [row for row in rows if row.source != source]
-        with changed(refit_on(others)), changed(refit_run_fraction(others)):
+        with changed(refit_on(others)), changed(refit_run_constants(others)):
             out += steady_predictions(rows, same) + run_predictions(rows, same) + memory_predictions(same)
     return out, len(table) - len(rows)
 

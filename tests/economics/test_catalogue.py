@@ -22,13 +22,23 @@ def test_sizes_of_the_catalogue() -> None:
     assert len(accelerators()) >= 40
     assert len(offers()) >= 150
     assert len(catalogue("models")["rows"]) >= 50
-    assert len(catalogue("apis")["rows"]) >= 10
+    apis = catalogue("apis", on_day=DAY)
+    assert len(apis["rows"]) >= 4
+    assert len(apis["rows"] + apis["old_rows"]) >= 10
 
 
 def test_every_row_has_a_source() -> None:
     assert all(a.source for a in accelerators().values())
     assert all(o.source for o in offers())
-    assert all(row["source"] and row["date"] for row in catalogue("apis")["rows"])
+    apis = catalogue("apis", on_day=DAY)
+    assert all(row["source"] and row["date"] for row in apis["rows"] + apis["old_rows"])
+
+
+def test_old_prices_of_apis_stand_apart_from_fresh_ones() -> None:
+    apis = catalogue("apis", on_day=DAY)
+    assert all((DAY - dt.date.fromisoformat(row["date"])).days <= 180 for row in apis["rows"])
+    assert all(row["state"] != "fresh" for row in apis["old_rows"])
+    assert catalogue("apis", on_day=dt.date(2028, 1, 1))["rows"] == []
 
 
 @pytest.mark.parametrize(

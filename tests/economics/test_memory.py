@@ -137,3 +137,18 @@ def test_advice_is_checked_and_helps() -> None:
         recompute="selective",
     )  # fmt: skip
     assert any("zero=" in way for way in ways)
+
+
+def test_a_stage_of_a_pipeline_keeps_divided_weights_whole() -> None:
+    """In a pipeline the micro-batches overlap: weights gathered once per step, gradients summed before they are divided."""
+    llama = find_decoder("llama-3.1-70b")[0]
+    flat, staged = (
+        training_memory(
+            llama, sequence_length=8192, layout=Layout(data=8, tensor=8, pipeline=p, zero=3), num_micro_batches=8,
+            recompute="full",
+        )
+        for p in (1, 4)
+    )  # fmt: skip
+    assert staged.weights < flat.weights
+    assert staged.gathered > 6 * 70e9 / (8 * 4)
+    assert staged.gathered > flat.gathered

@@ -160,3 +160,17 @@ def test_a_machine_described_by_its_calibration_is_predicted() -> None:
         )
     )
     assert 0.1 * 2e11 < time.model_flop_per_second < 2e11
+
+
+def test_divided_weights_travel_once_per_step_in_a_pipeline_and_once_per_micro_batch_without() -> None:
+    llama, h100 = find_decoder("llama-3.1-8b")[0], find_accelerator("h100")
+
+    def hidden(layout: Layout, num_micro_batches: int) -> float:
+        found = data_seconds(
+            h100, llama, layout, num_micro_batches=num_micro_batches, value_bytes=2.0, compute=1e9, backward=1e9
+        )
+        return found.hidden
+
+    flat, staged = Layout(data=8, zero=3), Layout(data=8, pipeline=2, zero=3)
+    assert hidden(flat, 8) == pytest.approx(8 * hidden(flat, 1))
+    assert hidden(staged, 8) == pytest.approx(hidden(staged, 1))

@@ -9,10 +9,10 @@ import pytest
 from economics.architecture.lookup import preset
 from economics.catalogue.accelerators import find_accelerator
 from economics.errors import InputError
+from economics.example_work import ExampleWork
 from economics.flop.others import flop_per_example
 from economics.layout import Layout
 from economics.memory.examples import example_training_memory
-from economics.example_work import ExampleWork
 from economics.throughput.examples import example_step_time
 from economics.verbs import training
 

@@ -69,3 +69,53 @@ def test_serving_constants_follow_the_rows_they_are_fitted_to() -> None:
         made = [dataclasses.replace(r, measured_tokens_per_second=predict_inference(r).p50) for r in rows]
     assert refit_serving_on(made)["DECODE_FRACTION"] == pytest.approx(slower, rel=0.08)
     assert refit_serving_on(rows[:3]) == {}
+
+
+def test_rows_that_nothing_was_fitted_to_are_predicted() -> None:
+    """Memory and speed of 70 B and 405 B on 256 and 512 devices in four forms of parallelism, published by one codebase."""
+    from csv import DictReader
+
+    from economics.validation.predictions import steady_choice
+    from economics.validation.runs import read_run
+
+    with (DATA / "economics_held_out_training.csv").open() as file:
+        rows = [row for line in DictReader(file) if (row := read_run(line)) is not None and row.measured_reserved_bytes]
+    assert len(rows) == 8
+    for row in rows:
+        choice = steady_choice(row, given=True)
+        assert choice.memory.reserved_peak == pytest.approx(row.measured_reserved_bytes, rel=0.17)
+        assert choice.time.tokens_per_second_per_accelerator == pytest.approx(row.measured_tokens_per_second, rel=0.2)
+
+
+def test_engines_on_devices_that_nothing_was_fitted_to_are_predicted() -> None:
+    found = validate(DATA / "economics_held_out_serving.csv")["groups"]["engine"]
+    assert found["num_rows"] >= 100
+    assert found["median_abs_ln_error"] < 0.20
+
+
+def test_a_schedule_without_interleaving_is_not_searched_for_one() -> None:
+    from economics.validation.parallelism import parse_parallelism
+
+    plain, interleaved = (parse_parallelism(f"FSDP8 TP8 PP8 {word} LBS32", 512) for word in ("1F1B", "interleaved"))
+    assert (plain.layout and plain.layout.virtual, plain.micro_batch) == (1, 4)
+    assert (interleaved.layout and interleaved.layout.virtual, interleaved.micro_batch) == (2, 2)
+    assert plain.schedule_told
+    assert not parse_parallelism("TP8 PP8", 512).schedule_told
+
+
+def test_what_whole_runs_lose_is_recovered_from_runs_made_with_it() -> None:
+    from csv import DictReader
+    from dataclasses import replace
+
+    from economics.validation.runs import read_run
+    from economics.validation.whole_runs import refit_run_constants, run_predictions
+
+    with (DATA / "economics_whole_runs.csv").open() as file:
+        rows = [row for line in DictReader(file) if (row := read_run(line)) is not None and row.num_accelerators > 8][
+            :6
+        ]
+    with changed({"RUN_FRACTION": 0.7, "STEP_OVERHEAD_SECONDS": 0.01}):
+        made = [replace(row, measured_hours=run_predictions(rows, [row])[0].predicted.p50) for row in rows]
+    found = refit_run_constants(made)
+    assert found["RUN_FRACTION"] == pytest.approx(0.7, rel=0.05)
+    assert refit_run_constants(made[:1]) == {}
