@@ -12,12 +12,13 @@ from typing import Any, Literal, Protocol
 from economics.architecture import Architecture, Decoder
 from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.vision import VisionTransformer
+from economics.example_work import ExampleWork
 from economics.flop import training_flop_per_token
 from economics.hardware import Accelerator, calibrated
 from economics.memory import TrainingMemory, training_memory
 from economics.memory.examples import example_training_memory
 from economics.memory.states import Precision
-from economics.throughput.examples import ExampleWork, example_step_time
+from economics.throughput.examples import example_step_time
 from economics.throughput.step import Workload, step_time
 from economics.training.estimate import RunPlan, training_estimate
 from economics.training.examples import best_example_choice, example_outcome, unit_of
