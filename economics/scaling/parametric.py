@@ -67,7 +67,7 @@ def fit_parametric(points: Points, *, num_resamples: int = 1000, seed: int = 0) 
     few = points.num_clusters < FEWEST_FOR_BOOTSTRAP
     centre = map_under_prior(points)[0] if few else central_coefficients(points)
     sigma = noise_of(points, centre)
-    draws = _prior_draws(points, sigma, num_resamples, rng) if few else _run_draws(points, centre, num_resamples, rng)
+    draws = _prior_draws(points, sigma, num_resamples, rng) if few else run_draws(points, centre, num_resamples, rng)
     has_centre = points.num_clusters >= FEWEST_FOR_MEDIAN
     return FittedLaw(
         method="parametric",
@@ -171,7 +171,7 @@ def cluster_weights(points: Points, num_resamples: int, rng: np.random.Generator
     return np.asarray(counts[:, index] * points.weight)
 
 
-def _run_draws(points: Points, centre: Floats, num_resamples: int, rng: np.random.Generator) -> Floats:
+def run_draws(points: Points, centre: Floats, num_resamples: int, rng: np.random.Generator) -> Floats:
     """Coefficients of resamples of runs."""
     weight = cluster_weights(points, num_resamples, rng)
     problem = ProjectionProblem(
