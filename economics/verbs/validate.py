@@ -32,7 +32,12 @@ from economics.validation.whole_runs import refit_run_constants, run_predictions
 
 
 def validate(
-    path: str | Path, *, leave_one: str | None = None, everything: bool = False, also: tuple[str | Path, ...] = ()
+    path: str | Path,
+    *,
+    leave_one: str | None = None,
+    everything: bool = False,
+    also: tuple[str | Path, ...] = (),
+    kinds: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return errors by cluster, interval score, coverage and baselines of a file of measurements.
 
@@ -43,10 +48,12 @@ def validate(
     ----------
     path : a CSV in the form of published_runs.csv or inference_bench.csv
     also : further files in the same form, taken with it
+    kinds : only these kinds of rows of training (full_run, benchmark); empty: all
     """
     if leave_one not in (None, "source"):
         raise InputError("leave_one", leave_one, "source, or left out")
     table = [line for one in (path, *also) for line in _lines(one)]
+    table = [line for line in table if not kinds or line.get("row_type") in kinds] or table[:1]
     columns = set(table[0])
     if {"weight_dtype", "scenario"} <= columns:
         predictions, skipped = _inference(table, leave_one=leave_one)
@@ -145,10 +152,14 @@ def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: boo
         found = steady_predictions(rows) + run_predictions(rows) + memory_predictions(rows)
         return found, len(table) - len({id(r) for r in rows})
     out: list[Prediction] = []
+    of_steps: dict[tuple[int, ...], dict[str, float]] = {}  # many sources have no steady rows: one fit serves them all
     for source in sorted({row.source for row in rows}):  # a source's kinds of rows are left out together
         same = [row for row in rows if row.source == source]
         others = [row for row in rows if row.source != source]
-        with changed(refit_on(others)), changed(refit_run_constants(others)):
+        steady = tuple(id(row) for row in others if row.kind == "benchmark")
+        if steady not in of_steps:
+            of_steps[steady] = refit_on(others)
+        with changed(of_steps[steady]), changed(refit_run_constants(others)):
             out += steady_predictions(rows, same) + run_predictions(rows, same) + memory_predictions(same)
     return out, len(table) - len(rows)
 
