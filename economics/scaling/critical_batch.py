@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from economics.errors import InputError, NoAnswerError
 
@@ -64,7 +64,7 @@ def critical_batch_fit(batch_tokens: ArrayLike, steps: ArrayLike) -> CriticalBat
     # S = S_min + E_min / B is linear in both unknowns; divide by S to weigh the runs alike
     columns = np.stack([1 / count, 1 / (batch * count)], axis=1)
     scale = columns.max(axis=0)
-    solution = optimize.nnls(columns / scale, np.ones_like(count))[0] / scale
+    solution = scipy.optimize.nnls(columns / scale, np.ones_like(count))[0] / scale
     if not (solution > 0).all():
         raise NoAnswerError(
             "Steps do not fall as the batch grows, so there is no critical batch; train longer or wider."

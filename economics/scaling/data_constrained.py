@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
 from economics.errors import InputError, NoAnswerError
 from economics.scaling.fitted import FittedLaw
@@ -181,5 +181,5 @@ def _solved(points: Points, weight: Floats, start: Floats, *, rounds: int = 3) -
             robust = np.minimum(1.0, np.sqrt(HUBER / np.maximum(np.abs(_residual(theta, points)), 1e-12)))  # noqa: B023
             return np.concatenate([root * robust * _residual(x, points), 1e-4 * (x - start)])
 
-        theta = optimize.least_squares(misfit, theta, x_scale=[1, 1, 0.1, 0.1, 0.1, 1, 1], max_nfev=60).x
+        theta = scipy.optimize.least_squares(misfit, theta, x_scale=[1, 1, 0.1, 0.1, 0.1, 1, 1], max_nfev=60).x
     return np.asarray(theta)

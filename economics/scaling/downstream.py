@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
 
 from economics.errors import InputError
 from economics.scaling.fitted import FittedLaw
@@ -51,7 +51,7 @@ class AccuracyCurve:
         """Accuracy at a negative log-likelihood (nats, or bits per byte, as fitted)."""
         x = np.asarray(nll, dtype=float)
         return np.asarray(
-            self.chance + (self.ceiling - self.chance) * special.expit(-self.steepness * (x - self.middle))
+            self.chance + (self.ceiling - self.chance) * scipy.special.expit(-self.steepness * (x - self.middle))
         )
 
 
@@ -107,7 +107,7 @@ def predict_accuracy(
     nll = nll * np.exp(task_law.noise_sigma * rng.standard_normal(nll.size))
     rows = np.array([[curve.ceiling, curve.steepness, curve.middle]]) if curve.draws is None else curve.draws
     ceiling, steepness, middle = rows[rng.integers(rows.shape[0], size=nll.size)].T
-    mean = curve.chance + (ceiling - curve.chance) * special.expit(-steepness * (nll - middle))
+    mean = curve.chance + (ceiling - curve.chance) * scipy.special.expit(-steepness * (nll - middle))
     return interval_of(np.clip(mean + curve.noise_sigma * rng.standard_normal(nll.size), 0.0, 1.0))
 
 
@@ -115,7 +115,7 @@ def _solved(x: Floats, y: Floats, weight: Floats, chance: float, start: Floats) 
     root = np.sqrt(weight)
 
     def misfit(p: Floats) -> Floats:
-        return np.asarray(root * (chance + (p[0] - chance) * special.expit(-p[1] * (x - p[2])) - y))
+        return np.asarray(root * (chance + (p[0] - chance) * scipy.special.expit(-p[1] * (x - p[2])) - y))
 
     bounds = ([chance + 1e-3, 0.05, x.min() - 5], [1.0, 60.0, x.max() + 5])
-    return np.asarray(optimize.least_squares(misfit, np.clip(start, bounds[0], bounds[1]), bounds=bounds).x)
+    return np.asarray(scipy.optimize.least_squares(misfit, np.clip(start, bounds[0], bounds[1]), bounds=bounds).x)

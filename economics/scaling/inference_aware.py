@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import optimize
+import scipy
 
 from economics.errors import InputError, NoAnswerError
 from economics.scaling.laws import LossLaw, Mix
@@ -76,7 +76,9 @@ def inference_aware_optimum(law: LossLaw, loss: float, demand: ServedDemand) -> 
     low, high = math.log(smallest) + 1e-9, math.log(best.num_params)
     if low >= high:
         raise NoAnswerError(f"No size reaches a loss of {loss:g} under this law.")
-    found = optimize.minimize_scalar(log_cost, bounds=(low, high + 1e-6), method="bounded", options={"xatol": 1e-10})
+    found = scipy.optimize.minimize_scalar(
+        log_cost, bounds=(low, high + 1e-6), method="bounded", options={"xatol": 1e-10}
+    )
     size = math.exp(float(found.x))
     tokens = float(law.tokens_for_loss(size, loss))
     return Mix(size, tokens, float(law.compute_flop(size, tokens)), loss)

@@ -12,8 +12,8 @@ Source: Hoffmann et al. 2022, approach 2; bias: Open-Athena scaling-law-analysis
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 from economics.errors import NoAnswerError
 from economics.scaling.compute_groups import compute_groups
@@ -169,12 +169,12 @@ def _power_law(log_c: Floats, loss: Floats) -> tuple[float, float, float] | None
 
     def projected(gamma: float) -> tuple[float, Floats]:
         basis = np.stack([np.ones_like(centred), np.exp(-gamma * centred)], axis=1) / loss[:, None]
-        solution, _ = optimize.nnls(basis, np.ones_like(loss))
+        solution, _ = scipy.optimize.nnls(basis, np.ones_like(loss))
         return float(((basis @ solution - 1) ** 2).sum()), np.asarray(solution)
 
     grid = np.geomspace(0.03, 0.6, 25)
     best = min(grid, key=lambda gamma: projected(float(gamma))[0])
-    result = optimize.minimize_scalar(
+    result = scipy.optimize.minimize_scalar(
         lambda g: projected(float(g))[0], bounds=(best / 1.2, best * 1.2), method="bounded"
     )
     gamma = float(result.x)

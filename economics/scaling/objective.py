@@ -12,8 +12,8 @@ Source: Hoffmann et al. 2022, arXiv 2203.15556, equation 3; Besiroglu et al. 202
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 Floats = NDArray[np.float64]
 HUBER_DELTA = 1e-3
@@ -62,9 +62,11 @@ def huber_polish(
         return SCALE * value, SCALE * gradient
 
     theta = np.array([a - alpha * mean_n, b - beta * mean_d, e, alpha, beta])
-    best = optimize.minimize(scaled, theta, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})
+    best = scipy.optimize.minimize(scaled, theta, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})
     for _ in range(3):  # the objective has kinks: restart with a fresh curvature until nothing is gained
-        again = optimize.minimize(scaled, best.x, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})
+        again = scipy.optimize.minimize(
+            scaled, best.x, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000}
+        )
         gained = best.fun - again.fun
         best = again if gained > 0 else best
         if gained < 1e-9 * best.fun:

@@ -7,8 +7,8 @@ assumed is that size and tokens lower the loss at the same rate (alpha = beta).
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 from economics.scaling.points import Points
 from economics.scaling.published import OverTrainingLaw
@@ -38,12 +38,12 @@ def fit_over_training(points: Points) -> OverTrainingLaw:
         falling = np.exp(-eta * (log_c - middle))
         columns = [np.ones_like(log_c), np.exp(eta * log_m) * falling, np.exp(-eta * log_m) * falling]
         root = np.sqrt(points.weight)
-        solution, misfit = optimize.nnls(np.stack(columns, axis=1) / points.loss[:, None] * root[:, None], root)
+        solution, misfit = scipy.optimize.nnls(np.stack(columns, axis=1) / points.loss[:, None] * root[:, None], root)
         return float(misfit), np.asarray(solution)
 
     grid = np.linspace(0.02, 0.5, 49)
     near = min(grid, key=lambda eta: projected(float(eta))[0])
-    found = optimize.minimize_scalar(
+    found = scipy.optimize.minimize_scalar(
         lambda eta: projected(float(eta))[0],
         bounds=(max(near - 0.01, 0.005), near + 0.01),
         method="bounded",

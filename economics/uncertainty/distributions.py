@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
 
 from economics.errors import InputError
 
 Floats = NDArray[np.float64]
-Z90 = float(special.ndtri(0.9))
+Z90 = float(scipy.special.ndtri(0.9))
 """The 90 % point of the standard normal, 1.2816: half the width of a p10-p90 range in standard deviations."""
 
 
@@ -105,7 +105,7 @@ class LogNormal(_ByInverse):
 
     def ppf(self, u: ArrayLike) -> Floats:
         """Value at cumulative probability `u`."""
-        return np.asarray(np.exp(self.mu + self.sigma * special.ndtri(np.asarray(u, dtype=float))), dtype=float)
+        return np.asarray(np.exp(self.mu + self.sigma * scipy.special.ndtri(np.asarray(u, dtype=float))), dtype=float)
 
     @property
     def mean(self) -> float:
@@ -144,7 +144,7 @@ class Beta(_ByInverse):
 
     def ppf(self, u: ArrayLike) -> Floats:
         """Value at cumulative probability `u`."""
-        return np.asarray(special.betaincinv(self.a, self.b, np.asarray(u, dtype=float)), dtype=float)
+        return np.asarray(scipy.special.betaincinv(self.a, self.b, np.asarray(u, dtype=float)), dtype=float)
 
     @property
     def mean(self) -> float:
@@ -185,7 +185,7 @@ class Triangular(_ByInverse):
         if not p10 < median < p90:
             raise InputError("median", median, f"between p10 ({p10}) and p90 ({p90})")
         start = [median, math.log(1.8 * (median - p10)), math.log(1.8 * (p90 - median))]
-        mode, left, right = optimize.least_squares(misfit, start).x
+        mode, left, right = scipy.optimize.least_squares(misfit, start).x
         return cls(float(mode - math.exp(left)), float(mode), float(mode + math.exp(right)))
 
     def ppf(self, u: ArrayLike) -> Floats:
@@ -243,9 +243,9 @@ def beta_from_quantiles(*, p10: float, p50: float, p90: float) -> Beta:
 
     def misfit(x: Floats) -> list[float]:
         a, b = np.exp(np.clip(x, -12, 18))
-        low, mid, high = special.betaincinv(a, b, [0.1, 0.5, 0.9])
+        low, mid, high = scipy.special.betaincinv(a, b, [0.1, 0.5, 0.9])
         return [float(mid - p50), float(high - low - (p90 - p10))]
 
     weight = max(p50 * (1 - p50) / ((p90 - p10) / (2 * Z90)) ** 2 - 1, 0.1)
-    found = optimize.least_squares(misfit, np.log([p50 * weight, (1 - p50) * weight]), xtol=1e-12, ftol=1e-12)
+    found = scipy.optimize.least_squares(misfit, np.log([p50 * weight, (1 - p50) * weight]), xtol=1e-12, ftol=1e-12)
     return Beta(*(float(x) for x in np.exp(found.x)))

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Mapping
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from economics.errors import InputError
 from economics.uncertainty.distributions import Distribution
@@ -93,5 +93,5 @@ def _correlated(uniforms: Mapping[str, Floats], correlations: Mapping[tuple[str,
         factor = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         raise InputError("correlations", dict(correlations), "possible together (a positive definite matrix)") from None
-    normals = np.stack([special.ndtri(uniforms[name]) for name in names])
-    return dict(zip(names, special.ndtr(factor @ normals), strict=True))
+    normals = np.stack([scipy.special.ndtri(uniforms[name]) for name in names])
+    return dict(zip(names, scipy.special.ndtr(factor @ normals), strict=True))

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from economics.errors import InputError
 from economics.uncertainty.distributions import Empirical, LogNormal
@@ -92,7 +92,7 @@ class Posterior:
         """P(the next job's ratio is at most this)."""
         x = np.log(np.asarray(ratio, dtype=float))[..., None]
         z = (x - np.asarray(self.grid)) / self.noise_sigma
-        return np.asarray(special.ndtr(z) @ np.asarray(self.weights))
+        return np.asarray(scipy.special.ndtr(z) @ np.asarray(self.weights))
 
     def ppf(self, u: ArrayLike) -> Floats:
         """Ratio of the next job at cumulative probability `u`."""
@@ -153,7 +153,7 @@ def ratio_posterior(
     powers = [_relevance(job, device, kind) for job in jobs]
     for job, power in zip(jobs, powers, strict=True):
         z = (np.log(job.ratio) - grid) / prior.noise_sigma
-        log_weight += power * (-0.5 * z**2 if job.finished else special.log_ndtr(-z))
+        log_weight += power * (-0.5 * z**2 if job.finished else scipy.special.log_ndtr(-z))
     weights = np.exp(log_weight - log_weight.max())
     weights /= weights.sum()
     return Posterior(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from economics.uncertainty.intervals import Interval
 
@@ -111,8 +111,8 @@ def coverage_of(
     total = len(intervals)
     if total == 0:
         raise ValueError("no intervals to judge; at least one is needed")
-    band_low = float(stats.beta.ppf(0.05, inside, total - inside + 1)) if inside else 0.0
-    band_high = float(stats.beta.ppf(0.95, inside + 1, total - inside)) if inside < total else 1.0
+    band_low = float(scipy.stats.beta.ppf(0.05, inside, total - inside + 1)) if inside else 0.0
+    band_high = float(scipy.stats.beta.ppf(0.95, inside + 1, total - inside)) if inside < total else 1.0
     return Coverage(
         num_inside=inside, num_total=total, nominal_fraction=nominal_fraction, band_low=band_low, band_high=band_high
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from economics.errors import InputError
 from economics.venture.inputs import PricePlan
@@ -62,7 +62,7 @@ def margin_by_decile(
     found = []
     for number in range(1, 11):
         inside = (np.arange(POINTS) + 0.5) / POINTS
-        quantile = special.ndtri((number - 1 + inside) / 10)
+        quantile = scipy.special.ndtri((number - 1 + inside) / 10)
         use = mean_tokens * np.exp(sigma * quantile - sigma**2 / 2)
         if sigma and not capped:
             # the exact mean of the tenth; the grid alone misses the far tail of the last one

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
 from economics.errors import InputError
 
@@ -85,5 +85,5 @@ def irr(flows_usd: ArrayLike) -> Irr:
     low, high = -0.5, 2.0  # monthly rates of -39 % to 639 %
     if value(low) * value(high) > 0:
         return Irr(None, "No rate between -99.7 % and infinity a year makes the flows worth nothing.")
-    found = float(optimize.brentq(value, low, high, xtol=1e-14))
+    found = float(scipy.optimize.brentq(value, low, high, xtol=1e-14))
     return Irr(float(np.exp(12 * found) - 1))

@@ -9,8 +9,8 @@ have closed forms (those of an option's price), so a price plan's overage needs 
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def mean_below(mean: ArrayLike, sigma: float, limit: float) -> Floats:
         return np.asarray(np.minimum(average, limit))
     with np.errstate(divide="ignore"):
         z = (np.log(limit) - np.log(average) + sigma**2 / 2) / sigma
-    return np.asarray(average * special.ndtr(z - sigma) + limit * special.ndtr(-z))
+    return np.asarray(average * scipy.special.ndtr(z - sigma) + limit * scipy.special.ndtr(-z))
 
 
 def share_of_heaviest(sigma: float, top_fraction: float) -> float:
@@ -43,7 +43,7 @@ def share_of_heaviest(sigma: float, top_fraction: float) -> float:
     >>> round(share_of_heaviest(1.5, 0.1), 2)
     0.59
     """
-    return float(special.ndtr(sigma - special.ndtri(1 - top_fraction)))
+    return float(scipy.special.ndtr(sigma - scipy.special.ndtri(1 - top_fraction)))
 
 
 def relative_noise(sigma: float, num_customers: ArrayLike) -> Floats:

@@ -160,7 +160,7 @@ class Installation:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process ids by name: postgres, valkey, web, worker-light, worker-cpu, beat, serve."""
+        """Process ids by name: postgres, valkey, web, worker-light, worker-cpu, serve."""
         return dict(self.note()["services"])
 
     def client(self) -> Client:

@@ -79,9 +79,16 @@ def test_static_files_are_served(running: Installation) -> None:
     assert Client(running.url).get(sheet[1]).status_code == 200
 
 
-def test_it_runs_web_workers_clock_and_both_servers(running: Installation) -> None:
-    assert {"postgres", "valkey", "web", "worker-light", "worker-cpu", "beat"} <= set(running.pids)
+def test_it_runs_web_workers_and_both_servers(running: Installation) -> None:
+    assert {"postgres", "valkey", "web", "worker-light", "worker-cpu"} <= set(running.pids)
     assert all(psutil.pid_exists(pid) for pid in running.pids.values())
+
+
+def test_with_nothing_to_do_all_of_it_fits_into_700_mb(running: Installation) -> None:
+    workers = "SELECT count(*) FROM jobs_worker WHERE stopped_at IS NULL"
+    eventually(lambda: running.query(workers)[0][0] >= 2, what="both workers have loaded their code and said so")
+    held = [(process.memory_full_info().pss, " ".join(process.cmdline())) for process in running.members()]
+    assert sum(num_bytes for num_bytes, _ in held) < 700e6, sorted(held)
 
 
 def test_nothing_is_open_to_others(running: Installation) -> None:
@@ -107,7 +114,7 @@ def test_a_polite_kill_and_a_closed_terminal_stop_it_too(running: Installation, 
     assert running.members() == []
 
 
-@pytest.mark.parametrize("name", ["web", "worker-light", "worker-cpu", "beat", "valkey", "postgres"])
+@pytest.mark.parametrize("name", ["web", "worker-light", "worker-cpu", "valkey", "postgres"])
 def test_a_killed_process_is_healed(running: Installation, name: str) -> None:
     running.wait_healed(name, running.kill(name))
     eventually(lambda: answers(running), timeout_seconds=60, what="pages answer again")

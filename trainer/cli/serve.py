@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,18 @@ def add_parser(commands: Any) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
+    from trainer.inference.listening import end_with_supervisor, listening, wait_for_caller
+
+    if options.supervised:
+        end_with_supervisor()
+    with listening(options.socket) as opened:
+        if options.device != "auto" or wait_for_caller(opened):  # a device that is not here is refused at once
+            _answer(opened, options)
+    return 0
+
+
+def _answer(opened: socket.socket, options: argparse.Namespace) -> None:
+    """Load torch and answer, the one who is waiting first."""
     import asyncio
 
     import torch
@@ -27,8 +40,5 @@ def command(options: argparse.Namespace) -> int:
 
     torch.set_num_threads(options.threads or usable_cores())
     device, _ = resolve_device(options.device)
-    if options.supervised:
-        serve.end_with_supervisor()
     limit = options.memory_bytes or serve.default_limit_bytes()
-    asyncio.run(serve.serve(options.socket, device=device, limit_bytes=limit))
-    return 0
+    asyncio.run(serve.serve(opened, device=device, limit_bytes=limit))

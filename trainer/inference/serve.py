@@ -23,13 +23,10 @@ A client that goes away cancels what it had asked for. Answers that stream take 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-import threading
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -208,43 +205,15 @@ def advance(steps: Steps, is_cancelled: bool | None) -> Event:
         return "done", end.value
 
 
-async def serve(socket: Path, *, device: str, limit_bytes: int) -> None:
-    """Answer at the socket until SIGTERM or SIGINT."""
+async def serve(listening: socket.socket, *, device: str, limit_bytes: int) -> None:
+    """Answer whoever comes to the socket until SIGTERM or SIGINT."""
     server = Server(device=device, limit_bytes=limit_bytes)
-    await take_place(socket)
-    before = os.umask(0o177)  # the socket is born with mode 0600
-    try:
-        listener = await asyncio.start_unix_server(server.connect, path=str(socket), limit=MAX_LINE_BYTES)
-    finally:
-        os.umask(before)
+    listener = await asyncio.start_unix_server(server.connect, sock=listening, limit=MAX_LINE_BYTES)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with listener:
         await stopped.wait()
-    socket.unlink(missing_ok=True)
-
-
-async def take_place(socket: Path) -> None:
-    """Remove what a killed process left at the socket's path; refuse where a live one answers."""
-    try:
-        _, writer = await asyncio.open_unix_connection(str(socket))
-    except OSError:
-        socket.unlink(missing_ok=True)
-        return
-    writer.close()
-    raise InputError(f"another process answers at {socket} already; stop it, or choose another --socket")
-
-
-def end_with_supervisor() -> None:
-    """End at once when standard input closes: whoever started this process is gone."""
-
-    def wait() -> None:
-        while sys.stdin.buffer.read(1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=wait, name="supervisor", daemon=True).start()
 
 
 def default_limit_bytes() -> int:

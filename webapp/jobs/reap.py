@@ -1,6 +1,6 @@
 """What looks after jobs that nobody looks after: the reaper of lapsed leases, and the sweeper that wakes idle queues.
 
-Both run in every worker process and from beat; an advisory lock lets one at a time do it.
+Both run in every worker process and from its clock; an advisory lock lets one at a time do it.
 """
 
 from __future__ import annotations

@@ -42,10 +42,14 @@ def beat_schedule(sender: Any, **_: Any) -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def on_worker_ready(sender: Any, **_: Any) -> None:
+    from webapp.jobs.beat import beat_start
+    from webapp.jobs.models import Queue
     from webapp.jobs.workers import process_begin
 
     queues = [queue.name for queue in sender.task_consumer.queues] if sender.task_consumer else []
     process_begin(node=sender.hostname, queues=queues, num_slots=sender.pool.num_processes or 1)
+    if Queue.LIGHT in queues:
+        beat_start()
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -68,11 +68,6 @@ class Fleet:
             found.append(self._worker(f"gpu{index}", queue="gpu", num_threads="1", extra=variables))
         return found
 
-    def beat(self) -> Service:
-        """The clock: sweeps, reaping, clean-up. It keeps no file, since every interval is short."""
-        options = ("--scheduler", "celery.beat:Scheduler", "--pidfile=", "--loglevel=WARNING")
-        return self._python("beat", "celery", "-A", "webapp.celery", "beat", *options, grace_seconds=5)
-
     def serve(self) -> Service:
         """The process that holds models in memory and answers the playground."""
         return self._python("serve", "trainer", "serve", "--socket", str(self.home.serve_socket), grace_seconds=10)

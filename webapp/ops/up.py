@@ -64,7 +64,7 @@ class Installation:
             lock.release()
 
     def start(self) -> None:
-        """Start the servers, bring the database up to date, then web, workers and clock."""
+        """Start the servers, bring the database up to date, then web and workers."""
         if num := leftovers_end(self.home):
             self.say(f"{num} processes of an earlier run that was killed were still there; they were ended.")
         self._start_servers()
@@ -79,7 +79,7 @@ class Installation:
         self._wait_for_first_page()
         self._welcome(login_link_create(user=owner))
         connections.close_all()
-        for service in [*fleet.workers(), fleet.beat(), *([fleet.serve()] if serve_exists() else [])]:
+        for service in [*fleet.workers(), *([fleet.serve()] if serve_exists() else [])]:
             self.supervisor.add(service)
         self.ready = True
         self.note()
@@ -90,7 +90,7 @@ class Installation:
         if names:
             self.say("Stopping: running jobs save their state first. Press Ctrl-C again to hurry.")
         workers = [service for name, service in names.items() if name.startswith("worker-")]
-        others = [service for name, service in names.items() if name in ("beat", "serve")]
+        others = [service for name, service in names.items() if name == "serve"]
         self.supervisor.stop([[service for name, service in names.items() if name == "web"], workers, others])
         leftovers_end(self.home, grace_seconds=1.0)
         self.supervisor.stop([[names[name]] for name in ("valkey", "postgres") if name in names])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -34,6 +35,8 @@ class PlaygroundConsumer(TeamConsumer):
 
     async def run(self, row: Project) -> None:
         """Answers are sent when they are asked for; the socket itself lives until the page goes."""
+        with contextlib.suppress(client.InferenceError):
+            await client.ask("ping")  # torch is loaded with the first caller: while somebody still types
         await asyncio.Event().wait()
 
     async def disconnect(self, code: int) -> None:

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.trainer.conftest import last_checkpoint, run_job, train_dict
@@ -35,21 +37,27 @@ def classifier(version: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return last_checkpoint(folder)
 
 
-@pytest.fixture(scope="module")
-def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("socket") / "serve.sock"
-    path.write_text("stale")  # what a killed process leaves is taken away
-    command = [sys.executable, "-m", "trainer", "serve", "--socket", str(path), "--device", "cpu", "--threads", "1"]
-    process = subprocess.Popen(command)
+@contextmanager
+def serving(path: Path, *options: str) -> Iterator[psutil.Process]:
+    """Run the process for the length of a `with`; it must end in order."""
+    process = subprocess.Popen([sys.executable, "-m", "trainer", "serve", "--socket", str(path), *options])
     deadline = time.monotonic() + 60
     while not path.is_socket():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    yield path
+    yield psutil.Process(process.pid)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
     assert not path.exists()
+
+
+@pytest.fixture(scope="module")
+def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("socket") / "serve.sock"
+    path.write_text("stale")  # what a killed process leaves is taken away
+    with serving(path, "--device", "cpu", "--threads", "1"):
+        yield path
 
 
 class Client:
@@ -83,6 +91,21 @@ class Client:
 
 async def test_socket_is_for_its_owner_only(socket: Path) -> None:
     assert stat.S_IMODE(os.stat(socket).st_mode) == 0o600
+
+
+async def test_torch_comes_with_the_first_caller(tmp_path: Path) -> None:
+    path = tmp_path / "idle.sock"
+    with serving(path) as process:
+        assert process.memory_info().rss < 80e6
+        client = await Client.connect(path)
+        client.send(id="a", op="ping")
+        assert (await client.until_end("a"))[-1]["result"]["num_running"] == 0
+        assert process.memory_info().rss > 120e6
+
+
+def test_a_process_that_was_never_asked_ends_in_order(tmp_path: Path) -> None:
+    with serving(tmp_path / "idle.sock"):
+        pass
 
 
 async def test_text_streams_token_by_token(socket: Path, checkpoint: Path) -> None:

@@ -14,7 +14,7 @@ from webapp.ops.up import Installation
 
 
 class Command(BaseCommand):
-    help = "Start the servers, the web process, the workers and the clock; Ctrl-C stops them in order."
+    help = "Start the servers, the web process and the workers; Ctrl-C stops them in order."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
