@@ -19,13 +19,15 @@ def add_parser(commands: Any) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
-    from trainer.inference.listening import end_with_supervisor, listening, wait_for_caller
+    from trainer.inference.listening import end_in_order, end_with_supervisor, listening, wait_for_caller
 
+    end_in_order()
     if options.supervised:
         end_with_supervisor()
     with listening(options.socket) as opened:
-        if options.device != "auto" or wait_for_caller(opened):  # a device that is not here is refused at once
-            _answer(opened, options)
+        if options.device == "auto":  # a device that was named, and may not be here, is looked for at once
+            wait_for_caller(opened)
+        _answer(opened, options)
     return 0
 
 

@@ -51,21 +51,19 @@ def take_place(path: Path) -> None:
     raise InputError(f"another process answers at {path} already; stop it, or choose another --socket")
 
 
-def wait_for_caller(opened: socket.socket) -> bool:
-    """Return True when somebody connects, False when the process is told to end before."""
+def wait_for_caller(opened: socket.socket) -> None:
+    """Return when somebody connects."""
+    select.select([opened], [], [])
+
+
+def end_in_order() -> None:
+    """From here on SIGTERM and SIGINT unwind what is open and end the process, until somebody else takes them over."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise InterruptedError(number)
+        sys.exit(0)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        select.select([opened], [], [])
-    except InterruptedError:
-        return False
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return True
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
 
 
 def end_with_supervisor() -> None:
