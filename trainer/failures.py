@@ -45,7 +45,8 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error)
     return isinstance(error, RuntimeError) and any(
-        phrase in text for phrase in ("can't allocate memory", "out of memory", "not enough memory")
+        phrase in text
+        for phrase in ("can't allocate memory", "out of memory", "not enough memory", "STATUS_ALLOC_FAILED")
     )
 
 

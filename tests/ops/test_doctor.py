@@ -32,6 +32,12 @@ def test_a_sound_home_has_nothing_wrong(home: Home) -> None:
     assert texts(doctor.disk(home)) == ""
 
 
+def test_a_device_that_torch_cannot_use_is_found(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(doctor, "_installed_version", lambda name: "2.13.0+cpu" if name == "torch" else "")
+    assert any("torch is the processor's alone" in finding.text for finding in doctor.versions(home))
+
+
 def test_open_permissions_are_found(home: Home) -> None:
     home.secret_key()
     (home.path / "secret_key").chmod(0o644)

@@ -150,6 +150,7 @@ def test_on_a_full_disk_the_last_event_still_finds_room(tmp_path: Path) -> None:
     ("error", "code"),
     [
         (MemoryError(), "out_of_memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "out_of_memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out_of_memory"),
         (OSError(28, "No space left on device"), "disk_full"),
         (Exception("Error while serializing: I/O error: No space left on device (os error 28)"), "disk_full"),

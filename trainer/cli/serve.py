@@ -12,7 +12,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("serve", help="answer requests for generation over a unix socket")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps or cuda")
-    parser.add_argument("--memory-bytes", type=int, default=0, help="most memory for models; 0: half of the machine's")
+    parser.add_argument("--memory-bytes", type=int, default=0, help="most memory for models; 0: half of the device's")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: all cores")
     parser.add_argument("--supervised", action="store_true", help="end when standard input closes")
     parser.set_defaults(command=command)
@@ -42,5 +42,5 @@ def _answer(opened: socket.socket, options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads or usable_cores())
     device, _ = resolve_device(options.device)
-    limit = options.memory_bytes or serve.default_limit_bytes()
+    limit = options.memory_bytes or serve.default_limit_bytes(device)
     asyncio.run(serve.serve(opened, device=device, limit_bytes=limit))

@@ -31,6 +31,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import psutil
+import torch
 
 from trainer.errors import InputError
 from trainer.failures import explain
@@ -216,6 +217,8 @@ async def serve(listening: socket.socket, *, device: str, limit_bytes: int) -> N
         await stopped.wait()
 
 
-def default_limit_bytes() -> int:
-    """Return half of the machine's memory."""
+def default_limit_bytes(device: str) -> int:
+    """Return half of the device's memory: the rest is for what is computed, and for trainings."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.mem_get_info(device)[1] // 2)
     return int(psutil.virtual_memory().total // 2)

@@ -68,7 +68,7 @@ def resolve_machine(
 def choose_dtype(device: str, num_parameters: int) -> tuple[Dtype, str]:
     """Return the number format for matrix products, and why."""
     if device.startswith("cuda"):
-        if torch.cuda.is_bf16_supported():
+        if torch.cuda.is_bf16_supported(including_emulation=False):
             return "bfloat16", "this graphics processor multiplies bfloat16 faster than float32"
         return "float16", "this graphics processor has no bfloat16; float16 with a scaled loss is used"
     if device == "mps":

@@ -124,7 +124,8 @@ def to_device(batch: Batch, device: str) -> Batch:
     """Move a batch; from pinned memory without waiting."""
     if device == "cpu":
         return batch
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    is_pinned = device.startswith("cuda")  # elsewhere the batch could be gone before its copy has begun
+    return {name: tensor.to(device, non_blocking=is_pinned) for name, tensor in batch.items()}
 
 
 def pin(batches: Iterable[Batch], device: str) -> list[Batch]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,18 +52,34 @@ def _text(path: Path) -> str:
     return ""
 
 
-def nvml_joules(index: int) -> float | None:
-    """Return the energy that a device used since its driver was loaded, None where that is not told."""
+def nvml_joules(name: str) -> float | None:
+    """Return the energy that a device used since its driver was loaded, None where that is not told.
+
+    NVML counts the devices of the whole machine; `name` is a number of its own or a UUID.
+    """
     try:
         nvml = ctypes.CDLL("libnvidia-ml.so.1")
         handle, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
-        if nvml.nvmlInit_v2() or nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(handle)):
+        if nvml.nvmlInit_v2():
+            return None
+        if name.isdecimal():
+            failed = nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(int(name)), ctypes.byref(handle))
+        else:
+            failed = nvml.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(handle))
+        if failed:
             return None
         if nvml.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules)):
             return None
     except (OSError, AttributeError):
         return None
     return millijoules.value / 1e3
+
+
+def nvml_name(device: str) -> str:
+    """Return what NVML calls a CUDA device: a worker's `cuda:0` is the first that it is allowed to see."""
+    index = int(device.partition(":")[2] or 0)
+    visible = [part.strip() for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part.strip()]
+    return visible[index] if index < len(visible) else str(index)
 
 
 def _busy_seconds() -> float:
@@ -83,11 +100,7 @@ class EnergyMeter:
 
     def __post_init__(self) -> None:
         if self.device.startswith("cuda"):
-            self._nvml_start = nvml_joules(self._index)
-
-    @property
-    def _index(self) -> int:
-        return int(self.device.partition(":")[2] or 0)
+            self._nvml_start = nvml_joules(nvml_name(self.device))
 
     def read(self) -> None:
         """Take the counters; processor time is the process's with all it started."""
@@ -107,7 +120,7 @@ class EnergyMeter:
             busy = max(_busy_seconds() - self._busy_start, 1e-9)
             share = min(1.0, self._job_seconds / busy)
             parts.append(share * sum(counter.joules for counter in self._rapl))
-        if self._nvml_start is not None and (now := nvml_joules(self._index)) is not None:
+        if self._nvml_start is not None and (now := nvml_joules(nvml_name(self.device))) is not None:
             parts.append(now - self._nvml_start)
         return sum(parts) / JOULES_PER_KWH if parts else None
 

@@ -82,6 +82,8 @@ def versions(home: Home) -> Iterator[Finding]:
     except PackageNotFoundError:
         yield wrong("torch is not installed. Run `make setup`.")
     yield ok(f"{len(accelerators())} accelerators" if accelerators() else "no accelerator: training uses the processor")
+    if accelerators() and _installed_version("torch").endswith("+cpu"):
+        yield look("an accelerator is here, but torch is the processor's alone. Run `rm .venv/.torch-* && make setup`.")
     if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
         yield look("no C++ compiler: training runs without torch.compile, which is slower. Install g++ or clang.")
 

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from webapp.jobs import machine
-from webapp.jobs.energy import EnergyMeter, rapl_counters
+from webapp.jobs.energy import EnergyMeter, nvml_name, rapl_counters
 
 
 def write_rapl(root: Path, name: str, microjoules: int, *, called: str = "package-0", most: int = 10**9) -> Path:
@@ -40,6 +40,17 @@ def test_counter_that_wraps_goes_on_counting(tmp_path: Path) -> None:
         write_rapl(tmp_path, "intel-rapl:0", reading)
         counter.read()
     assert counter.joules == pytest.approx(120.0)
+
+
+@pytest.mark.parametrize(
+    ("visible", "device", "name"),
+    [("", "cuda:1", "1"), ("3", "cuda:0", "3"), ("GPU-8f2a", "cuda", "GPU-8f2a"), ("2, 5", "cuda:1", "5")],
+)
+def test_a_device_is_asked_by_the_name_that_the_whole_machine_knows(
+    monkeypatch: pytest.MonkeyPatch, visible: str, device: str, name: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert nvml_name(device) == name
 
 
 def test_energy_is_the_jobs_share_of_the_package(tmp_path: Path) -> None:
