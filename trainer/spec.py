@@ -15,6 +15,7 @@ from typing import Any, Literal, cast, get_type_hints
 
 import msgspec
 
+from trainer.converting import convert
 from trainer.errors import SpecError
 from trainer.families import get_family
 
@@ -326,17 +327,13 @@ def spec_from_dict(raw: Mapping[str, Any]) -> tuple[str, Any]:
         raise SpecError(f"version {version} of the spec is newer than this trainer understands ({SPEC_VERSION})")
     wanted = spec_type(str(kind))
     _refuse_unknown(values, wanted, str(kind))
-    try:
-        if wanted is TrainSpec and isinstance(values.get("model"), Mapping):
-            family = get_family(str(values.get("family", "")))
-            _refuse_unknown(values["model"], family.spec_type, "model")
-            values["model"] = msgspec.convert(values["model"], family.spec_type)
-        if kind == "prepare" and isinstance(values.get("recipe", {}), Mapping):
-            values["recipe"] = _recipe(str(values.get("data_kind", "text")), dict(values.get("recipe", {})))
-        return str(kind), msgspec.convert(values, wanted)
-    except msgspec.ValidationError as error:
-        cause = error.__cause__
-        raise cause if isinstance(cause, SpecError) else SpecError(f"{kind} spec: {error}") from error
+    if wanted is TrainSpec and isinstance(values.get("model"), Mapping):
+        family = get_family(str(values.get("family", "")))
+        _refuse_unknown(values["model"], family.spec_type, "model")
+        values["model"] = convert(values["model"], family.spec_type, name="model")
+    if kind == "prepare" and isinstance(values.get("recipe", {}), Mapping):
+        values["recipe"] = _recipe(str(values.get("data_kind", "text")), dict(values.get("recipe", {})))
+    return str(kind), convert(values, wanted)
 
 
 def _recipe(data_kind: str, raw: dict[str, Any]) -> Any:

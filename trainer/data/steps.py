@@ -7,6 +7,7 @@ from typing import Any, Self, get_type_hints
 
 import msgspec
 
+from trainer.converting import convert
 from trainer.errors import SpecError
 
 
@@ -27,11 +28,7 @@ class StepsRecipe:
         for name, part in raw.items():
             if isinstance(part, dict):
                 _refuse_unknown(name, part, [field.name for field in fields(steps[name])])
-        try:
-            return msgspec.convert(raw, cls)
-        except msgspec.ValidationError as error:
-            cause = error.__cause__
-            raise cause if isinstance(cause, SpecError) else SpecError(f"recipe: {error}") from error
+        return convert(raw, cls, name="recipe")
 
     def canonical_json(self) -> bytes:
         """Return the one way to write this recipe: every field, keys in order, no spaces."""
