@@ -20,6 +20,8 @@ from trainer.errors import SpecError
 from trainer.families import get_family
 
 SPEC_VERSION = 1
+MOST = 2**31 - 1
+"""The largest whole number of a spec: what is counted in products of two of them still fits into 64 bits."""
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -205,7 +207,7 @@ class MachineSpec:
     """Only operations that give the same bits each time, so that a resumed run equals an uninterrupted one."""
 
     def __post_init__(self) -> None:
-        _at_least("machine.num_threads", self.num_threads, 0)
+        _at_least("machine.num_threads", self.num_threads, 0, most=1024)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise SpecError(f"machine.device is {self.device!r}; it must be auto, cpu, mps, cuda or cuda:<number>")
 
@@ -268,7 +270,7 @@ class TrainSpec:
     """Folder of a checkpoint of another run that this one goes on from (a wsd trunk, say); empty: from random weights."""
 
     def __post_init__(self) -> None:
-        _at_least("seed", self.seed, 0)
+        _at_least("seed", self.seed, 0, most=2**53)
         wanted = get_family(self.family).spec_type
         if not isinstance(self.model, wanted):
             raise SpecError(
@@ -353,9 +355,11 @@ def _refuse_unknown(values: Mapping[str, Any], wanted: type, name: str) -> None:
             _refuse_unknown(value, cast(type, types[key]), key)
 
 
-def _at_least(name: str, value: float, low: float) -> None:
+def _at_least(name: str, value: float, low: float, *, most: int = MOST) -> None:
     if not value >= low:
         raise SpecError(f"{name} is {value}; it must be at least {low}")
+    if isinstance(value, int) and value > most:
+        raise SpecError(f"{name} is {value:,}; it must be at most {most:,}")
 
 
 def _above(name: str, value: float, low: float) -> None:

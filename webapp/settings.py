@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "webapp.ui.middleware.NulMiddleware",
     "webapp.teams.middleware.AccessMiddleware",
     "webapp.budgets.middleware.BudgetMiddleware",
 ]

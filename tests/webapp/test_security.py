@@ -49,6 +49,11 @@ def test_other_hosts_are_refused(cast: Cast) -> None:
     assert cast.client(None).get("/accounts/login/", headers={"host": "evil.example"}).status_code == 400
 
 
+@pytest.mark.parametrize(("path", "status"), [("/runs/%00/", 404), ("/datasets/a%00/", 404), ("/queue/?page=%00", 400)])
+def test_a_nul_in_an_address_is_refused(path: str, status: int, cast: Cast) -> None:
+    assert cast.client(cast.alice).get(path).status_code == status
+
+
 def test_posts_without_a_token_are_refused(cast: Cast) -> None:
     from django.test import Client
 
