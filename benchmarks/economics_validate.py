@@ -140,21 +140,22 @@ to beat, so over these five rows the aim of 60 % of the baseline's error is **mi
 were read from model cards, papers and catalogues that quote them (benchmarks/data/economics_whole_runs.csv); over all 21
 the ratio is {ratio}.
 
-What is known of whole runs beyond steady state are two constants, both fitted again without the source that is predicted: a
-share that nodes lose together, and a time between steps (whose form was chosen with these rows in view). Teams differ by more than models do: hours of tuned runs lie at
-steady state, of others up to twice above. The intervals say so (p10-p90 is a factor of 1.9 wide); no input that
-publications give tells the two apart.
+What is known of whole runs beyond steady state are two constants, both fitted again without the source that is
+predicted: a share that nodes lose together, and a time between steps (whose form was chosen with these rows in view).
+Teams differ by more than models do: hours of tuned runs lie at steady state, of others up to twice above. The intervals
+say so (p10-p90 is a factor of 1.9 wide); no input that publications give tells the two apart.
 
 ## Held out
 
-Rows that were read after the constants were fitted, and that no constant was fitted to (the files economics_held_out_* in
-benchmarks/data). They did show what the model lacked, which was then mended without a constant: a pipeline's stage keeps
-divided weights whole through a step, whole sequences stand at the products of tensor ranks, and a schedule that is named is
-not searched. Before, the memory of the 405 B rows came out 40 % short and their speed 50 % high. Four forms of parallelism of one codebase on 256 and 512 devices are predicted within 10 % in speed (one
-row 17 %) and within 15 % in memory. A library tuned by the devices' own vendor is 20-35 % faster than predicted on dense
-models in fp8: its attention kernels run at twice the rate that the fitted rows show, and its casts are fused. Mixtures of
-many narrow experts at small micro-batches are up to three times slower than predicted: their routing waits for the host,
-which the step does not model. Engines are predicted on devices of two generations that no fitted row has.
+Rows that were read after the constants were fitted, and that no constant was fitted to (the files economics_held_out_*
+in benchmarks/data). They did show what the model lacked, which was then mended without a constant: a pipeline's stage
+keeps divided weights whole through a step, whole sequences stand at the products of tensor ranks, and a schedule that
+is named is not searched. Before, the memory of the 405 B rows came out 40 % short and their speed 50 % high. Four forms
+of parallelism of one codebase on 256 and 512 devices are predicted within 10 % in speed (one row 17 %) and within 15 %
+in memory. A library tuned by the devices' own vendor is 20-35 % faster than predicted on dense models in fp8: its
+attention kernels run at twice the rate that the fitted rows show, and its casts are fused. Mixtures of many narrow
+experts at small micro-batches are up to three times slower than predicted: their routing waits for the host, which the
+step does not model. Engines are predicted on devices of two generations that no fitted row has.
 
 ## Where it misses, and why
 
