@@ -19,6 +19,8 @@ from playwright.sync_api import Page, expect
 from tests.stack.installation import Installation, eventually
 from webapp.ladders.fits import NUM_RESAMPLES
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
 
 @dataclass(frozen=True, slots=True)
 class RealLadder:
@@ -42,7 +44,7 @@ def made(stack: Installation) -> RealLadder:
     wait_for_job(stack, measured)
     codes = inside(stack, "make_ladder()")
     eventually(
-        lambda: stack.query("SELECT 1 FROM ladders_ladder WHERE state = 'done'"), timeout_seconds=280,
+        lambda: stack.query("SELECT 1 FROM ladders_ladder WHERE state = 'done'"), timeout_seconds=600,
         what=lambda: f"the ladder is done: {stack.query('SELECT state, problem FROM ladders_ladder')}",
     )  # fmt: skip
     fit = stack.query("SELECT code FROM ladders_scalingfit WHERE has_law ORDER BY number DESC LIMIT 1")[0][0]
@@ -112,6 +114,7 @@ def test_the_last_page_adds_up_to_the_ledger(made: RealLadder, page: Page, stack
     page.goto(made.project + "summary/")
     rungs_and_run = stack.query(
         "SELECT sum(l.effective_usd) FROM costs_ledgerentry l JOIN runs_trainjob t ON t.job_id = l.job_id"
+        " JOIN runs_run r ON r.id = t.run_id JOIN ladders_ladder a ON a.dataset_version_id = r.dataset_version_id"
     )[0][0]
     assert value_of(page, "[data-figure=true_cost]") == pytest.approx(float(rungs_and_run), rel=1e-6)
     for chapter in ("machine", "data", "ladder", "sealed", "landed"):
