@@ -88,6 +88,16 @@ def test_a_run_of_the_project_takes_the_place_of_a_belief(cast: Cast) -> None:
     assert found["bert-scratch"].quality.run is None
 
 
+def test_an_address_that_names_little_is_filled_up(cast: Cast) -> None:
+    page: Any = cast.client(cast.vera).get(
+        f"/projects/{cast.project.code}/advisor/", {"task": "classify", "budget_usd": ""}
+    )
+    form, wanted = page.context["form"], page.context["wanted"]
+    assert form["quality"].value() == 85
+    assert (wanted.quality, wanted.latency_seconds) == (0.85, 1.0)
+    assert form["budget_usd"].value() == ""  # somebody emptied it
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_each_task_has_its_page_also_without_data(cast: Cast, task: str) -> None:
     assert ask(cast, task=task, num_labels=5, num_examples=3_000)

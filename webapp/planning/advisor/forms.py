@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -74,7 +75,7 @@ class AdvisorForm(forms.Form):
 
     def __init__(self, data: Any, *, project: Project) -> None:
         self.project = project
-        super().__init__(data or None)
+        super().__init__(with_beginnings(data) if data else None)
         versions = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False)
         self.fields["version"].queryset = versions.select_related("dataset", "job").order_by("-ready_at")  # type: ignore[attr-defined]
         self.fields["version"].initial = self.fields["version"].queryset.filter(data_kind="text").first()  # type: ignore[attr-defined]
@@ -123,6 +124,12 @@ class AdvisorForm(forms.Form):
     def _given(self, name: str) -> Any:
         value = self.cleaned_data.get(name)
         return self.fields[name].initial if value in (None, "") else value
+
+
+def with_beginnings(data: Mapping[str, str]) -> dict[str, Any]:
+    """Return the answers of an address, and for questions that it does not name what they begin with; empty stays empty."""
+    begin = {name: field.initial for name, field in AdvisorForm.base_fields.items() if field.initial is not None}
+    return {**begin, **{name: data[name] for name in data}}
 
 
 def hypothetical(project: Project, kind: str) -> DatasetVersion:
