@@ -11,7 +11,7 @@ from webapp.planning.board_plan import titles
 from webapp.planning.inputs import OPTION_NAMES
 from webapp.planning.models import OptionQuality, Plan
 from webapp.registry.models import Result
-from webapp.registry.pareto import lower_is_better
+from webapp.runs.ranking import lower_is_better
 from webapp.teams.models import User
 
 NUM_RESULTS = 50
