@@ -59,8 +59,9 @@ def upload(page: Page, files: list[Path]) -> None:
     page.wait_for_url(re.compile(r"/datasets/\w+/$"))
     page.set_input_files("#upload-files", files)
     expect(page.locator("tr[data-file]")).to_have_count(2)
+    expect(page.locator("#file-table, table").first).not_to_contain_text("reading…", timeout=60_000)
     page.locator("tr[data-file] a.file-name").filter(has_text="tastes").click()
-    expect(page.locator("body")).to_contain_text("user: user; item: item; time: time")
+    expect(page.locator("body")).to_contain_text("user: user, item: item, time: time")
     shot(page, "preview")
     page.go_back()
 

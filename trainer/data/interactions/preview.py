@@ -22,13 +22,13 @@ def preview(sources: Sequence[SourceSpec | str | Path], *, rows: int = 100) -> P
         result.error = result.error or "The files are no tables; upload CSV, TSV, JSONL or Parquet."
         return result
     head = [row.values for row in result.rows]
+    told = []
     for file in result.files:
-        if file.columns:
-            try:
-                told = told_of(find_columns(file.columns, head, ReadStep()))
-            except InputError as error:
-                told = str(error)
-            result.warnings.insert(0, f"{file.name}: {told}")
+        try:
+            told.append(told_of(find_columns(file.columns, head, ReadStep())))
+        except InputError as error:
+            result.warnings.insert(0, f"{file.name}: {error}")
+    result.form = "; ".join(dict.fromkeys(told))
     return result
 
 
@@ -40,4 +40,4 @@ def told_of(columns: Columns) -> str:
         said.append(f"a table of items, described by {', '.join(columns.item_features) or 'nothing'}")
     elif not columns.item:
         said.append(f"a table of users, described by {', '.join(columns.user_features) or 'nothing'}")
-    return "; ".join(said) + "."
+    return ", ".join(said)

@@ -182,6 +182,9 @@ def test_preview_says_what_columns_were_taken_for(tmp_path: Path) -> None:
     clicks = write_csv(tmp_path / "clicks.csv", HEADER, usual_rows())
     items = write_csv(tmp_path / "items.csv", ["item_id", "genre"], [["商品1", "书"]])
     found = preview_in_child([SourceSpec(path=str(path)) for path in (clicks, items)], data_kind="interactions")
-    assert "clicks.csv: user: user_id; item: item_id; time: timestamp." in found.warnings
-    assert "items.csv: item: item_id; a table of items, described by genre." in found.warnings
+    assert (
+        found.form
+        == "user: user_id, item: item_id, time: timestamp; item: item_id, a table of items, described by genre"
+    )
+    assert found.warnings == []
     assert found.rows[0].values["user_id"] == "用户0"
