@@ -63,7 +63,6 @@ def upload(page: Page, files: list[Path]) -> None:
     page.locator("tr[data-file] a.file-name").filter(has_text="tastes").click()
     expect(page.locator("body")).to_contain_text("user: user, item: item, time: time")
     shot(page, "preview")
-    page.go_back()
 
 
 def prepare(page: Page) -> None:
