@@ -68,7 +68,7 @@ def _question(plan: Plan | None) -> Iterator[Chapter]:
     yield Chapter(name="question", title=_("Question"), sentence=sentence, url=plan.get_absolute_url())
 
 
-def machine_of(project: Project) -> Machine | None:
+def measured_machine() -> Machine | None:
     """Return the machine that was measured last among those that workers stand on."""
     hosts = Worker.objects.filter(stopped_at=None).values("host")
     machines = Machine.objects.filter(host__in=hosts).order_by("-updated_at")
@@ -76,7 +76,7 @@ def machine_of(project: Project) -> Machine | None:
 
 
 def _machine(project: Project) -> Iterator[Chapter]:
-    machine = machine_of(project)
+    machine = measured_machine()
     url = reverse("project-costs", args=[project.code])
     if machine is None:
         yield Chapter(
