@@ -4,10 +4,7 @@ from webapp.serving import views, views_chat, views_contests, views_guards, view
 
 PLAYGROUND = "projects/<str:code>/playground/"
 urlpatterns = [
-    path("projects/<str:code>/playground/", views.playground, name="playground"),
-    path("projects/<str:code>/playground/history/", views.playground_history, name="playground-history"),
-    path("projects/<str:code>/playground/table/", views_tables.table_upload, name="table-predict"),
-    path("projects/<str:code>/playground/lists/", views_lists.lists_start, name="lists-start"),
+    path(f"{PLAYGROUND}lists/", views_lists.lists_start, name="lists-start"),
     path("jobs/<slug:code>/recommendations/", views_lists.lists_download, name="lists-download"),
     path(PLAYGROUND, views.playground, name="playground"),
     path(f"{PLAYGROUND}history/", views.playground_history, name="playground-history"),

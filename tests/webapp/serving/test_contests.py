@@ -1,0 +1,114 @@
+"""Contests are judged blind, in random order, by people or by rules; choices of the playground become data."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from scipy.stats import binomtest
+
+from tests.factories import Cast, make_checkpoint, make_run
+from trainer.data.formats.reading import Row
+from trainer.data.parts.preferences import reader
+from trainer.data.parts.recipe import PreferencesStep
+from trainer.data.sources import SourceSpec
+from webapp.serving.contests import ContestRefused, bout_judge, contest_create, exact_interval, judged, win_rate
+from webapp.serving.models import Bout, Contest, Preference
+
+
+def contest(cast: Cast, **fields: Any) -> Contest:
+    run = make_run(cast)
+    models = {"first": make_checkpoint(cast, run), "second": make_checkpoint(cast, run, step=200)}
+    values: dict[str, Any] = {"name": "c", "prompts": [str(n) for n in range(40)], **models, **fields}
+    return contest_create(project=cast.project, created_by=cast.bob, **values)
+
+
+def answered(made: Contest) -> None:
+    made.bouts.update(first_answer="one", second_answer="two", answered_at=timezone.now())
+
+
+def test_people_do_not_see_whose_answer_is_whose(cast: Cast) -> None:
+    made = contest(cast)
+    answered(made)
+    swapped = list(made.bouts.values_list("is_swapped", flat=True))
+    assert 5 < sum(swapped) < 35  # the order is drawn anew for each prompt
+    url = reverse("contests", args=[cast.project.code]) + f"?contest={made.code}"
+    page = cast.client(cast.bob).get(url).content.decode()
+    bout = page[page.index('id="bout"') : page.index("</form>", page.index('id="bout"'))]
+    assert made.first_label not in bout
+    assert made.second_label not in bout
+    first = made.bouts.order_by("number").first()
+    assert first is not None
+    left = "two" if first.is_swapped else "one"
+    assert f'data-answer="left">{left}' in bout
+
+
+def test_a_choice_counts_for_the_model_behind_it(cast: Cast) -> None:
+    made = contest(cast, prompts=["a", "b", "c"])
+    answered(made)
+    judge = reverse("contest-judge", args=[cast.project.code])
+    client = cast.client(cast.bob)
+    for bout in made.bouts.all():
+        wanted = {1: "second", 2: "second", 3: "tie"}[bout.number]
+        side = "tie" if wanted == "tie" else "left" if (wanted == "second") == bout.is_swapped else "right"
+        client.post(judge, {"contest": made.code, "number": bout.number, "choice": side})
+        bout.refresh_from_db()
+        assert (bout.winner, bout.judged_by) == (wanted, cast.bob)
+    rate = win_rate(made)
+    assert (rate.wins, rate.losses, rate.ties) == (2, 0, 1)
+    assert rate.rate == pytest.approx(2.5 / 3)
+    with pytest.raises(ContestRefused, match="judged already"):
+        bout_judge(contest=made, number=1, choice="left", judged_by=cast.bob)
+    assert cast.client(cast.vera).post(judge, {}).status_code == 403
+
+
+def test_the_interval_is_the_exact_one() -> None:
+    for wins, total in ((0, 5), (3, 10), (47, 60), (9, 9)):
+        reference = binomtest(wins, total).proportion_ci(method="exact")
+        assert exact_interval(wins, total) == pytest.approx((reference.low, reference.high))
+    assert exact_interval(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "winner"),
+    [
+        ("contains", "two", "second"),
+        ("lacks", "two", "first"),
+        ("json", "", "first"),
+        ("shorter", "", "first"),
+        ("longer", "", "second"),
+    ],
+)
+def test_rules_judge(rule: str, text: str, winner: str) -> None:
+    assert judged(rule, text, '{"a": 1}', "two words") == winner
+    assert judged(rule, text, "same", "same") == "tie"
+
+
+def test_what_cannot_be_held_is_said(cast: Cast) -> None:
+    for wrong, why in (({"prompts": []}, "Give from 1"), ({"rule": "contains"}, "text that the rule looks for")):
+        with pytest.raises(ContestRefused, match=why):
+            contest(cast, **wrong)
+    one = make_checkpoint(cast)
+    with pytest.raises(ContestRefused, match="two different models"):
+        contest(cast, first=one, second=one)
+    assert not Bout.objects.exists()
+
+
+def test_choices_are_kept_and_become_data(cast: Cast) -> None:
+    run = make_run(cast)
+    models = {"chosen_by": make_checkpoint(cast, run).code, "rejected_by": make_checkpoint(cast, run, step=200).code}
+    given = {"messages": json.dumps([{"role": "user", "content": "你好"}]), "chosen": "好", "rejected": "不", **models}
+    url = reverse("preference-create", args=[cast.project.code])
+    assert cast.client(cast.bob).post(url, given).status_code == 204
+    assert cast.client(cast.bob).post(url, {**given, "messages": "[]"}).status_code == 422
+    assert cast.client(cast.bob).post(url, {**given, "chosen_by": "nobody"}).status_code == 422
+    kept = Preference.objects.get()
+    assert (kept.created_by, kept.chosen) == (cast.bob, "好")
+    answer = cast.client(cast.vera).get(reverse("preferences-download", args=[cast.project.code]))
+    row = json.loads(b"".join(list(answer)))
+    head: list[Row] = [(1, row)]
+    made = reader(SourceSpec(path="x"), head, PreferencesStep())(row)
+    assert list(made[0].parts) == [("user", "你好"), ("chosen", "好"), ("rejected", "不")]
