@@ -9,13 +9,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.augment import Augmented, augmented
 from trainer.data.manifest import SPLIT_NAMES
 from trainer.data.parts.marks import ROLES, parted
+from trainer.data.recipe import AugmentStep
 from trainer.data.shard_writer import VersionWriter
+from trainer.data.split import TRAIN
 from trainer.data.spool import Spool
 from trainer.data.tokenizer import Tokenizer
 
@@ -51,11 +55,13 @@ def pack(
     check_stop: Callable[[], None],
     on_progress: Callable[[int], None],
     has_parts: bool = False,
+    augment: AugmentStep | None = None,
 ) -> PackStats:
     """Encode and write all documents to keep; with parts each of them by itself, and where they begin."""
     stats = PackStats()
     encode = encode_parts if has_parts else encode_texts
-    for chunk in _encoded_chunks(spool, tokenizer, keep, splits, num_threads, check_stop, encode):
+    copier = partial(augmented, step=augment, has_parts=has_parts) if augment and augment.copies else None
+    for chunk in _encoded_chunks(spool, tokenizer, keep, splits, num_threads, check_stop, encode, copier):
         if len(chunk.records):
             _append(chunk, writer, stats)
             on_progress(int(chunk.records["num_bytes"].sum()))
@@ -70,11 +76,19 @@ def _encoded_chunks(
     num_threads: int,
     check_stop: Callable[[], None],
     encode_all: Encode,
+    copier: Callable[[list[str], NDArray[np.bool_]], Augmented] | None,
 ) -> Iterator[EncodedChunk]:
     def encode(start: int, records: NDArray[np.void]) -> EncodedChunk:
         part = slice(start, start + len(records))
         texts = spool.chunk_texts(records, keep[part])
-        return EncodedChunk(records[keep[part]], splits[part][keep[part]], *encode_all(texts, tokenizer))
+        kept, its_splits = records[keep[part]], splits[part][keep[part]]
+        if copier is not None:
+            found = copier(texts, its_splits == TRAIN)
+            texts, kept, its_splits = found.texts, kept[found.rows].copy(), its_splits[found.rows]
+            kept["num_bytes"][found.is_copy] = [
+                len(text.encode()) for text, is_copy in zip(texts, found.is_copy, strict=True) if is_copy
+            ]
+        return EncodedChunk(kept, its_splits, *encode_all(texts, tokenizer))
 
     with ThreadPoolExecutor(num_threads) as pool:
         pending: deque[Future[EncodedChunk]] = deque()

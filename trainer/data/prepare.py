@@ -278,6 +278,7 @@ class _Preparation:
             check_stop=self._check,
             on_progress=on_progress,
             has_parts=self._has_parts,
+            augment=self.spec.recipe.augment,
         )
         tokenizer_sha256 = (
             hash_file(Path(self.spec.tokenizer_path) / "tokenizer.json")[0] if self.spec.tokenizer_path else ""

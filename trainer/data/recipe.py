@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from trainer.data.sources import ReadLimits
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
@@ -154,6 +156,32 @@ class SplitStep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AugmentStep:
+    """Add changed copies of training documents: of pairs and conversations only what is read, never the answer."""
+
+    copies: int = 0
+    """Copies of each training document. 0: none."""
+
+    noise_fraction: float = 0.02
+    """Share of letters with a slip of the keyboard: left out, doubled, or exchanged with the next."""
+
+    synonym_fraction: float = 0.3
+    """Share of the words below that are exchanged."""
+
+    synonyms: str = ""
+    """Words that may stand for one another, a group a line: big = large = huge."""
+
+    seed: int = 1
+    """Another seed makes other copies."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.copies <= 20:
+            raise SpecError(f"augment.copies is {self.copies}; it must be from 0 to 20")
+        for name in ("noise_fraction", "synonym_fraction"):
+            _fraction(f"augment.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TokenizerStep:
     """Learn a byte-level BPE tokenizer from the training split, unless the job names an existing one."""
 
@@ -184,7 +212,15 @@ class Recipe(StepsRecipe):
     exact: ExactStep = field(default_factory=ExactStep)
     near: NearStep = field(default_factory=NearStep)
     split: SplitStep = field(default_factory=SplitStep)
+    augment: AugmentStep = field(default_factory=AugmentStep)
     tokenizer: TokenizerStep = field(default_factory=TokenizerStep)
+
+    def canonical_json(self) -> bytes:
+        """Return the one way to write this recipe; without copies their settings mean nothing and are left out."""
+        plain = self.to_dict()
+        if not self.augment.copies:
+            del plain["augment"]
+        return msgspec.json.encode(plain, order="sorted")
 
 
 def _fraction(name: str, value: float) -> None:

@@ -162,6 +162,8 @@ def _form_field(hint: Any, value: Any, *, label: Text, help_text: str, name: str
         return MebibytesField(min_value=0, widget=forms.NumberInput(attrs={"step": "any"}), **common)
     if hint is int:
         return forms.IntegerField(min_value=0, **common)
+    if hint is str:
+        return forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}), **common)
     raise TypeError(f"no form field for {hint}")
 
 

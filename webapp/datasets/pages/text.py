@@ -15,6 +15,7 @@ TITLES = {
     "exact": _("Exact duplicates"),
     "near": _("Near-duplicates"),
     "split": _("Split"),
+    "augment": _("Augment"),
     "tokenizer": _("Tokenizer"),
 }
 LABELS = {
@@ -39,6 +40,10 @@ LABELS = {
     "near.num_hashes": _("Hashes a document"),
     "split.validation_fraction": _("Validation"),
     "split.test_fraction": _("Test"),
+    "augment.copies": _("Copies of each document"),
+    "augment.noise_fraction": _("Letters with a slip"),
+    "augment.synonym_fraction": _("Words exchanged"),
+    "augment.synonyms": _("Words that mean the same"),
     "tokenizer.vocab_size": _("Vocabulary, tokens"),
     "tokenizer.sample_bytes": _("Sample"),
 }
@@ -60,6 +65,7 @@ ADVANCED = {
     },
     "near": {"num_hashes", "shingle_characters"},
     "split": {"seed"},
+    "augment": {"seed"},
     "tokenizer": {"seed", "sample_bytes"},
 }
 
