@@ -51,6 +51,7 @@ HANDLERS = {
     "predict": Handler(function="trainer.inference.table:run", emits_started=True),
     "recommend": Handler(function="trainer.recommend.lists:run", emits_started=True),
     "calibrate": Handler(function="trainer.calibrate.job:run"),
+    "profile": Handler(function="trainer.profile.job:run", emits_started=True),
     "compress": Handler(function="trainer.compress.job:run", emits_started=True),
     "export": Handler(function="trainer.formats.job:run"),
     "inspect": Handler(function="trainer.inspect.job:run", emits_started=True),

@@ -286,6 +286,7 @@ SPEC_TYPES = {
     "predict": "trainer.inference.table_spec:PredictSpec",
     "recommend": "trainer.recommend.lists_spec:RecommendSpec",
     "calibrate": "trainer.calibrate.spec:CalibrateSpec",
+    "profile": "trainer.profile.spec:ProfileSpec",
     "inspect": "trainer.inspect.spec:InspectSpec",
     "compress": "trainer.compress.spec:CompressSpec",
     "export": "trainer.formats.spec:ExportSpec",

@@ -21,6 +21,7 @@ COMMANDS = (
     "compress",
     "export",
     "calibrate",
+    "profile",
     "serve",
     "run",
 )

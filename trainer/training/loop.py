@@ -47,12 +47,7 @@ class Loop:
 
     def run(self) -> Finished | Stopped:
         """Go on to the last step, or to where the job is told to end."""
-        if self.set.machine.compile == "on":
-            torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is, and the log says so
-            compile_cache.begin()
-            self.compute_loss = self.set.task.compiled_loss(self.set.model)
-            self.set.context.emit(Progress(done=self.state.step, total=self.num_steps, phase="compiling"))
-        self.set.model.train()
+        self.prepare()
         self.seconds_before, self.began = self.state.seconds, time.monotonic()
         self.meter = Meter(
             self.set.context.emit,
@@ -71,6 +66,15 @@ class Loop:
             return finish(self.set, self.state)
         except Interrupted:
             return self.stopped()
+
+    def prepare(self) -> None:
+        """Put the model into training, compiled where that was decided."""
+        if self.set.machine.compile == "on":
+            torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is, and the log says so
+            compile_cache.begin()
+            self.compute_loss = self.set.task.compiled_loss(self.set.model)
+            self.set.context.emit(Progress(done=self.state.step, total=self.num_steps, phase="compiling"))
+        self.set.model.train()
 
     @property
     def is_over(self) -> bool:

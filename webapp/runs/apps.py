@@ -12,6 +12,7 @@ class RunsConfig(AppConfig):
         from webapp.jobs.kinds import register_kind
         from webapp.runs.checkpoints import team_bytes
         from webapp.runs.kinds import TrainKind
+        from webapp.runs.profiles import ProfileKind, profile_panel
         from webapp.runs.recommending import run_panel, version_panel
         from webapp.runs.reports import report_panel
         from webapp.runs.storage_use import checkpoint_bytes
@@ -20,6 +21,8 @@ class RunsConfig(AppConfig):
         from webapp.ui.sections import Section, register_section
 
         register_kind(TrainKind())
+        register_kind(ProfileKind())
+        register_panel("run-system", profile_panel)
         register_panel("run-evaluation", report_panel, order=10)
         register_storage(_("Checkpoints"), team_bytes)
         register_section(Section(name="runs", title=_("Runs"), url_name="run-list", order=30))

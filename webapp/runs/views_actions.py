@@ -15,13 +15,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webapp.jobs.errors import JobError
 from webapp.projects.models import Project
-from webapp.runs import checkpoints, services
+from webapp.runs import checkpoints, profiles, services
 from webapp.runs.exports import ExportError, export_folder
 from webapp.runs.models import Checkpoint, Run
 from webapp.runs.views_data import RELATED
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User
-from webapp.ui.downloads import folder_response
+from webapp.ui.downloads import file_response, folder_response
 from webapp.ui.templatetags.figures import size
 
 UNDO = "runs_deleted"
@@ -51,6 +51,28 @@ def run_resume(request: HttpRequest, run: Run) -> HttpResponse:
     except JobError as error:
         messages.error(request, str(error))
     return redirect(run)
+
+
+@team_object(Run, Role.MEMBER, related=RELATED)
+@require_POST
+def run_profile(request: HttpRequest, run: Run) -> HttpResponse:
+    try:
+        profiles.profile_start(run=run, by=cast(User, request.user))
+    except JobError as error:
+        messages.error(request, str(error))
+    return redirect(f"{run.get_absolute_url()}?tab=system")
+
+
+@team_object(Run, Role.VIEWER, related=RELATED)
+@require_GET
+def run_profile_trace(request: HttpRequest, run: Run) -> HttpResponseBase:
+    """The trace of the last profile, for Perfetto."""
+    job = profiles.last_profile(run, succeeded=True)
+    path = profiles.trace_path(job) if job else None
+    if path is None:
+        messages.error(request, _("There is no trace of this run; profile it first."))
+        return redirect(f"{run.get_absolute_url()}?tab=system")
+    return file_response(request, path, name=f"{run.name}-trace.json.gz", content_type="application/gzip")
 
 
 @team_object(Run, Role.MEMBER, related=RELATED)

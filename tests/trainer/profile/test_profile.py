@@ -1,0 +1,59 @@
+"""Steps of a run are traced from its checkpoint: a trace that opens, seconds by part that add up, the run untouched."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.conftest import of_kind, run_job, train_dict
+from trainer.errors import SpecError
+from trainer.events import Artifact, Finished
+from trainer.inference.find import find_checkpoint
+from trainer.profile.parts import part_of, seconds_by_part
+from trainer.spec import spec_from_dict
+
+
+def test_a_run_is_profiled_from_its_checkpoint(version: Path, tmp_path: Path) -> None:
+    run_job(tmp_path / "run", train_dict(version, schedule={"num_steps": 3}))
+    checkpoint = find_checkpoint(tmp_path / "run")
+    before = {path: path.read_bytes() for path in checkpoint.rglob("*") if path.is_file()}
+    events = run_job(tmp_path / "profile", {"kind": "profile", "checkpoint": str(checkpoint), "num_steps": 4})
+    assert isinstance(events[-1], Finished), events[-1]
+    found = events[-1].result
+    spent = found["seconds_by_part"]
+    assert spent["matrix products"] > 0
+    assert spent["optimizer"] > 0
+    assert 0.3 * found["seconds_per_step"] < sum(spent.values()) < 3 * found["seconds_per_step"]
+    assert found["flop_per_second"] == pytest.approx(found["flop_per_step"] / found["seconds_per_step"])
+    assert 0 < found["peak_fraction"] < 2
+    (artifact,) = of_kind(events, Artifact)
+    trace = json.loads(gzip.decompress((tmp_path / "profile" / artifact.path).read_bytes()))
+    names = {event.get("name") for event in trace["traceEvents"]}
+    assert {"isocost: data", "aten::mm"} & names
+    assert {path: path.read_bytes() for path in checkpoint.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("aten::addmm", "matrix products"),
+        ("aten::_scaled_dot_product_flash_attention_for_cpu", "attention"),
+        ("aten::copy_", "memory"),
+        ("## Call CompiledFxGraph abc ##", "memory"),
+        ("aten::_fused_adamw_", "optimizer"),
+        ("cudaStreamSynchronize", "sync"),
+        ("isocost: data", "data"),
+        ("ProfilerStep#1", "rest"),
+    ],
+)
+def test_operations_are_sorted_into_parts(name: str, part: str) -> None:
+    assert part_of(name) == part
+    assert seconds_by_part([(name, 2.0), (name, 1.0)])[part] == 3.0
+
+
+def test_a_number_of_steps_beyond_reason_is_refused() -> None:
+    with pytest.raises(SpecError, match="num_steps is 0; it must be from 1 to 200"):
+        spec_from_dict({"kind": "profile", "checkpoint": "x", "num_steps": 0})
