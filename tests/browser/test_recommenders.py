@@ -102,7 +102,7 @@ def judged(page: Page, run: str) -> None:
     page.goto(f"{run}?tab=evaluation")
     expect(page.locator("body")).to_contain_text(re.compile("This model (beats|does NOT beat|is not shown to beat)"))
     for name in ("most popular", "item-kNN", "Two-tower recommender"):
-        expect(page.get_by_role("cell", name=name, exact=True).first).to_be_visible()
+        expect(page.get_by_role("rowheader", name=name, exact=True).first).to_be_visible()
     shot(page, "evaluation")
 
 

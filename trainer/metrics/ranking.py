@@ -164,7 +164,9 @@ def segments(truth: Truth) -> list[tuple[str, NDArray[np.bool_]]]:
     return [(name, chosen) for name, chosen in found if chosen.sum() >= MIN_SEGMENT]
 
 
-def ranking_report(*, split: str, model: Ranked, baselines: Sequence[Ranked], notes: Sequence[str]) -> EvaluationReport:
+def ranking_report(
+    *, split: str, model: Ranked, baselines: Sequence[Ranked], notes: Sequence[str], methods: Sequence[str]
+) -> EvaluationReport:
     """Return the report: measures with intervals, the baselines beside them, users by activity, and the verdict first."""
     every = [model, *baselines]
     names = list(model.intervals)
@@ -178,6 +180,7 @@ def ranking_report(*, split: str, model: Ranked, baselines: Sequence[Ranked], no
         num_examples=len(model.top),
         metrics=list(model.intervals.values()),
         notes=[verdict(model, baselines), *notes],
+        methods=list(methods),
         tables=[
             Table(title="beside the baselines", columns=["model", *map(title, names)], rows=rows),
             Table(

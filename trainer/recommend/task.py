@@ -137,7 +137,13 @@ class RecommenderTask(Task):
             rank_all(POPULAR, popularity_scores(truth), split, truth),
             rank_all(NEIGHBOURS, neighbours.scores(split, truth), split, truth),
         ]
-        return ranking_report(split=split.name, model=model, baselines=baselines, notes=self.notes(split, neighbours))
+        return ranking_report(
+            split=split.name,
+            model=model,
+            baselines=baselines,
+            notes=self.notes(split),
+            methods=self.methods(split, neighbours),
+        )
 
     @property
     def title(self) -> str:
@@ -145,14 +151,17 @@ class RecommenderTask(Task):
 
         return get_family(self.spec.family).title
 
-    def notes(self, split: InteractionSplit, neighbours: ItemNeighbours) -> list[str]:
-        truth = self.examples(split).truth
+    def methods(self, split: InteractionSplit, neighbours: ItemNeighbours) -> list[str]:
+        return [
+            f"Ranked over all {split.num_items:,} items, without those that a user has taken before.",
+            f"Item-kNN: shrinkage {neighbours.shrinkage:g}, {neighbours.num_neighbours} neighbours, chosen on validation.",
+        ]
+
+    def notes(self, split: InteractionSplit) -> list[str]:
+        """Return what these numbers do not say."""
+        truth, found = self.examples(split).truth, []
         cold = sum(int((truth.counts[each] == 0).sum()) for each in truth.targets)
         without_new = int((np.diff(split.own.starts) > 0).sum()) - len(truth.users)
-        found = [
-            f"Ranked over all {split.num_items:,} items, without those that a user has taken before.",
-            f"Item-kNN has shrinkage {neighbours.shrinkage:g} and {neighbours.num_neighbours} neighbours, chosen on validation.",
-        ]
         if cold:
             found.append(
                 f"{cold:,} of {int(truth.num_targets.sum()):,} items to be foretold occur in no training data."
