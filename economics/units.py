@@ -89,15 +89,17 @@ def positive(text: str | float, *, field: str, kind: Kind = "count") -> float:
     return value
 
 
-def whole(text: str | float, *, field: str, lowest: int = 1) -> int:
-    """Read a whole number from `lowest` on.
+def whole(text: str | float, *, field: str, lowest: int = 1, highest: float = float("inf")) -> int:
+    """Read a whole number from `lowest` on, up to `highest`.
 
     >>> whole("4k", field="sequence_length")
     4000
     """
     value = parse_quantity(text, field=field)
-    if value != round(value) or value < lowest:
-        raise InputError(field, text, f"a whole number from {lowest}")
+    if value != round(value) or not lowest <= value <= highest:
+        raise InputError(
+            field, text, f"a whole number from {lowest}" + (f" to {highest:,.0f}" if value > highest else "")
+        )
     return round(value)
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any, get_args
 
+from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.lookup import find_architecture
 from economics.assumptions import SERVING_UTILISATION
 from economics.constants import SERVING_SPREAD
@@ -73,6 +74,8 @@ def serving(
             input_tokens=whole(input_tokens, field="input_tokens"), candidates=whole(candidates, field="candidates"),
             utilisation=share, price=price, notes=notes,
         )  # fmt: skip
+    if model and isinstance(find_architecture(model)[0], EncoderDecoder):
+        raise InputError("model", model, "a decoder, an encoder, or a model of images or recommendations")
     decoder, taken = model_of(model, params, active_params)
     for name, value, choices in (("weights", weights, get_args(WeightFormat)), ("kv", kv, get_args(KVFormat))):
         if value not in choices:

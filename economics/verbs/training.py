@@ -31,6 +31,9 @@ from economics.verbs._options import (
 )
 from economics.verbs._prices import price_of
 
+MOST_ACCELERATORS = 10_000_000
+"""More than exist of any kind: beyond it a number is a slip."""
+
 _LEVELS = ("auto", *get_args(Recompute))
 
 
@@ -113,7 +116,7 @@ def training(
             devices, why = devices_of(parallelism, devices), "what the layout takes"
         notes.append(assumption("num_accelerators", devices, "accelerator", why))
     else:
-        devices = whole(num_accelerators, field="num_accelerators")
+        devices = whole(num_accelerators, field="num_accelerators", highest=MOST_ACCELERATORS)
     layout = parallelism if isinstance(parallelism, Layout) else None
     if isinstance(parallelism, str) and parallelism != "auto":
         layout = parse_layout(parallelism, devices)

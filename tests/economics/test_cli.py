@@ -124,6 +124,17 @@ def test_serving_has_every_key(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "unit"), [("resnet-50", "image"), ("bert-base-uncased", "sequence"), ("dlrm", "recommendation")]
+)
+def test_what_writes_no_text_costs_by_the_thousand(capsys: pytest.CaptureFixture[str], model: str, unit: str) -> None:
+    words = ("serving", "--model", model, "--accelerator", "a100", "--price-usd-per-accelerator-hour", "2")
+    one, many = answer(capsys, *words), answer(capsys, *words, "--candidates", "100")
+    assert one["unit"] == unit
+    assert_interval(one["per_second"])
+    assert many["cost_usd_per_thousand"]["p50"] == pytest.approx(100 * one["cost_usd_per_thousand"]["p50"])
+
+
+@pytest.mark.parametrize(
     ("argv", "words"),
     [
         (("params", "warp-9"), ("model", "warp-9", "preset")),
@@ -142,6 +153,12 @@ def test_serving_has_every_key(capsys: pytest.CaptureFixture[str]) -> None:
           "--parallelism", "pipeline=64"), ("pipeline", "64", "layers")),
         (("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--num-accelerators", "2.5"),
          ("num_accelerators", "2.5", "whole")),
+        (("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--num-accelerators", "1e9"),
+         ("num_accelerators", "1e9", "10,000,000")),
+        (("training", "--model", "gpt2", "--active-params", "5M", "--tokens", "1B", "--accelerator", "h100"),
+         ("active_params", "5M", "left out")),
+        (("serving", "--model", "t5-base", "--accelerator", "h100"), ("model", "t5-base", "encoder")),
+        (("serving", "--model", "gpt2", "--accelerator", "h100", "--batch", "many"), ("batch", "many", "max")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--weights", "int3"), ("weights", "int3", "int4")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--utilisation", "0"), ("utilisation", "0", "above 0")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--batch", "0"), ("batch", "0", "whole number from 1")),
