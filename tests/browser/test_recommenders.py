@@ -153,8 +153,9 @@ def lists(page: Page, project: str) -> None:
 def registry(page: Page, run: str) -> None:
     """A kept model says what a thousand lists cost, and its card what it does not beat."""
     page.goto(run)
-    page.get_by_role("link", name=re.compile("Keep")).first.click()
-    page.get_by_role("button", name=re.compile("Keep|Register")).first.click()
-    page.wait_for_url(re.compile(r"/models/"))
+    page.get_by_role("link", name="Register a model").first.click()
+    page.wait_for_url(re.compile("register"))
+    page.locator("main form button[type=submit]").first.click()
+    page.wait_for_url(lambda url: "register" not in url)
     expect(page.locator("[data-recommending]")).to_be_visible()
     shot(page, "registry")
