@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from trainer.families import families
 from webapp.registry.lineage import CostToMake, cost_to_make
 from webapp.registry.models import Inspection, ModelVersion, Result
+from webapp.runs.reports import report_notes
 from webapp.runs.unit_words import plural, unit_of_family
 from webapp.ui.templatetags.figures import count, energy, exact, figure, grams, percent, usd
 from webapp.ui.templatetags.figures import seconds as duration
@@ -170,7 +171,7 @@ def _energy_rows(cost: CostToMake) -> list[Row]:
 
 def _limits(version: ModelVersion, results: list[Result]) -> list[str]:
     """Return what the records tell without anybody's judgement."""
-    found = []
+    found = report_notes(version.run)
     context = version.run.facts.get("context_length")
     if context:
         found.append(_("It reads at most %(n)s tokens at once; what comes before is cut.") % {"n": exact(context)})

@@ -92,6 +92,13 @@ def artifact_path(run: Run, name: str) -> Path | None:
     return None
 
 
+def report_notes(run: Run, split: str = "test") -> list[str]:
+    """Return what the report of a split says in words: that simpler baselines are as good, say; nothing without one."""
+    path = report_path(run, split)
+    report = load(path) if path is not None else None
+    return list(report.notes) if report is not None else []
+
+
 def load(path: Path) -> EvaluationReport | None:
     """Read a report; None, with a line in the log, for one that cannot be read."""
     try:
