@@ -20,7 +20,9 @@ class Convolution:
     """Rows (and columns) of the output."""
     bias: bool = False
     normed: bool = True
-    """A batch norm follows: two parameters per output channel (and two buffers, not counted)."""
+    """A norm follows: two parameters per output channel (and two buffers of a batch norm, not counted)."""
+    shared: bool = False
+    """Its weights are those of a layer counted before: it computes, and adds no parameters."""
 
     @property
     def weights(self) -> int:
@@ -29,7 +31,9 @@ class Convolution:
 
     @property
     def parameters(self) -> int:
-        """Parameters with bias and norm."""
+        """Parameters with bias and norm; none where they are another layer's."""
+        if self.shared:
+            return 0
         return self.weights + (self.outputs if self.bias else 0) + (2 * self.outputs if self.normed else 0)
 
     @property
@@ -165,5 +169,5 @@ def count_layers(layers: tuple[Convolution, ...]) -> Parameters:
     for layer in layers:
         part = layer.name.split(".")[0]
         parts[part] = parts.get(part, 0) + layer.parameters
-    matmul = sum(layer.weights for layer in layers)
+    matmul = sum(layer.weights for layer in layers if not layer.shared)
     return Parameters(by_part=parts, active_by_part=dict(parts), matmul=matmul, active_matmul=matmul)

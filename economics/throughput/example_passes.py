@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from economics.architecture.convolution import VGG, Convolution, ResNet
 from economics.architecture.decoder import Decoder
+from economics.architecture.detector import Fcos
 from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.recommender import DLRM, Recommender, SASRec
 from economics.architecture.vision import VisionTransformer
@@ -84,7 +85,7 @@ def passes_of(work: ExampleWork) -> Passes:
         return _vision(architecture, work, number)
     if isinstance(architecture, EncoderDecoder):
         return _encoder_decoder(architecture, work, number)
-    if isinstance(architecture, ResNet | VGG):
+    if isinstance(architecture, ResNet | VGG | Fcos):
         return _convolutions(architecture.layers(), work, number)
     if isinstance(architecture, Recommender):
         return _recommender(architecture, work, number)

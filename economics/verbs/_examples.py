@@ -6,6 +6,7 @@ from typing import Any
 
 from economics.architecture.base import Architecture
 from economics.architecture.convolution import VGG, ResNet
+from economics.architecture.detector import Fcos
 from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.recommender import DLRM, Recommender, SASRec, TwoTower
 from economics.architecture.vision import VisionTransformer
@@ -29,7 +30,7 @@ from economics.training.outcome import Conditions, Outcome, outcome_as_dict, run
 from economics.units import positive, whole
 from economics.verbs._options import assumption, device_as_dict
 
-EXAMPLE_MODELS = (EncoderDecoder, VisionTransformer, ResNet, VGG, DLRM, TwoTower, SASRec)
+EXAMPLE_MODELS = (EncoderDecoder, VisionTransformer, ResNet, VGG, Fcos, DLRM, TwoTower, SASRec)
 
 
 def training_of_examples(

@@ -12,7 +12,8 @@ from trainer.errors import SpecError
 
 
 class StepsRecipe:
-    """Base of recipes. Each field is a step, a frozen dataclass with defaults for all its own fields."""
+    """Base of recipes. Each field is a step, a frozen dataclass with defaults for all its own fields; a recipe may have other
+    defaults for a step than the step itself."""
 
     __slots__ = ()
 
@@ -22,13 +23,15 @@ class StepsRecipe:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Self:
-        """Read the plain form; raise `SpecError` that names the field. Unknown fields are refused."""
+        """Read the plain form; raise `SpecError` that names the field. Unknown fields are refused, missing ones are usual."""
         steps = {name: hint for name, hint in get_type_hints(cls).items() if is_dataclass(hint)}
         _refuse_unknown("recipe", raw, steps)
+        usual, whole = cls().to_dict(), dict(raw)
         for name, part in raw.items():
             if isinstance(part, dict):
                 _refuse_unknown(name, part, [field.name for field in fields(steps[name])])
-        return convert(raw, cls, name="recipe")
+                whole[name] = (usual[name] or {}) | part
+        return convert(whole, cls, name="recipe")
 
     def canonical_json(self) -> bytes:
         """Return the one way to write this recipe: every field, keys in order, no spaces."""

@@ -57,6 +57,18 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One picture for a person to look at, with what the model said of it."""
+
+    image: str
+    """A small copy as a data URL, so that a report stands alone."""
+
+    caption: str
+    is_right: bool
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationReport:
     """What one pass over a split found."""
 
@@ -82,6 +94,9 @@ class EvaluationReport:
 
     errors_title: str = ""
     """Their heading where confidence is not what orders them."""
+
+    pictures: list[Picture] = field(default_factory=list)
+    """Pictures on which the model erred most."""
 
     curves: list[ErrorCurve] = field(default_factory=list)
     """For the choice of a threshold, a label each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +60,12 @@ def measure_split(
             on_batch(number)
     finally:
         model.train(was_training)
-    return task.summarise({name: float(total) for name, total in totals.items()}) if totals else {}
+    return task.summarise({name: _plain(total) for name, total in totals.items()}) if totals else {}
+
+
+def _plain(total: Tensor) -> Any:
+    """Return a sum as a number; a family may also keep tables of counts."""
+    return float(total) if total.numel() == 1 else total.cpu().numpy()
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from trainer.data.shards import PreparedVersion
 from trainer.errors import InputError
 from trainer.families import get_family
 from trainer.formats.graph import Graph
-from trainer.metrics.report import EvaluationReport
+from trainer.metrics.report import EvaluationReport, Picture
 from trainer.metrics.scores import Scores
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
@@ -70,8 +70,8 @@ class Task(ABC):
         """Return sums over a batch, by name; `summarise` gets their totals."""
 
     @abstractmethod
-    def summarise(self, totals: dict[str, float]) -> dict[str, float]:
-        """Return the metrics of a pass: `loss` and what else the family is judged by."""
+    def summarise(self, totals: dict[str, Any]) -> dict[str, float]:
+        """Return the metrics of a pass, of totals that are numbers or tables: `loss` and what else the family is judged by."""
 
     def require_fitting(self, version: PreparedVersion) -> None:
         """Raise `InputError` where data that the model was not trained on is not of the kind that it knows."""
@@ -114,6 +114,10 @@ class Task(ABC):
     def sample(self, model: nn.Module, prompt: str, *, num_tokens: int, seed: int) -> str | None:
         """Return what the model makes of a prompt, for a person to look at; None where there is nothing to show."""
         return None
+
+    def sample_pictures(self, model: nn.Module, split: Split) -> list[Picture]:
+        """Return some pictures of the validation split with what the model says of them, the same ones each time."""
+        return []
 
     def hidden_matrices(self, model: nn.Module) -> set[str]:
         """Return the names of the matrices inside the model, which Muon may update; embeddings and heads are not."""

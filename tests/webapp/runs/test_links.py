@@ -6,6 +6,7 @@ import pytest
 
 from trainer.data.interactions.store import Item
 from trainer.families import families
+from trainer.models.detect.model import Detector
 from trainer.models.dlrm.model import Dlrm
 from trainer.models.sasrec.model import Sasrec
 from trainer.models.two_tower.model import TwoTower
@@ -46,6 +47,15 @@ def test_parameters_of_recommenders(family: str, features: int) -> None:
         }[family]()
         facts = {"num_items": 11, "num_user_features": 3, "num_item_features": features}
         assert num_parameters_of(family, model, facts) == sum(p.numel() for p in built.parameters())
+
+
+@pytest.mark.parametrize("side", [96, 512])
+@pytest.mark.parametrize("preset", ["tiny", "resnet50"])
+def test_parameters_of_detectors(preset: str, side: int) -> None:
+    spec = families()["detect"].presets[preset]
+    model = Detector(spec, side=side, num_channels=1, num_classes=7, mean=[0.0], deviation=[1.0])
+    counted = num_parameters_of("detect", spec, {**FACTS, "side": side})
+    assert counted == sum(parameter.numel() for parameter in model.parameters())
 
 
 def test_unknown_data_leaves_the_size_unknown() -> None:

@@ -54,12 +54,12 @@ class DecodedImage:
 def decode(data: bytes, recipe: ImageRecipe) -> DecodedImage:
     """Return the picture; raise `BrokenImageError` if it cannot be read whole."""
     image = open_image(data, max_pixels=recipe.read.max_pixels)
-    width, height = image.size
     mode = "RGB" if recipe.resize.channels == "rgb" else "L"
     try:
         image = upright(image).convert(mode)
     except (OSError, ValueError, SyntaxError) as error:
         raise BrokenImageError(f"cut short or damaged ({error})") from error
+    width, height = image.size
     resized = resize(image, recipe.resize)
     pixels = np.asarray(resized, dtype=np.uint8).reshape(recipe.resize.side, recipe.resize.side, -1)
     grey = image.convert("L")

@@ -13,16 +13,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.images.boxes import boxes_in_square
 from trainer.data.images.decode import BrokenImageError, DecodedImage, decode
 from trainer.data.images.reading import RawImage, read_images
 from trainer.data.images.recipe import ImageRecipe
 from trainer.data.prepare import StoppedError
 from trainer.data.skipped import SkipCounter
+from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.data.workers import num_cores
 from trainer.errors import InputError, TrainerError
 from trainer.events import AnyEvent, Progress
 
+Reader = Callable[[list[SourceSpec], SkipCounter], Iterator[RawImage]]
 MAX_CLASSES = 100_000
 NUM_EXAMPLES = 5
 SECONDS_BETWEEN_PROGRESS = 0.25
@@ -43,6 +46,8 @@ class Gathered:
     dropped: Counter[str] = field(default_factory=Counter)
     dropped_examples: dict[str, list[str]] = field(default_factory=dict)
     sizes: Counter[str] = field(default_factory=Counter)
+    boxes: list[NDArray[np.float32]] = field(default_factory=list)
+    """Of data with boxes: (number, 6) a picture, as `store` has them."""
 
 
 def gather(
@@ -52,13 +57,14 @@ def gather(
     skips: SkipCounter,
     emit: Callable[[AnyEvent], object],
     should_stop: Callable[[], bool],
+    reader: Reader = read_images,
 ) -> Gathered:
     """Read every picture; write the pixels of those that stay to the spool."""
     found, told = Gathered(), 0.0
     free = shutil.disk_usage(spool.parent).free
     image_bytes = recipe.resize.side**2 * recipe.num_channels
     with open(spool, "wb") as file:
-        for raw, image in _decoded(read_images(spec.sources, skips), recipe, num_cores(spec.num_threads), skips):
+        for raw, image in _decoded(reader(spec.sources, skips), recipe, num_cores(spec.num_threads), skips):
             if should_stop():
                 raise StoppedError
             found.num_read += 1
@@ -72,6 +78,8 @@ def gather(
                     examples.append(f"{raw.where} ({image.width} x {image.height})")
                 continue
             _take(found, raw, image)
+            if raw.boxes is not None:
+                found.boxes.append(boxes_in_square(raw, image, recipe.resize, found.label_ids, skips))
             file.write(image.pixels.tobytes())
             if len(found.labels) * image_bytes * 2.2 > free:
                 raise TrainerError(

@@ -16,15 +16,26 @@ class MadeUpImages:
     name = "train"
     num_tokens = 0
     num_documents = NUM_IMAGES
-    side, num_channels = SIDE, 3
+    num_channels = 3
 
-    def __init__(self) -> None:
+    def __init__(self, side: int = SIDE) -> None:
+        self.side = side
         self.label_ids = np.arange(NUM_IMAGES, dtype=np.int32) % NUM_CLASSES
-        shape = (NUM_IMAGES, SIDE, SIDE, 3)
+        shape = (NUM_IMAGES, side, side, 3)
         self.pixels: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+
+    def boxes_of(self, number: int) -> NDArray[np.float32]:
+        return np.array([[8, 8, 40, 40, number % 3, 0]], np.float32)
 
     def read(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         return self.pixels[numbers]
+
+
+def made_up_boxes() -> MadeUp:
+    """Return pictures of 64 pixels a side with a box each, of three labels."""
+    split = MadeUpImages(side=64)
+    facts = {"side": 64, "num_channels": 3, "mean": [0.5] * 3, "deviation": [0.25] * 3, "method": "pad"}
+    return MadeUp(split=split, label_names=("a", "b", "c"), facts=facts)
 
 
 def made_up_images() -> MadeUp:

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.images.duplicates import exact_roots, near_roots
-from trainer.data.images.gather import Gathered, gather
+from trainer.data.images.gather import Gathered, Reader, gather
+from trainer.data.images.reading import read_images
 from trainer.data.images.recipe import ImageRecipe
 from trainer.data.images.report import Outcome, build_report, pairs_of, samples_of
 from trainer.data.images.store import finish, write_split
@@ -33,12 +34,12 @@ from trainer.data.split import split_of_keys
 from trainer.events import AnyEvent, Artifact, Finished, Progress, Report, Stopped
 
 
-def run(spec: PrepareSpec, context: Any) -> Finished | Stopped:
+def run(spec: PrepareSpec, context: Any, *, reader: Reader = read_images) -> Finished | Stopped:
     """Do a job of kind `prepare` for images: the version lies in the attempt's `artifacts/version` after."""
     folder = context.attempt.artifacts / "version"
     try:
         manifest, report = prepare(
-            spec, folder, emit=context.emit, should_stop=lambda: context.should_stop() is not None
+            spec, folder, emit=context.emit, should_stop=lambda: context.should_stop() is not None, reader=reader
         )
     except StoppedError:
         return Stopped(sentence="The preparation was stopped; prepare again to start it from the beginning.")
@@ -65,6 +66,7 @@ def prepare(
     *,
     emit: Callable[[AnyEvent], object] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
+    reader: Reader = read_images,
 ) -> tuple[VersionManifest, dict[str, Any]]:
     """Return the manifest and the report; raise `InputError` with a sentence where there is nothing to learn from."""
     recipe: ImageRecipe = spec.recipe
@@ -73,7 +75,7 @@ def prepare(
     spool = folder / "pixels.part"
     skips = SkipCounter(recipe.read.max_broken_images)
     try:
-        found = gather(spec, recipe, spool, skips, emit, should_stop)
+        found = gather(spec, recipe, spool, skips, emit, should_stop, reader)
         shape = (len(found.labels), recipe.resize.side, recipe.resize.side, recipe.num_channels)
         pixels = np.memmap(spool, dtype=np.uint8, mode="r", shape=shape)
         emit(Progress(done=found.num_read, unit="image", phase="looking for duplicates"))
@@ -118,15 +120,18 @@ def _pack(spec: PrepareSpec, folder: Path, pixels: NDArray[np.uint8], outcome: O
     return finish(
         folder,
         splits={
-            name: write_split(folder, name, pixels=pixels, chosen=chosen[name], labels=labels) for name in SPLIT_NAMES
+            name: write_split(folder, name, pixels=pixels, chosen=chosen[name], labels=labels, boxes=found.boxes)
+            for name in SPLIT_NAMES
         },
+        data_kind=spec.data_kind,
         label_names=list(found.label_ids),
         facts={
             "side": recipe.resize.side,
             "num_channels": recipe.num_channels,
+            "method": recipe.resize.method,
             **_channel_statistics(pixels, chosen["train"]),
         },
-        recipe_hash=recipe_hash(spec.sources, recipe, data_kind="images") if is_hashed else "",
+        recipe_hash=recipe_hash(spec.sources, recipe, data_kind=spec.data_kind) if is_hashed else "",
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 from PIL import Image
 
 from trainer.data.images.decode import BrokenImageError, open_image, upright
-from trainer.data.images.reading import read_images, read_labels
+from trainer.data.images.drawing import draw_box
+from trainer.data.images.gather import Reader
+from trainer.data.images.reading import TABLE_ENDINGS, RawImage, read_images, read_labels
 from trainer.data.images.recipe import ImageRecipe
 from trainer.data.preview import Preview, PreviewFile, PreviewRow
 from trainer.data.skipped import SkipCounter
@@ -18,26 +21,44 @@ from trainer.data.sources import SourceSpec
 from trainer.errors import InputError
 
 SHOWN_SIDE = 72
+BOXES_SIDE = 160
 MAX_SHOWN = 40
 
 
-def preview(sources: Sequence[SourceSpec | str | Path], *, rows: int = 100) -> Preview:
-    """Return the first pictures of the sources; what is wrong is said in the result, not raised."""
+def label_of(raw: RawImage) -> str:
+    return raw.label
+
+
+def preview(
+    sources: Sequence[SourceSpec | str | Path],
+    *,
+    rows: int = 100,
+    reader: Reader = read_images,
+    marks: tuple[str, Callable[[RawImage], str]] = ("class", label_of),
+) -> Preview:
+    """Return the first pictures of the sources; what is wrong is said in the result, not raised.
+
+    `marks` is the column that says what a picture shows, and the words for it; boxes are drawn.
+    """
     specs = [source if isinstance(source, SourceSpec) else SourceSpec(path=str(source)) for source in sources]
-    result, skips = Preview(columns=["picture", "class", "size", "form"]), SkipCounter(1 << 30)
-    if all(PurePosixPath(spec.display_name).suffix.lower() in {".csv", ".tsv", ".jsonl", ".ndjson"} for spec in specs):
+    result, skips = Preview(columns=["picture", marks[0], "size", "form"]), SkipCounter(1 << 30)
+    if all(PurePosixPath(spec.display_name).suffix.lower() in TABLE_ENDINGS for spec in specs):
         return _table(specs, skips)
     try:
-        for number, raw in enumerate(read_images(specs, skips), start=1):
+        for number, raw in enumerate(reader(specs, skips), start=1):
             if number > rows:
                 result.warnings.append(f"Only the first {rows:,} pictures are looked at here.")
                 break
             result.num_files += 1
             try:
                 image = open_image(raw.data, max_pixels=ImageRecipe().read.max_pixels)
-                values = {"class": raw.label, "size": f"{image.width} x {image.height}", "form": image.format or ""}
+                values = {
+                    marks[0]: marks[1](raw),
+                    "size": f"{image.width} x {image.height}",
+                    "form": image.format or "",
+                }
                 if number <= MAX_SHOWN:
-                    values["picture"] = _thumbnail(image)
+                    values["picture"] = _thumbnail(image, raw)
             except BrokenImageError as error:
                 skips.broken("broken picture", raw.where, str(error))
                 continue
@@ -66,13 +87,20 @@ def _table(specs: list[SourceSpec], skips: SkipCounter) -> Preview:
     return result
 
 
-def _thumbnail(image: Image.Image) -> str:
+def _thumbnail(image: Image.Image, raw: RawImage) -> str:
     """Return a small copy as a data URL. Decoding happens here, in the limited child process."""
     try:
         small = upright(image).convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         raise BrokenImageError(f"cut short or damaged ({error})") from error
-    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    sides = np.array(small.size)
+    small.thumbnail((BOXES_SIDE, BOXES_SIDE) if raw.boxes else (SHOWN_SIDE, SHOWN_SIDE))
+    scale = np.tile(small.size / sides, 2)
+    names = sorted({box.label for box in raw.boxes or ()})
+    for box in raw.boxes or ():
+        corners = np.array(box.corners) * (np.tile(small.size, 2) if box.is_relative else scale)
+        if np.isfinite(corners).all():
+            draw_box(small, corners, names.index(box.label))
     out = io.BytesIO()
     small.save(out, format="JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()

@@ -10,9 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Generic, TypeVar
 
 from trainer.data.formats import archive
 from trainer.data.formats.reading import BrokenFileError
@@ -21,6 +22,7 @@ from trainer.data.skipped import SkipCounter
 from trainer.data.sources import ReadLimits, SourceSpec
 from trainer.errors import InputError
 
+Said = TypeVar("Said")
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 TABLE_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson"}
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "name")
@@ -38,31 +40,53 @@ class RawImage:
     where: str
     """File, and member of it for a zip."""
 
+    label: str = ""
+
+    boxes: Sequence[RawBox] | None = None
+    """What is marked in it; None where the data has no boxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawBox:
+    """One marked thing, as its file says it."""
+
     label: str
+
+    corners: tuple[float, float, float, float]
+    """Left, top, right, bottom."""
+
+    is_relative: bool
+    """From 0 to 1 of the picture's sides; otherwise in pixels."""
+
+    where: str
+    """File and line, for people."""
+
+    is_crowd: bool = False
+    """Marks many things at once: neither learnt nor counted as missed."""
 
 
 @dataclass(slots=True)
-class Labels:
-    """What tables say: path -> label, and bare name -> label where only one file has it."""
+class ByPath(Generic[Said]):
+    """What tables say of files: by path, and by bare name where only one file has it."""
 
-    by_path: dict[str, str] = field(default_factory=dict)
-    by_name: dict[str, str] = field(default_factory=dict)
+    by_path: dict[str, Said] = field(default_factory=dict)
+    by_name: dict[str, Said] = field(default_factory=dict)
     ambiguous: set[str] = field(default_factory=set)
 
-    def add(self, path: str, label: str) -> None:
+    def add(self, path: str, said: Said) -> None:
         plain = path.replace("\\", "/").lstrip("./")
-        self.by_path[plain] = label
+        self.by_path[plain] = said
         name = plain.rsplit("/", 1)[-1]
-        if self.by_name.get(name, label) != label:
+        if self.by_name.get(name, said) != said:
             self.ambiguous.add(name)
-        self.by_name[name] = label
+        self.by_name[name] = said
 
-    def of(self, path: str) -> str | None:
-        """Return the label of a file; its path may begin with folders that the table leaves out."""
+    def of(self, path: str) -> Said | None:
+        """Return what is said of a file; its path may begin with folders that the table leaves out."""
         parts = path.split("/")
         for first in range(len(parts)):
-            if (label := self.by_path.get("/".join(parts[first:]))) is not None:
-                return label
+            if (said := self.by_path.get("/".join(parts[first:]))) is not None:
+                return said
         return None if parts[-1] in self.ambiguous else self.by_name.get(parts[-1])
 
     def __bool__(self) -> bool:
@@ -89,9 +113,9 @@ def read_images(sources: list[SourceSpec], skips: SkipCounter) -> Iterator[RawIm
         )
 
 
-def read_labels(sources: list[SourceSpec], skips: SkipCounter) -> Labels:
+def read_labels(sources: list[SourceSpec], skips: SkipCounter) -> ByPath[str]:
     """Return what all tables among the sources say."""
-    labels = Labels()
+    labels: ByPath[str] = ByPath()
     for source in sources:
         for path, where, data in members(source, skips, TABLE_ENDINGS, counts=False):
             if data is not None:
@@ -100,18 +124,23 @@ def read_labels(sources: list[SourceSpec], skips: SkipCounter) -> Labels:
 
 
 def members(
-    source: SourceSpec, skips: SkipCounter, endings: set[str], *, counts: bool = True
+    source: SourceSpec,
+    skips: SkipCounter,
+    endings: set[str],
+    *,
+    counts: bool = True,
+    others: set[str] = TABLE_ENDINGS,
 ) -> Iterator[tuple[str, str, bytes | None]]:
     """Yield (path inside, where it lies, bytes) of each file of the source with one of the endings.
 
-    With `counts`, files that are neither pictures nor tables are counted as passed over.
+    With `counts`, files that are neither pictures nor of the `others`, which are read for themselves, count as passed over.
     """
     name, path = source.display_name, Path(source.path)
     with open(path, "rb") as file:
         if file.read(4) not in archive.MAGIC:
             if _ending(name) in endings:
                 yield name, name, path.read_bytes() if path.stat().st_size <= MAX_IMAGE_BYTES else None
-            elif counts and _ending(name) not in IMAGE_ENDINGS | TABLE_ENDINGS:
+            elif counts and _ending(name) not in IMAGE_ENDINGS | others:
                 skips.passed_over(f"no picture ({_ending(name) or 'no ending'})", name)
             return
         opened = archive.open_archive(file, name, path.stat().st_size, LIMITS)
@@ -119,7 +148,7 @@ def members(
             where, ending = f"{name}/{member.filename}", _ending(member.filename)
             if ending in endings:
                 yield member.filename, where, _member_bytes(opened, member, where, skips)
-            elif counts and ending not in IMAGE_ENDINGS | TABLE_ENDINGS:
+            elif counts and ending not in IMAGE_ENDINGS | others:
                 skips.passed_over(f"no picture ({ending or 'no ending'})", where)
 
 
@@ -136,14 +165,14 @@ def _member_bytes(opened: object, member: object, where: str, skips: SkipCounter
     return data
 
 
-def _label(source: SourceSpec, labels: Labels, path: str) -> str:
+def _label(source: SourceSpec, labels: ByPath[str], path: str) -> str:
     if (said := labels.of(path)) is not None:
         return said
     folders = PurePosixPath(path).parts[:-1]
     return folders[-1] if folders else ""
 
 
-def _read_table(data: bytes, path: str, where: str, source: SourceSpec, labels: Labels) -> None:
+def _read_table(data: bytes, path: str, where: str, source: SourceSpec, labels: ByPath[str]) -> None:
     if len(data) > MAX_TABLE_BYTES:
         raise InputError(f"{where} is a table of over {MAX_TABLE_BYTES >> 20} MiB; make it smaller.")
     try:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from trainer.data.images.drawing import draw_box
 from trainer.data.images.gather import Gathered
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
 from trainer.data.skipped import SkipCounter
@@ -20,6 +21,7 @@ from trainer.data.spec import PrepareSpec
 
 NUM_SAMPLES, NUM_PAIRS = 24, 12
 THUMBNAIL_SIDE = 96
+BOXES_SIDE = 192
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +53,8 @@ def build_report(spec: PrepareSpec, outcome: Outcome, manifest: VersionManifest,
     ]
     num_exact, num_near = int(outcome.removed_exact.sum()), int(outcome.removed_near.sum())
     image_bytes = spec.recipe.resize.side**2 * spec.recipe.num_channels
-    per_class = Counter(labels[keep].tolist())
+    per_class = _per_class(found, keep)
+    warnings = _box_warnings(found, keep) if found.boxes else _warnings(per_class, splits, labels, keep, names)
     return {
         "version": 1,
         "steps": [
@@ -77,7 +80,7 @@ def build_report(spec: PrepareSpec, outcome: Outcome, manifest: VersionManifest,
         "skipped": outcome.skips.as_report(),
         "samples": outcome.samples,
         "facts": manifest.facts,
-        "warnings": _warnings(per_class, splits, labels, keep, names),
+        "warnings": [*warnings, *_balance(per_class, "boxes" if found.boxes else "images")],
         "recipe": spec.recipe.to_dict(),
         "sources": [
             {"name": source.display_name, "sha256": source.sha256, "bytes": Path(source.path).stat().st_size}
@@ -85,6 +88,13 @@ def build_report(spec: PrepareSpec, outcome: Outcome, manifest: VersionManifest,
         ],
         "seconds": {"all": round(seconds, 3)},
     }  # fmt: skip
+
+
+def _per_class(found: Gathered, keep: NDArray[np.bool_]) -> Counter[int]:
+    """Count the pictures of each class, or the boxes of each label."""
+    if not found.boxes:
+        return Counter(np.array(found.labels, np.int32)[keep].tolist())
+    return Counter(int(row[4]) for i in np.flatnonzero(keep) for row in found.boxes[i])
 
 
 def _step(
@@ -116,12 +126,19 @@ def _warnings(
     if unseen:
         listed = ", ".join(names[label] for label in unseen[:5])
         found.append(f"{len(unseen)} classes are in validation or test and not in training: {listed}.")
-    counted = [count for label, count in per_class.items() if label >= 0]
-    if counted and max(counted) > 10 * min(counted):
-        found.append(
-            f"Classes differ much in size: the smallest has {min(counted):,} images, the largest {max(counted):,}."
-        )
     return found
+
+
+def _box_warnings(found: Gathered, keep: NDArray[np.bool_]) -> list[str]:
+    empty = sum(not len(found.boxes[i]) for i in np.flatnonzero(keep))
+    return [f"{empty:,} images have no box; a model learns from them what is nothing."] if empty else []
+
+
+def _balance(per_class: Counter[int], unit: str) -> list[str]:
+    counted = [count for label, count in per_class.items() if label >= 0]
+    if not counted or max(counted) <= 10 * min(counted):
+        return []
+    return [f"Classes differ much in size: the smallest has {min(counted):,} {unit}, the largest {max(counted):,}."]
 
 
 def samples_of(
@@ -132,7 +149,7 @@ def samples_of(
     names = list(found.label_ids)
     return [
         {
-            "picture": thumbnail(pixels[i]),
+            "picture": thumbnail(pixels[i], found.boxes[i] if found.boxes else None),
             "source": found.sources[i],
             "label": names[found.labels[i]] if found.labels[i] >= 0 else "",
             "split": SPLIT_NAMES[int(splits[i])],
@@ -153,10 +170,15 @@ def pairs_of(pixels: NDArray[np.uint8], pairs: list[tuple[int, int, float]], fou
     ]
 
 
-def thumbnail(pixels: NDArray[np.uint8]) -> str:
-    """Return a small copy as a data URL, so that a report stands alone."""
+def thumbnail(pixels: NDArray[np.uint8], boxes: NDArray[np.float32] | None = None) -> str:
+    """Return a small copy as a data URL, so that a report stands alone; with its boxes, where it has some."""
     image = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    side = THUMBNAIL_SIDE if boxes is None else BOXES_SIDE
+    if boxes is not None and image.width < side:
+        image = image.resize((side, side))
+    image.thumbnail((side, side))
+    for row in boxes if boxes is not None else ():
+        draw_box(image, row[:4] * (image.width / pixels.shape[0]), int(row[4]))
     out = io.BytesIO()
     image.save(out, format="JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()

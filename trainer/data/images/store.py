@@ -2,7 +2,9 @@
 
 <split>/pixels.bin     uint8, (number, side, side, channels), mapped into memory
 <split>/labels.bin     int32: id of each picture's class, -1 for none
-<split>/origins.bin    int64: line in sources.txt
+<split>/origins.bin    int64: line in sources.jsonl
+<split>/boxes.bin      float32, (number, 6): left, top, right, bottom in pixels, id of the label, 1 for a crowd; with boxes only
+<split>/box_starts.bin int64: first box of each picture, and the number of boxes at the end
 sources.jsonl          where each picture came from, one JSON string a line
 """
 
@@ -38,6 +40,18 @@ class ImageSplit:
         """Return those pictures (B, side, side, channels)."""
         return self.pixels[numbers]
 
+    def boxes_of(self, number: int) -> NDArray[np.float32]:
+        """Return the boxes of a picture (number, 6), of data that has them."""
+        return self.boxes[int(self.box_starts[number]) : int(self.box_starts[number + 1])]
+
+    @cached_property
+    def box_starts(self) -> NDArray[np.int64]:
+        return _mapped(self._folder / self.name / "box_starts.bin", "<i8", (self.num_documents + 1,))
+
+    @cached_property
+    def boxes(self) -> NDArray[np.float32]:
+        return _mapped(self._folder / self.name / "boxes.bin", "<f4", (int(self.box_starts[-1]), 6))
+
     def source_of(self, number: int) -> str:
         """Return the file that a picture came from."""
         return self._sources[int(self._origins[number])]
@@ -58,9 +72,15 @@ def open_split(folder: Path, name: str, info: SplitInfo, manifest: VersionManife
 
 
 def write_split(
-    folder: Path, name: str, *, pixels: NDArray[np.uint8], chosen: NDArray[np.int64], labels: NDArray[np.int32]
+    folder: Path,
+    name: str,
+    *,
+    pixels: NDArray[np.uint8],
+    chosen: NDArray[np.int64],
+    labels: NDArray[np.int32],
+    boxes: list[NDArray[np.float32]],
 ) -> SplitInfo:
-    """Write the chosen pictures as a split, a window at a time."""
+    """Write the chosen pictures as a split, a window at a time; `boxes` is empty for data without."""
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
     with open(place / "pixels.bin", "xb") as file:
@@ -68,20 +88,32 @@ def write_split(
             file.write(np.ascontiguousarray(pixels[chosen[first : first + 1_024]]).tobytes())
     labels[chosen].astype("<i4").tofile(place / "labels.bin")
     chosen.astype("<i8").tofile(place / "origins.bin")
+    indexes = ["labels.bin", "origins.bin"]
+    if boxes:
+        mine = [boxes[i] for i in chosen]
+        np.concatenate([*mine, np.empty((0, 6), np.float32)]).astype("<f4").tofile(place / "boxes.bin")
+        np.cumsum([0, *map(len, mine)]).astype("<i8").tofile(place / "box_starts.bin")
+        indexes += ["boxes.bin", "box_starts.bin"]
     return SplitInfo(
         num_documents=len(chosen),
         num_bytes=int(len(chosen) * np.prod(pixels.shape[1:], dtype=np.int64)),
         shards=[_info(folder, f"{name}/pixels.bin")],
-        indexes=[_info(folder, f"{name}/labels.bin"), _info(folder, f"{name}/origins.bin")],
+        indexes=[_info(folder, f"{name}/{index}") for index in indexes],
     )
 
 
 def finish(
-    folder: Path, *, splits: dict[str, SplitInfo], label_names: list[str], facts: dict[str, Any], recipe_hash: str
+    folder: Path,
+    *,
+    data_kind: str,
+    splits: dict[str, SplitInfo],
+    label_names: list[str],
+    facts: dict[str, Any],
+    recipe_hash: str,
 ) -> VersionManifest:
     """Write the manifest, last: a folder with a manifest is complete."""
     manifest = VersionManifest(
-        data_kind="images",
+        data_kind=data_kind,
         content_hash="",
         recipe_hash=recipe_hash,
         label_names=label_names,

@@ -91,12 +91,22 @@ class ResNet(nn.Module):
 
     def extract(self, x: Tensor) -> Tensor:
         """Return what the last block sees (B, D, s, s): where Grad-CAM looks."""
+        return self.extract_stages(x, ("layer4",))[0]
+
+    def extract_stages(self, x: Tensor, names: tuple[str, ...]) -> list[Tensor]:
+        """Return what the named stages see, `layer1` to `layer4`: what a feature pyramid is built on."""
         x = F.relu(self.bn1(self.conv1(x)))
         if not self.small_stem:
             x = F.max_pool2d(x, 3, 2, 1)
-        for stage in range(1, 5):
-            x = self.get_submodule(f"layer{stage}")(x)
-        return x
+        found = {}
+        for stage in ("layer1", "layer2", "layer3", "layer4"):
+            found[stage] = x = self.get_submodule(stage)(x)
+        return [found[name] for name in names]
+
+    def width_of(self, stage: str) -> int:
+        """Return the channels that a stage puts out."""
+        last = self.get_submodule(stage)[-1]  # type: ignore[index]
+        return int((last.bn3 if isinstance(last, Bottleneck) else last.bn2).num_features)
 
     def classify(self, features: Tensor) -> Tensor:
         logits: Tensor = self.fc(self.dropout(features.mean(dim=(2, 3))))

@@ -157,7 +157,8 @@ class VisionTask(Task):
     def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
         """Return the classes of a picture with their probabilities, likeliest first, and where the model looked."""
         assert isinstance(model, Classifier)
-        picture = to_tensor(data, side=self.side, num_channels=self.num_channels)
+        method = str(self.assets.facts.get("method", "crop"))
+        picture = to_tensor(data, side=self.side, num_channels=self.num_channels, method=method)
         heat, logits = heat_map(model, picture.to(model.mean.device))
         found = sorted(zip(self.names, logits.softmax(dim=0).tolist(), strict=True), key=lambda pair: -pair[1])
         return {"labels": [{"label": label, "probability": p} for label, p in found], "heat": heat}

@@ -1,0 +1,1 @@
+"""Finds things in pictures: an anchor-free detector on a ResNet."""

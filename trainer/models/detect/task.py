@@ -1,0 +1,215 @@
+"""How a detector learns: an example is a picture with its boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainer.data.images.store import ImageSplit
+from trainer.errors import InputError
+from trainer.metrics.detection import OVERLAPS, area_under, match_pictures, summary
+from trainer.metrics.detection_report import detection_report
+from trainer.metrics.labels import Floats
+from trainer.metrics.report import EvaluationReport, Picture
+from trainer.models.detect.augment import vary
+from trainer.models.detect.boxes import suppress
+from trainer.models.detect.drawing import answer, draw
+from trainer.models.detect.model import Detector
+from trainer.models.detect.spec import DetectSpec
+from trainer.models.detect.targets import detection_loss
+from trainer.models.vision.picture import to_tensor
+from trainer.models.vision.task import to_pictures
+from trainer.spec import TrainSpec
+from trainer.training.assets import Assets
+from trainer.training.task import Batch, Task
+
+NUM_BINS = 1_000
+"""Steps of certainty in which a pass during training counts; the last pass, and the report, are exact."""
+
+MOST_BEFORE = 1_000
+"""Boxes of a picture, the surest, of which those that were found twice are taken out."""
+
+NUM_SHOWN = 6
+Told = tuple[Tensor, Tensor, Tensor]
+"""What `Detector` puts out."""
+
+
+class DetectTask(Task):
+    def __init__(self, spec: TrainSpec, assets: Assets) -> None:
+        super().__init__(spec, assets)
+        self.model_spec: DetectSpec = spec.model
+        self.side, self.num_channels = int(assets.facts["side"]), int(assets.facts["num_channels"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.assets.label_names
+
+    def build_model(self) -> Detector:
+        if not self.names:
+            raise InputError("the prepared pictures have no box; add a COCO file or YOLO text files and prepare again")
+        if self.side % 32:
+            raise InputError(f"a detector needs pictures whose side is a multiple of 32; these have {self.side}")
+        facts = self.assets.facts
+        return Detector(
+            self.model_spec, side=self.side, num_channels=self.num_channels, num_classes=len(self.names),
+            mean=facts["mean"], deviation=facts["deviation"],
+        )  # fmt: skip
+
+    def num_examples(self, split: ImageSplit) -> int:
+        if not split.num_documents:
+            raise InputError(f"the {split.name} split holds no picture")
+        return split.num_documents
+
+    def batch(self, split: ImageSplit, examples: np.ndarray) -> Batch:
+        numbers = np.asarray(examples, np.int64)
+        each = [split.boxes_of(int(number)) for number in numbers]
+        most = max(1, *(len(boxes) for boxes in each))
+        most = 1 << (most - 1).bit_length()  # few shapes, so that a compiled step is compiled seldom
+        table = np.zeros((len(each), most, 6), np.float32)
+        for row, boxes in zip(table, each, strict=True):
+            row[: len(boxes)] = boxes
+        return {
+            "pixels": torch.from_numpy(split.read(numbers)),  # (B, S, S, C)
+            "boxes": torch.from_numpy(table),  # (B, M, 6)
+            "counts": torch.tensor([len(boxes) for boxes in each]),
+            "documents": torch.from_numpy(numbers),
+        }
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            pictures, boxes = vary(to_pictures(batch["pixels"]), batch["boxes"][..., :4], self.model_spec)
+        return self._loss(model, model(pictures), boxes, batch)
+
+    def _loss(self, model: nn.Module, told: Told, boxes: Tensor, batch: Batch) -> Tensor:
+        logits, found, centreness = told
+        places: Tensor = model.places  # type: ignore[assignment]
+        is_crowd = batch["boxes"][..., 5] > 0
+        return detection_loss(
+            logits, found, centreness, places=places, strides=model.strides,  # type: ignore[arg-type]
+            boxes=boxes * ~is_crowd[..., None], labels=batch["boxes"][..., 4].long(), counts=batch["counts"],
+            ignored=inside(places, boxes * is_crowd[..., None]),
+        )  # fmt: skip
+
+    def count(self, batch: Batch) -> int:
+        return len(batch["counts"])
+
+    def evaluation_batches(self, split: ImageSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
+        chosen = np.arange(split.num_documents)
+        if max_batches and len(chosen) > max_batches * batch_size:
+            chosen = np.linspace(0, len(chosen) - 1, max_batches * batch_size).astype(np.int64)
+        for first in range(0, len(chosen), batch_size):
+            yield self.batch(split, chosen[first : first + batch_size])
+
+    def measure(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        told, count = model(to_pictures(batch["pixels"])), len(batch["counts"])
+        found, there = self.found(told), truth_of(batch)
+        matched = match_pictures(found, there, num_classes=len(self.names))
+        tables = np.zeros((2, len(OVERLAPS), len(self.names), NUM_BINS))
+        bins = np.minimum((matched.score * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+        for table, counted in zip(tables, (matched.is_right, ~matched.is_right & ~matched.is_ignored), strict=True):
+            for overlap in range(len(OVERLAPS)):
+                np.add.at(table[overlap], (matched.label, bins), counted[overlap])
+        return {
+            "loss": self._loss(model, told, batch["boxes"][..., :4], batch) * count,
+            "images": torch.tensor(count),
+            "found": torch.from_numpy(tables),
+            "there": torch.from_numpy(np.append(matched.num_there.sum(axis=0), 0)),  # one more: never a single number
+        }
+
+    def summarise(self, totals: dict[str, Any]) -> dict[str, float]:
+        right, wrong = np.cumsum(totals["found"][..., ::-1], axis=-1)  # (T, K, bins) each, by falling certainty
+        there = totals["there"][:-1]
+        precisions = np.full(right.shape[:2], np.nan)
+        for label in np.flatnonzero(there):
+            for overlap in range(len(OVERLAPS)):
+                precisions[overlap, label] = area_under(right[overlap, label], wrong[overlap, label], there[label])
+        return {"loss": totals["loss"] / totals["images"], **summary(precisions), "num_images": totals["images"]}
+
+    def details(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        table = np.full((len(batch["counts"]), self.model_spec.max_boxes, 6), np.nan, np.float32)
+        for row, boxes in zip(table, self.found(model(to_pictures(batch["pixels"]))), strict=True):
+            row[: len(boxes)] = boxes
+        return {"found": torch.from_numpy(table), "documents": batch["documents"]}
+
+    def report(self, split: ImageSplit, rows: dict[str, np.ndarray]) -> EvaluationReport | None:
+        found = [each[~np.isnan(each[:, 0])].astype(np.float64) for each in rows["found"]]
+        numbers = [int(number) for number in rows["documents"]]
+        there = [split.boxes_of(number).astype(np.float64) for number in numbers]
+        return detection_report(
+            split=split.name, names=self.names, found=found, there=there, documents=rows["documents"],
+            show=lambda i, mine, truth: self.shown(split, numbers[i], mine, truth),
+        )  # fmt: skip
+
+    def shown(self, split: ImageSplit, number: int, found: Floats, there: Floats) -> Picture:
+        """Return a picture with what was told surely, and what is there."""
+        return draw(split.read(np.array([number]))[0], found, there, self.names, source=split.source_of(number))
+
+    def sample_pictures(self, model: nn.Module, split: ImageSplit) -> list[Picture]:
+        numbers = np.linspace(0, split.num_documents - 1, min(NUM_SHOWN, split.num_documents)).astype(np.int64)
+        device = next(model.parameters()).device
+        with torch.no_grad():
+            found = self.found(model(to_pictures(torch.from_numpy(split.read(numbers)).to(device))))
+        return [
+            self.shown(split, int(number), boxes, split.boxes_of(int(number)).astype(np.float64))
+            for number, boxes in zip(numbers, found, strict=True)
+        ]
+
+    def found(self, told: Told) -> list[Floats]:
+        """Return for each picture what is in it (D, 6), surest first: left, top, right, bottom, label, certainty."""
+        logits, boxes, centreness = told
+        certainty = (logits.sigmoid() * centreness.sigmoid()[..., None]).sqrt()  # (B, N, K)
+        return [self._found(*each) for each in zip(certainty, boxes, strict=True)]
+
+    def _found(self, certainty: Tensor, boxes: Tensor) -> Floats:
+        place, label = (certainty > self.model_spec.score_threshold).nonzero(as_tuple=True)
+        scores = certainty[place, label]
+        if len(scores) > MOST_BEFORE:
+            scores, best = scores.topk(MOST_BEFORE)
+            place, label = place[best], label[best]
+        mine = boxes[place].clamp(0, self.side)
+        kept = suppress(
+            mine, scores, label, threshold=self.model_spec.overlap_threshold, limit=self.model_spec.max_boxes
+        )
+        rows = torch.cat([mine[kept], label[kept, None].float(), scores[kept, None]], dim=1)
+        return rows.double().cpu().numpy()
+
+    def documents(self, split: ImageSplit, example: int) -> Sequence[int]:
+        return [example]
+
+    def facts(self, model: nn.Module) -> dict[str, Any]:
+        assert isinstance(model, Detector)
+        return {
+            "num_parameters": sum(p.numel() for p in model.parameters()),
+            "parameters_by_part": model.parts(),
+            "num_labels": len(self.names),
+            "image_side": self.side,
+            "num_channels": self.num_channels,
+        }
+
+    def head_names(self, model: nn.Module) -> set[str]:
+        """The pyramid and the head: what a classifier's ResNet, from which one starts, does not have."""
+        return {name for name, _ in model.named_parameters() if not name.startswith("backbone.")}
+
+    def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
+        """Return what is in a picture: boxes as shares of its sides, with label and certainty, and the surest labels."""
+        method = str(self.assets.facts.get("method", "pad"))
+        picture = to_tensor(data, side=self.side, num_channels=self.num_channels, method=method)
+        with torch.no_grad():
+            found = self.found(model(picture.to(next(model.parameters()).device)))[0]
+        return answer(found, self.names, data, self.side, method)
+
+
+def inside(places: Tensor, boxes: Tensor) -> Tensor:
+    """Return (B, N) whether each place lies in one of the boxes (B, M, 4) of its picture."""
+    low, high = places[:, None] - boxes[:, None, :, :2], boxes[:, None, :, 2:] - places[:, None]
+    return ((low > 0) & (high > 0)).all(dim=-1).any(dim=-1)
+
+
+def truth_of(batch: Batch) -> list[Floats]:
+    """Return the boxes of each picture of a batch, as `match_pictures` takes them."""
+    table, counts = batch["boxes"].double().cpu().numpy(), batch["counts"].tolist()
+    return [row[:count] for row, count in zip(table, counts, strict=True)]
