@@ -77,6 +77,8 @@ class Sample(Event, tag="sample", frozen=True, kw_only=True, omit_defaults=True)
     step: int
     prompt: str = ""
     output: str = ""
+    pictures: list[dict[str, Any]] = []
+    """Pictures with what the model says of them (`trainer.metrics.report.Picture`)."""
 
 
 class Checkpoint(Event, tag="checkpoint", frozen=True, kw_only=True, omit_defaults=True):

@@ -17,6 +17,7 @@ WORK = 4e7
 """Boxes found times draws that a report may take."""
 
 NUM_PICTURES = 16
+MEANING = "Left what is there, right what the model told with a certainty of at least one half."
 SURE = 0.5
 """From this certainty on a box counts as told, in the table by class."""
 
@@ -40,6 +41,7 @@ def detection_report(
         tables=[Table(title="by class", columns=["class", "boxes", "ap50_95", "ap50", "precision", "recall"],
                       rows=class_rows(names, matched, precisions))],
         pictures=[show(int(i), found[i], there[i]) for i in worst[:NUM_PICTURES]],
+        pictures_meaning=MEANING,
         documents=[int(i) for i in documents],
         correct=whole_pictures(matched).astype(int).tolist(),
     )  # fmt: skip

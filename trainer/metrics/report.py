@@ -98,6 +98,9 @@ class EvaluationReport:
     pictures: list[Picture] = field(default_factory=list)
     """Pictures on which the model erred most."""
 
+    pictures_meaning: str = ""
+    """One sentence: what such a picture shows."""
+
     curves: list[ErrorCurve] = field(default_factory=list)
     """For the choice of a threshold, a label each."""
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+
+import torch
 
 from trainer.events import Metrics, Progress, Sample
 from trainer.families import get_family
+from trainer.metrics.report import Picture
 from trainer.training.measuring import autocast, measure_split
 from trainer.training.meter import finite
 from trainer.training.setting import Setting
@@ -55,13 +59,28 @@ def progress_teller(setting: Setting, step: int, phase: str) -> Callable[[int], 
 
 def show_sample(setting: Setting, step: int) -> None:
     wanted = setting.spec.evaluation
-    if not wanted.sample_tokens:
-        return
-    seed = setting.spec.seed + step
     with autocast(setting.machine):
+        if pictures := sample_pictures(setting):
+            setting.context.emit(Sample(step=step, pictures=[asdict(picture) for picture in pictures]))
+        if not wanted.sample_tokens:
+            return
+        seed = setting.spec.seed + step
         text = setting.task.sample(setting.model, wanted.sample_prompt, num_tokens=wanted.sample_tokens, seed=seed)
     if text is not None:
         setting.context.emit(Sample(step=step, prompt=wanted.sample_prompt, output=text))
+
+
+@torch.no_grad()
+def sample_pictures(setting: Setting) -> list[Picture]:
+    """Return pictures with what the model says of them, as it answers when it does not learn."""
+    split, was_training = setting.version.open_split("validation"), setting.model.training
+    if not split.num_documents:
+        return []
+    setting.model.eval()
+    try:
+        return setting.task.sample_pictures(setting.model, split)
+    finally:
+        setting.model.train(was_training)
 
 
 def judge(setting: Setting, state: TrainState, metrics: dict[str, float | None]) -> bool:

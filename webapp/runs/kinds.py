@@ -120,8 +120,8 @@ class TrainKind(JobKind):
     @_take.register
     def _(self, event: Sample, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
         texts = {"prompt": _text(event.prompt), "output": _text(event.output)}
-        models.Sample.objects.update_or_create(run=run, step=event.step, defaults=texts)
-        return {**event_payload(event), **texts}
+        models.Sample.objects.update_or_create(run=run, step=event.step, defaults={**texts, "pictures": event.pictures})
+        return {**event_payload(event), **texts, "pictures": []}  # they are read from their row
 
     @_take.register
     def _(self, event: CheckpointWritten, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:

@@ -119,6 +119,7 @@ class Sample(models.Model):
     step = models.BigIntegerField()
     prompt = models.TextField(blank=True)
     output = models.TextField(blank=True)
+    pictures = models.JSONField(default=list, blank=True)  # pictures with what the model said of them
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:

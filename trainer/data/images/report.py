@@ -170,13 +170,13 @@ def pairs_of(pixels: NDArray[np.uint8], pairs: list[tuple[int, int, float]], fou
     ]
 
 
-def thumbnail(pixels: NDArray[np.uint8], boxes: NDArray[np.float32] | None = None) -> str:
-    """Return a small copy as a data URL, so that a report stands alone; with its boxes, where it has some."""
+def thumbnail(
+    pixels: NDArray[np.uint8], boxes: NDArray[np.float32] | None = None, *, side: int = THUMBNAIL_SIDE
+) -> str:
+    """Return a small copy as a data URL, so that a report stands alone; larger and with its boxes, where it has some."""
     image = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
-    side = THUMBNAIL_SIDE if boxes is None else BOXES_SIDE
-    if boxes is not None and image.width < side:
-        image = image.resize((side, side))
-    image.thumbnail((side, side))
+    side = side if boxes is None else BOXES_SIDE
+    image = image.resize((side, side), Image.Resampling.BOX if image.width > side else Image.Resampling.NEAREST)
     for row in boxes if boxes is not None else ():
         draw_box(image, row[:4] * (image.width / pixels.shape[0]), int(row[4]))
     out = io.BytesIO()

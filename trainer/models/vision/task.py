@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from trainer.data.images.report import thumbnail
 from trainer.data.images.store import ImageSplit
 from trainer.errors import InputError
 from trainer.formats.graph import Graph, picture_graph
+from trainer.metrics.bootstrap import Interval, bootstrap
 from trainer.metrics.label_report import single_label_report
-from trainer.metrics.report import EvaluationReport
+from trainer.metrics.report import EvaluationReport, Picture
 from trainer.metrics.scores import Scores, scores_of_labels
 from trainer.models.vision.augment import augment, mix
 from trainer.models.vision.model import Classifier, build_net
@@ -25,6 +28,7 @@ from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task
 
 TOP = 5
+NUM_SHOWN, NUM_WORST, SHOWN_SIDE = 12, 24, 128
 
 
 class VisionTask(Task):
@@ -128,9 +132,37 @@ class VisionTask(Task):
         if self._train_counts is not None:
             present = np.unique(rows["truth"])
             unseen = [self.names[int(label)] for label in present if not self._train_counts[int(label)]]
-        return single_label_report(
+        report = single_label_report(
             split=split.name, names=list(self.names), rows=rows, show=self.example_shower(split), unseen=unseen
         )
+        metrics = report.metrics
+        if len(self.names) > TOP:
+            metrics = [*metrics, top_accuracy(rows["probabilities"], rows["truth"], TOP)]
+        return replace(report, metrics=metrics, pictures=self.worst_pictures(split, rows))
+
+    def pictured(self, split: ImageSplit, number: int, probabilities: np.ndarray) -> Picture:
+        """Return a picture with the likeliest class, and the true one where that is another."""
+        said, truth = int(probabilities.argmax()), int(split.label_ids[number])
+        caption = f"{self.names[said]} {probabilities[said]:.0%}"
+        caption += "" if said == truth else f", is {self.names[truth]}"
+        image = thumbnail(split.read(np.array([number]))[0], side=SHOWN_SIDE)
+        return Picture(image=image, caption=caption, is_right=said == truth, source=split.source_of(number))
+
+    def sample_pictures(self, model: nn.Module, split: ImageSplit) -> list[Picture]:
+        numbers = self.labelled(split)
+        numbers = numbers[np.linspace(0, len(numbers) - 1, min(NUM_SHOWN, len(numbers))).astype(np.int64)]
+        if not len(numbers):
+            return []
+        pixels = torch.from_numpy(split.read(numbers)).to(next(model.parameters()).device)
+        probabilities = model(to_pictures(pixels)).float().softmax(dim=1).cpu().numpy()
+        return [self.pictured(split, int(n), row) for n, row in zip(numbers, probabilities, strict=True)]
+
+    def worst_pictures(self, split: ImageSplit, rows: dict[str, np.ndarray]) -> list[Picture]:
+        """Return the pictures of which the model was most sure and wrong."""
+        confidence, said = rows["probabilities"].max(axis=1), rows["probabilities"].argmax(axis=1)
+        wrong = np.flatnonzero(said != rows["truth"])
+        wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:NUM_WORST]
+        return [self.pictured(split, int(rows["documents"][i]), rows["probabilities"][i]) for i in wrong]
 
     def scores(self, rows: dict[str, np.ndarray]) -> Scores:
         return scores_of_labels(rows)
@@ -162,6 +194,13 @@ class VisionTask(Task):
         heat, logits = heat_map(model, picture.to(model.mean.device))
         found = sorted(zip(self.names, logits.softmax(dim=0).tolist(), strict=True), key=lambda pair: -pair[1])
         return {"labels": [{"label": label, "probability": p} for label, p in found], "heat": heat}
+
+
+def top_accuracy(probabilities: np.ndarray, truth: np.ndarray, count: int) -> Interval:
+    """Return how often the truth is among the likeliest so many classes, with its interval."""
+    is_in = (np.argsort(-probabilities, axis=1, kind="stable")[:, :count] == truth[:, None]).any(axis=1).astype(float)
+    measures = {f"top{count}_accuracy": lambda weights: float((weights * is_in).sum() / weights.sum())}
+    return bootstrap(measures, num_examples=len(truth))[0]
 
 
 def to_pictures(pixels: Tensor) -> Tensor:

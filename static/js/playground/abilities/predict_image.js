@@ -14,6 +14,6 @@ function predict(page, side, { name, url, base64 }) {
   output.replaceChildren();
   page.ask(side, "predict_image", { prompt: name, image: base64 }, (message) => {
     if (message.event === "error") return page.showError(side, message);
-    output.replaceChildren(pictureView(url, message.result.heat), labelTable(message.result.labels.slice(0, 10)));
+    output.replaceChildren(pictureView(url, message.result), labelTable(message.result.labels.slice(0, 10)));
   });
 }
