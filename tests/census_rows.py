@@ -21,6 +21,7 @@ from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
 from webapp.planning.models import Plan, ShareLink
 from webapp.projects.models import Project
 from webapp.registry.models import EvaluationSuite, Export, Inspection, ModelVersion
+from webapp.registry.models import Ablation, EvaluationSuite, Inspection, ModelVersion
 from webapp.runs.models import Checkpoint, Run
 from webapp.sweeps.models import Sweep
 from webapp.teams.models import Invitation, Role, Team
@@ -110,6 +111,13 @@ def _suite(cast: Cast) -> EvaluationSuite:
     return EvaluationSuite.objects.create(
         project=cast.project, name="held out", dataset_version=make_version(cast), splits=["test"]
     )
+
+
+@maker(Ablation)
+def _ablation(cast: Cast) -> Ablation:
+    ablation = Ablation.objects.create(project=cast.project, title="label smoothing", changes={"optimizer.beta1": 0.8})
+    ablation.pairs.create(seed=1, before=make_run(cast), after=make_run(cast))
+    return ablation
 
 
 @maker(Inspection)

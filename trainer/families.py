@@ -84,6 +84,9 @@ class Family:
     suited: Callable[[DataFacts], Mapping[str, Any]] | None = None
     """Settings of the model that suit some data: how a form begins. What does not fit at all the task itself refuses."""
 
+    ablations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What one may want to know the worth of -> the settings without it: {"augmentation": {"model.flip": False}}."""
+
     calibration_presets: tuple[str, ...] = ()
     """Presets whose training steps are timed to know a machine; small ones."""
 

@@ -14,7 +14,7 @@ from trainer.errors import InputError
 from trainer.events import Evaluation, Finished, Progress, Stopped
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.spec import EvaluateSpec
-from trainer.inference.units import Units, collector, finished_units, tell_units
+from trainer.inference.units import Units, collector, finished_units, summarised, tell_units
 from trainer.spec import MachineSpec
 from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.machine import apply_machine
@@ -94,7 +94,7 @@ def tell_units_of(
     if spec.max_batches:
         return
     totals = {name: sum(values) for name, values in units.sums.items()}
-    known = {name: value for name, value in loaded.task.summarise(totals).items() if name in metrics}
+    known = {name: value for name, value in summarised(loaded.task.summarise, totals).items() if name in metrics}
     found = finished_units(
         units,
         loaded.task,

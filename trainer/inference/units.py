@@ -92,7 +92,7 @@ def ratios_of(summarise: Callable[[dict[str, float]], dict[str, float]], sums: d
     chance = np.random.default_rng(0)
     parts = [chance.random(num_units) < 0.5 for _ in range(6)] + [np.ones(num_units, bool)]
     totals = [{name: float(values[part].sum()) for name, values in columns.items()} for part in parts if part.any()]
-    found = [_summarised(summarise, each) for each in totals]
+    found = [summarised(summarise, each) for each in totals]
     ratios = {}
     for metric in found[-1]:
         if metric.startswith("num_"):
@@ -105,12 +105,11 @@ def ratios_of(summarise: Callable[[dict[str, float]], dict[str, float]], sums: d
     return ratios
 
 
-def _summarised(
-    summarise: Callable[[dict[str, float]], dict[str, float]], totals: dict[str, float]
-) -> dict[str, float]:
+def summarised(summarise: Callable[[dict[str, float]], dict[str, float]], totals: dict[str, float]) -> dict[str, float]:
+    """Return the metrics of sums; none where the family makes them of more than sums."""
     try:
         return summarise(totals)
-    except (ZeroDivisionError, ValueError):
+    except (ZeroDivisionError, ValueError, KeyError):
         return {}
 
 

@@ -11,7 +11,7 @@ class RegistryConfig(AppConfig):
         from webapp.jobs.kinds import register_kind
         from webapp.registry.kinds import CompressKind, EvaluateKind, ExportKind, InspectKind
         from webapp.registry.models import Alias, EvaluationSuite, ModelVersion
-        from webapp.registry.panels import checkpoint_actions, run_panel
+        from webapp.registry.panels import ablation_panel, checkpoint_actions, run_panel
         from webapp.registry.services import held_by_version
         from webapp.runs.checkpoints import register_holder
         from webapp.ui.panels import register_panel
@@ -23,6 +23,7 @@ class RegistryConfig(AppConfig):
         register_kind(InspectKind())
         register_holder(held_by_version)
         register_panel("run-overview", run_panel, order=40)
+        register_panel("run-overview", ablation_panel, order=50)
         register_panel("checkpoint-actions", checkpoint_actions, order=40)
         register_section(Section(name="models", title=_("Models"), url_name="model-list", order=50))
         for model in (ModelVersion, Alias, EvaluationSuite):

@@ -281,3 +281,43 @@ class Compression(models.Model):
     @property
     def owning_team(self) -> Team:
         return self.version.project.team
+
+
+class Ablation(models.Model):
+    """What one setting, or a few that belong together, is worth: runs with it and without, alike in all else."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="ablations")
+    title = models.CharField(_("what is measured"), max_length=120)
+    changes = models.JSONField()  # dotted name of a setting -> its value in the runs without
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("ablation-detail", args=[self.code])
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+
+class AblationPair(models.Model):
+    """Two runs of one seed: as it was, and with the changes."""
+
+    ablation = models.ForeignKey(Ablation, on_delete=models.CASCADE, related_name="pairs")
+    seed = models.BigIntegerField()
+    before = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="+")
+    after = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ("seed",)
+        constraints = [models.UniqueConstraint(fields=["ablation", "seed"], name="ablation_seed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.ablation_id}, {self.seed}"

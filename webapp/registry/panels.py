@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from webapp.registry.models import ModelVersion
+from trainer.families import families
+from webapp.registry.ablations import real_changes
+from webapp.registry.models import Ablation, ModelVersion
 from webapp.registry.queries import best_checkpoint
 from webapp.runs.models import Checkpoint, Run
 from webapp.teams.models import Role
@@ -23,6 +26,22 @@ def run_panel(request: HttpRequest, run: Run) -> str:
         "may_write": getattr(request, "team_role", 0) >= Role.MEMBER,
     }
     return render_to_string("registry/_run_panel.html", context, request)
+
+
+def ablation_panel(request: HttpRequest, run: Run) -> str:
+    """What settings of the run are worth: measured ones, and a button for each that its family names."""
+    family = families().get(run.family)
+    context = {
+        "run": run,
+        "ablations": list(
+            Ablation.objects.filter(Q(pairs__before=run) | Q(pairs__after=run)).distinct().order_by("-created_at")[:10]
+        ),
+        "offered": [
+            title for title, without in (family.ablations if family else {}).items() if real_changes(run, without)
+        ],
+        "may_write": getattr(request, "team_role", 0) >= Role.MEMBER,
+    }
+    return render_to_string("registry/_ablation_panel.html", context, request)
 
 
 def checkpoint_actions(request: HttpRequest, checkpoint: Checkpoint) -> str:

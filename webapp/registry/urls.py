@@ -1,6 +1,6 @@
 from django.urls import path
 
-from webapp.registry import views, views_compress, views_export, views_inspect, views_version
+from webapp.registry import views, views_ablation, views_compress, views_export, views_inspect, views_version
 
 urlpatterns = [
     path("projects/<str:code>/models/", views.model_list, name="model-list"),
@@ -19,6 +19,8 @@ urlpatterns = [
     path("models/<str:code>/compress/", views_compress.model_compress, name="model-compress"),
     path("models/<str:code>/export/", views_export.model_export, name="model-export"),
     path("exports/<str:code>/download/", views_export.export_download, name="export-download"),
+    path("runs/<str:code>/ablate/", views_ablation.run_ablate, name="run-ablate"),
+    path("ablations/<str:code>/", views_ablation.ablation_detail, name="ablation-detail"),
     path("models/<str:code>/download/", views_version.model_download, name="model-download"),
     path("models/<str:code>/delete/", views_version.model_delete, name="model-delete"),
 ]

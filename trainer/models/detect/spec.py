@@ -99,6 +99,7 @@ FAMILY = Family(
     main_metric="validation/map50_95",
     lower_is_better=False,
     abilities=frozenset({"detect_image"}),
+    ablations={"augmentation": {"model.flip": False, "model.scale_fraction": 0.0, "model.colour_fraction": 0.0}},
     calibration_presets=("tiny",),
     calibration_examples=16,
     defaults={

@@ -106,6 +106,18 @@ FAMILY = Family(
     lower_is_better=False,
     formats=("folder", "onnx", "torch_export"),
     abilities=frozenset({"predict_image"}),
+    ablations={
+        "augmentation": {
+            "model.flip": False,
+            "model.shift_fraction": 0.0,
+            "model.colour_fraction": 0.0,
+            "model.randaugment": 0,
+            "model.mixup": 0.0,
+            "model.cutmix": 0.0,
+        },
+        "label smoothing": {"regularisation.label_smoothing": 0.0},
+        "the mean of the weights": {"model.ema_decay": 0.0},
+    },
     calibration_presets=("tiny", "resnet18"),
     defaults={
         "batch": {"sequence_length": 1, "sequences_per_step": 64},
