@@ -84,6 +84,12 @@ class Family:
     suited: Callable[[DataFacts], Mapping[str, Any]] | None = None
     """Settings of the model that suit some data: how a form begins. What does not fit at all the task itself refuses."""
 
+    free_settings: frozenset[str] = frozenset()
+    """Settings of the model that say nothing of the shape of its weights: a transfer may change them."""
+
+    starts_from: frozenset[str] = frozenset()
+    """Other families whose weights it can start from: a detector from a classifier's."""
+
     ablations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What one may want to know the worth of -> the settings without it: {"augmentation": {"model.flip": False}}."""
 

@@ -19,7 +19,7 @@ def build_model(task: Task) -> nn.Module:
         return model
     head_names = task.head_names(model)
     add_adapters(model, transfer)
-    freeze(model, transfer, head_names=head_names)
+    freeze(task, model, head_names=head_names)
     return model
 
 

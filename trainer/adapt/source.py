@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from trainer.adapt.build import merged_weights
-from trainer.adapt.formats import config_of, family_of_config, spec_of_config
+from trainer.adapt.formats import config_of, family_of_config, spec_of_config, spec_of_state_dict
 from trainer.data.tokenizer import TOKENIZER_FILE, Tokenizer
 from trainer.errors import CheckpointError, InputError
 from trainer.export import ABOUT, About
@@ -36,14 +36,14 @@ class Source:
 
     weights: dict[str, Tensor]
     names: str
-    """Whose names the weights go by: `own` or `transformers`."""
+    """Whose names the weights go by: `own`, `transformers`, or those of a bare `state_dict`."""
 
     tokenizer: Tokenizer | None
     num_tokens_seen: int = 0
 
 
 def read_source(path: Path) -> Source:
-    """Read the folder; raise `InputError` with what is missing where it is none of the three."""
+    """Read the folder or file; raise `InputError` with what is missing where it is none of these."""
     if (path / ABOUT).is_file():
         about = msgspec.json.decode((path / ABOUT).read_bytes(), type=About)
         _, spec = spec_from_dict(about.spec)
@@ -67,6 +67,15 @@ def read_source(path: Path) -> Source:
             tokenizer=assets.tokenizer if assets.has_tokenizer else None,
             num_tokens_seen=stored.state().num_tokens_seen,
         )
+    if (bare := spec_of_state_dict(path)) is not None:
+        return Source(
+            path=path,
+            family=bare[0].name,
+            model=bare[1],
+            weights=read_weights(path),
+            names="state_dict",
+            tokenizer=None,
+        )
     config = config_of(path)
     family = family_of_config(config)
     return Source(
@@ -80,8 +89,11 @@ def read_source(path: Path) -> Source:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Read model.safetensors, or the pieces that its index names."""
+    """Read a .safetensors file: this one, model.safetensors, the pieces that an index names, or the only one of a folder."""
+    only = [folder] if folder.is_file() else sorted(folder.glob("*.safetensors"))
     try:
+        if len(only) == 1:
+            return load_file(only[0])
         if (folder / "model.safetensors").is_file():
             return load_file(folder / "model.safetensors")
         if (folder / INDEX).is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from trainer.adapt.adapters import is_extra
 from trainer.adapt.build import reset_magnitudes
 from trainer.adapt.source import Source, read_source
 from trainer.errors import InputError, SpecError
+from trainer.families import get_family
 from trainer.spec import TransferSpec
-from trainer.training.task import Task
+from trainer.training.task import Task, make_task
 
 FREE = (
     "objective",
@@ -43,8 +45,8 @@ def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
     source = read_source(Path(transfer.source))
     check_shape(task, source)
     check_tokenizer(task, source)
-    loaded = fit_rows(own_names(task, source), model)
     heads = task.head_names(model)
+    loaded = fit_rows(task.adopt(own_names(task, source), family=source.family), model, heads)
     missing = [name for name in model.state_dict() if name not in loaded and not is_extra(name)]
     if lost := [name for name in missing if name not in heads and not name.startswith("pooler.")]:
         raise InputError(
@@ -77,13 +79,17 @@ def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
 
 def check_shape(task: Task, source: Source) -> None:
     """Raise `SpecError` that names the first setting in which the model differs from the source's."""
-    if source.family != task.spec.family:
+    family = get_family(task.spec.family)
+    if source.family in family.starts_from:
+        return  # what it takes over, the names and shapes of the weights say
+    if source.family != family.name:
         raise SpecError(
             f"transfer.source is a model of family {source.family}, and this run's is {task.spec.family}; choose the same"
         )
     for field in fields(source.model):
         theirs, ours = getattr(source.model, field.name), getattr(task.spec.model, field.name)
-        if theirs != ours and field.name not in FREE and not same_meaning(task.spec.model, source.model, field.name):
+        is_free = field.name in FREE or field.name in family.free_settings
+        if theirs != ours and not is_free and not same_meaning(task.spec.model, source.model, field.name):
             raise SpecError(
                 f"model.{field.name} is {ours}, and that of transfer.source is {theirs}; set it to {theirs}"
             )
@@ -116,17 +122,19 @@ def own_names(task: Task, source: Source) -> dict[str, Tensor]:
     """Return the source's weights under our names."""
     if source.names == "own":
         return source.weights
-    of_source = type(task)(replace(task.spec, model=with_objective(task, source)), task.assets)
-    return of_source.import_weights(source.weights)
+    of_family = replace(task.spec, family=source.family, model=with_objective(task, source))
+    return make_task(of_family, task.assets).import_weights(source.weights)
 
 
 def with_objective(task: Task, source: Source) -> Any:
     """Return this run's settings with the shape of the source: the names of the weights follow from both."""
+    if source.family != task.spec.family:
+        return source.model
     shape = {f.name: getattr(source.model, f.name) for f in fields(source.model) if f.name not in FREE}
     return replace(task.spec.model, **shape)
 
 
-def fit_rows(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def fit_rows(weights: dict[str, Tensor], model: nn.Module, heads: Set[str]) -> dict[str, Tensor]:
     """Return the weights that the model has. Tables of tokens are cut or grown to its number of rows.
 
     Some models have more rows than their tokenizer has ids, to fill up a block of memory; nothing ever reads those. Ids
@@ -140,7 +148,7 @@ def fit_rows(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         if name in TABLES and theirs.shape != own.shape and theirs.shape[1:] == own.shape[1:]:
             rows = min(len(theirs), len(own))
             theirs = torch.cat([theirs[:rows].to(own), own[rows:]])
-        elif name.startswith("head.") and theirs.shape != own.shape:
+        elif name in heads and theirs.shape != own.shape:
             continue  # another task's labels
         found[name] = theirs
     return found

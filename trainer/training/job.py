@@ -170,7 +170,7 @@ def make_setting(
         model,
         spec.optimizer,
         hidden_matrices=task.hidden_matrices(model),
-        rate_scales=rate_scales(model, spec.transfer),
+        rate_scales=rate_scales(task, model),
     )
     train = version.open_split("train")
     task.see_training(train)

@@ -7,6 +7,7 @@ they can be added over batches of any size.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 
 Batch = dict[str, Tensor]
+_BLOCK = re.compile(r"^blocks\.(\d+)\.")
 Split = Any
 """What the family's kind of data opens (`DataKind.split`): a `TokenSplit` where it is text."""
 
@@ -127,6 +129,15 @@ class Task(ABC):
         """Return the names of what belongs to the task and not to the model it may be transferred from; it always learns."""
         return {name for name, _ in model.named_parameters() if name.startswith(("head.", "masked_head."))}
 
+    def block_of(self, name: str) -> int | None:
+        """Return which block, counted from the input, a parameter lies in; None for none. For freezing and graded rates."""
+        found = _BLOCK.match(name)
+        return int(found.group(1)) if found else None
+
+    def is_below(self, name: str) -> bool:
+        """Say whether a parameter outside the blocks lies below them."""
+        return "embedding" in name
+
     def predict(self, model: nn.Module, text: str) -> list[tuple[str, float]]:
         """Return labels with their probabilities, likeliest first; for families that tell one label from another."""
         raise NotImplementedError
@@ -155,6 +166,9 @@ class Task(ABC):
     def graph(self, model: nn.Module) -> Graph | None:
         """Return the model as a function of tensors, to be traced for other runtimes; None where it is none."""
         return None
+    def adopt(self, weights: dict[str, Tensor], *, family: str) -> dict[str, Tensor]:
+        """Return the weights of a source of a family, under our names, with what follows from them."""
+        return weights
 
     def write_beside(self, load: Callable[[], nn.Module], folder: Path) -> list[str]:
         """Write what else goes along with an exported model, which `load` gives; return a line of the README about each."""

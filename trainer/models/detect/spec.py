@@ -99,6 +99,10 @@ FAMILY = Family(
     main_metric="validation/map50_95",
     lower_is_better=False,
     abilities=frozenset({"detect_image"}),
+    free_settings=frozenset(
+        {"flip", "scale_fraction", "colour_fraction", "score_threshold", "overlap_threshold", "max_boxes"}
+    ),
+    starts_from=frozenset({"vision"}),
     ablations={"augmentation": {"model.flip": False, "model.scale_fraction": 0.0, "model.colour_fraction": 0.0}},
     calibration_presets=("tiny",),
     calibration_examples=16,

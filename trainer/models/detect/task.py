@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -193,6 +194,30 @@ class DetectTask(Task):
     def head_names(self, model: nn.Module) -> set[str]:
         """The pyramid and the head: what a classifier's ResNet, from which one starts, does not have."""
         return {name for name, _ in model.named_parameters() if not name.startswith("backbone.")}
+
+    def block_of(self, name: str) -> int | None:
+        """A stage of the ResNet."""
+        found = re.match(r"backbone\.layer(\d)\.", name)
+        return int(found[1]) - 1 if found else None
+
+    def is_below(self, name: str) -> bool:
+        return name.startswith(("backbone.conv1", "backbone.bn1"))
+
+    def adopt(self, weights: dict[str, Tensor], *, family: str) -> dict[str, Tensor]:
+        """Take the ResNet of a classifier, its running mean where it kept one; its last layer stays behind."""
+        if family != "vision":
+            return weights
+        facts = self.assets.facts
+        part = "average." if any(name.startswith("average.") for name in weights) else "net."
+        own = {
+            f"backbone.{name.removeprefix(part)}": tensor
+            for name, tensor in weights.items()
+            if name.startswith(part) and not name.startswith(f"{part}fc.")
+        }
+        normalising = {
+            name: weights.get(name, torch.tensor(facts[name])[:, None, None]) for name in ("mean", "deviation")
+        }
+        return own | normalising
 
     def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
         """Return what is in a picture: boxes as shares of its sides, with label and certainty, and the surest labels."""

@@ -33,6 +33,16 @@ def resnet_width(width_fraction: float) -> int:
     return max(8, round(64 * width_fraction))
 
 
+def vgg_stage(name: str, layer: int, *, is_small: bool) -> int:
+    """Return the stage of a layer of `features`: convolutions with what follows each, and a pooling after each stage."""
+    end = 0
+    for stage, depth in enumerate(VGGS[name]):
+        end += depth * (3 if is_small else 2) + 1
+        if layer < end:
+            return stage
+    return len(VGGS[name]) - 1
+
+
 def vgg_widths(width_fraction: float) -> tuple[int, ...]:
     """Return the channels of a VGG's stages."""
     return tuple(max(8, round(width * width_fraction)) for width in VGG_WIDTHS)

@@ -106,6 +106,9 @@ FAMILY = Family(
     lower_is_better=False,
     formats=("folder", "onnx", "torch_export"),
     abilities=frozenset({"predict_image"}),
+    free_settings=frozenset(
+        {"flip", "shift_fraction", "colour_fraction", "randaugment", "mixup", "cutmix", "ema_decay"}
+    ),
     ablations={
         "augmentation": {
             "model.flip": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,9 @@ from trainer.metrics.scores import Scores, scores_of_labels
 from trainer.models.vision.augment import augment, mix
 from trainer.models.vision.model import Classifier, build_net
 from trainer.models.vision.picture import heat_map, to_tensor
+from trainer.models.vision.sizes import VGGS, vgg_stage
 from trainer.models.vision.spec import VisionSpec
+from trainer.models.vision.state_dict import DEVIATION, MEAN, to_torchvision
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task
@@ -42,6 +45,10 @@ class VisionTask(Task):
     @property
     def names(self) -> tuple[str, ...]:
         return self.assets.label_names
+
+    @property
+    def is_small(self) -> bool:
+        return self.model_spec.has_small_stem(self.side)
 
     def labelled(self, split: ImageSplit) -> np.ndarray:
         """Return the numbers of the pictures that have a class."""
@@ -185,6 +192,52 @@ class VisionTask(Task):
 
     def graph(self, model: nn.Module) -> Graph:
         return picture_graph(model, num_channels=self.num_channels, side=self.side)
+    def head_names(self, model: nn.Module) -> set[str]:
+        """The last layer: it knows these classes."""
+        return {
+            name
+            for name, _ in model.named_parameters()
+            if re.match(r"(net|average)\.(fc|heads|classifier\.(1|6))\.", name)
+        }
+
+    def block_of(self, name: str) -> int | None:
+        """A stage of a ResNet or a VGG, a layer of a ViT."""
+        architecture = self.model_spec.architecture
+        if architecture in VGGS:
+            found = re.match(r"(?:net|average)\.features\.(\d+)\.", name)
+            return vgg_stage(architecture, int(found[1]), is_small=self.is_small) if found else None
+        found = re.match(r"(?:net|average)\.(?:layer(\d)|encoder\.layers\.encoder_layer_(\d+))\.", name)
+        if found is None:
+            return None
+        return int(found[1]) - 1 if found[1] else int(found[2])
+
+    def is_below(self, name: str) -> bool:
+        return bool(re.match(r"(net|average)\.(conv1|bn1|conv_proj|class_token|encoder\.pos_embedding)", name))
+
+    def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return weights of torchvision or timm by our names; pictures are then normalised as they expect it."""
+        found = {f"net.{name}": tensor for name, tensor in to_torchvision(weights).items()}
+        for name, tensor in list(found.items()):
+            if name.endswith("running_mean"):
+                found.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
+            if re.match(r"net\.classifier\.\d\.weight", name) and tensor.dim() == 4:
+                found[name] = tensor.flatten(1)  # timm writes dense layers as convolutions
+        if self.num_channels == 3:
+            found["mean"], found["deviation"] = (
+                torch.tensor(MEAN)[:, None, None],
+                torch.tensor(DEVIATION)[:, None, None],
+            )
+        return found
+
+    def adopt(self, weights: dict[str, Tensor], *, family: str) -> dict[str, Tensor]:
+        """Normalise as the source did, or as our data asks; the running mean of the weights begins at the weights."""
+        facts = self.assets.facts
+        found = {name: torch.tensor(facts[name])[:, None, None] for name in ("mean", "deviation")} | weights
+        if self.model_spec.ema_decay:
+            for name, tensor in weights.items():
+                if name.startswith("net."):
+                    found.setdefault(f"average.{name.removeprefix('net.')}", tensor)
+        return found
 
     def answer_image(self, model: nn.Module, data: bytes) -> dict[str, Any]:
         """Return the classes of a picture with their probabilities, likeliest first, and where the model looked."""

@@ -1,0 +1,114 @@
+"""A detector learns where things are and what they are, resumes to the bit, shows pictures, and answers about one."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.trainer.conftest import last_checkpoint, metric, of_kind, run_job
+from tests.trainer.models.detect.canvases import canvases, prepared_canvases
+from trainer.data.shards import open_version
+from trainer.events import Evaluation, Finished, Sample
+from trainer.inference.loading import load_model
+from trainer.metrics.report import read_report
+
+MODEL = {"width_fraction": 0.25, "pyramid_width": 32, "head_layers": 2, "flip": False}
+
+
+def raw_spec(version: Path, *, num_steps: int, **changes: Any) -> dict[str, Any]:
+    raw: dict[str, Any] = {
+        "kind": "train",
+        "family": "detect",
+        "model": MODEL,
+        "data": {"path": str(version)},
+        "batch": {"sequence_length": 1, "sequences_per_step": 32},
+        "optimizer": {"learning_rate": 4e-3, "beta2": 0.99, "weight_decay": 0.05},
+        "schedule": {"num_steps": num_steps, "warmup_steps": 10},
+        "evaluation": {"every_steps": num_steps, "sample_tokens": 0},
+        "checkpoint": {"every_steps": num_steps},
+        "machine": {"device": "cpu", "dtype": "float32", "compile": "off"},
+    }
+    return {**raw, **changes}
+
+
+def boxes_there(version: Path, split: str) -> int:
+    return len(open_version(version).open_split(split).boxes)
+
+
+def test_digits_on_canvases_are_found(tmp_path: Path) -> None:
+    version = prepared_canvases(tmp_path, num=500, side=64, classes=(0, 1, 7), most=2)
+    events = run_job(tmp_path / "job", raw_spec(version, num_steps=220))
+    result = cast(Finished, events[-1]).result
+    assert result["test"]["map50"] >= 0.9
+    assert result["test"]["map50"] > result["test"]["map50_95"] > 0.5
+    told = of_kind(events, Evaluation)
+    assert {each.split for each in told} == {"validation", "test"}
+    assert metric(events, "validation/map50")
+    sample = of_kind(events, Sample)[-1]
+    assert sample.pictures[0]["image"].startswith("data:image/jpeg;base64,")
+    assert sum(picture["is_right"] for picture in sample.pictures) >= len(sample.pictures) // 2
+    report = read_report(next((tmp_path / "job").glob("attempts/*/artifacts/evaluation-test.json")))
+    rows = {row[0]: row[1:] for row in report.tables[0].rows}
+    assert set(rows) == {"0", "1", "7"}
+    assert sum(row[0] for row in rows.values()) == boxes_there(version, "test")
+    assert {each.name for each in report.metrics} == {"map50_95", "map50", "map75"}
+    assert len(report.pictures) == min(16, report.num_examples)
+
+    wide = Image.new("L", (128, 64), 20)  # a picture of another form: boxes come back as shares of its sides
+    left = open_version(version).open_split("test")
+    number = next(i for i in range(left.num_documents) if len(left.boxes_of(i)) == 1)
+    wide.paste(Image.fromarray(left.read(np.array([number]))[0][..., 0]).resize((64, 64)), (64, 0))
+    out = io.BytesIO()
+    wide.save(out, "PNG")
+    loaded = load_model(last_checkpoint(tmp_path / "job"))
+    answer = loaded.task.answer_image(loaded.model, out.getvalue())
+    best = answer["boxes"][0]
+    there = left.boxes_of(number)[0]
+    assert best["label"] == loaded.task.assets.label_names[int(there[4])]
+    middle = (best["corners"][0] + best["corners"][2]) / 2
+    assert middle == pytest.approx(0.5 + (there[0] + there[2]) / 4 / 64, abs=0.06)
+    assert answer["labels"][0]["label"] == best["label"]
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    version = prepared_canvases(tmp_path, num=60, side=64, classes=(3, 5), most=2)
+    every = {"evaluation": {"every_steps": 3, "sample_tokens": 0}, "checkpoint": {"every_steps": 3}}
+    model = {**MODEL, "width_fraction": 0.1, "flip": True}
+    spec = raw_spec(version, num_steps=6, **every, model=model) | {
+        "batch": {"sequence_length": 1, "sequences_per_step": 8}
+    }
+    run_job(tmp_path / "whole", spec)
+    run_job(tmp_path / "parts", spec, stop_at_step=4)
+    run_job(tmp_path / "parts", spec, fence=2, resume_from=[last_checkpoint(tmp_path / "parts")])
+    whole, parts = (
+        load_file(last_checkpoint(tmp_path / name, fence) / "weights.safetensors")
+        for name, fence in (("whole", 1), ("parts", 2))
+    )
+    assert whole.keys() == parts.keys()
+    assert all((whole[name] == parts[name]).all() for name in whole)
+
+
+@pytest.mark.long
+def test_all_ten_digits_are_found_as_a_user_would_train(tmp_path: Path) -> None:
+    version = prepared_canvases(tmp_path, num=2_000, side=96, classes=range(10), most=4)
+    spec = raw_spec(version, num_steps=1_200) | {"evaluation": {"every_steps": 300, "sample_tokens": 0}}
+    events = run_job(tmp_path / "job", spec)
+    result = cast(Finished, events[-1]).result
+    assert result["test"]["map50"] >= 0.9, result["test"]
+
+
+def test_canvases_hold_what_they_say(tmp_path: Path) -> None:
+    with zipfile.ZipFile(canvases(tmp_path / "a.zip", num=5, side=64, classes=(1, 2), most=3)) as archive:
+        told = json.loads(archive.read("instances.json"))
+        for annotation in told["annotations"]:
+            picture = Image.open(io.BytesIO(archive.read(f"images/{annotation['image_id']:05}.png")))
+            x, y, w, h = annotation["bbox"]
+            assert np.asarray(picture)[y : y + h, x : x + w].max() > 150
