@@ -20,8 +20,7 @@ from webapp.jobs.models import Job
 from webapp.ladders.models import Ladder, ScalingFit, SealedPrediction
 from webapp.planning.models import Plan, ShareLink
 from webapp.projects.models import Project
-from webapp.registry.models import EvaluationSuite, Export, Inspection, ModelVersion
-from webapp.registry.models import Ablation, EvaluationSuite, Inspection, ModelVersion
+from webapp.registry.models import Ablation, EvaluationSuite, Export, Inspection, ModelVersion
 from webapp.runs.models import Checkpoint, Run
 from webapp.sweeps.models import Sweep
 from webapp.teams.models import Invitation, Role, Team

@@ -166,6 +166,7 @@ class Task(ABC):
     def graph(self, model: nn.Module) -> Graph | None:
         """Return the model as a function of tensors, to be traced for other runtimes; None where it is none."""
         return None
+
     def adopt(self, weights: dict[str, Tensor], *, family: str) -> dict[str, Tensor]:
         """Return the weights of a source of a family, under our names, with what follows from them."""
         return weights

@@ -192,6 +192,7 @@ class VisionTask(Task):
 
     def graph(self, model: nn.Module) -> Graph:
         return picture_graph(model, num_channels=self.num_channels, side=self.side)
+
     def head_names(self, model: nn.Module) -> set[str]:
         """The last layer: it knows these classes."""
         return {

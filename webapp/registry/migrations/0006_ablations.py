@@ -11,8 +11,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('projects', '0001_initial'),
-        ('registry', '0003_answers_of_a_result'),
-        ('runs', '0004_sample_pictures'),
+        ('registry', '0005_compression'),
+        ('runs', '0005_sample_pictures'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
