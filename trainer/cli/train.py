@@ -32,8 +32,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--from",
         dest="source",
-        help="start from this model: a checkpoint, job folder or exported model of ours, a folder of Hugging Face, or, with "
-        "a network, a name on its hub",
+        help="start from this model: a checkpoint, job folder or exported model of ours, a folder of Hugging Face or timm, a "
+        ".safetensors file of torchvision, or, with a network, a name on the hub",
     )
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
     add_set_option(parser)
@@ -66,6 +66,8 @@ def model_of(source: Path, family: str | None) -> tuple[str, Any]:
     from trainer.adapt.source import read_source
 
     found = read_source(source)
+    if family and found.family in get_family(family).starts_from:
+        return family, None
     if family and family != found.family:
         raise SpecError(f"--family is {family}, but {source} holds a model of family {found.family}")
     return found.family, found.model

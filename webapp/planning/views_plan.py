@@ -29,6 +29,7 @@ from webapp.planning.queries import plan_rows
 from webapp.planning.reality import plan_reality
 from webapp.planning.sources import law_used
 from webapp.projects.models import Project
+from webapp.registry.ablation_result import measured_levers
 from webapp.runs.views_data import json_response
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User
@@ -38,6 +39,8 @@ SLIDERS = (
     "deadline_days", "api_usd_per_million_output", "cash_usd",
 )  # fmt: skip
 RELATED = ("project__team",)
+NUM_MEASURED = 5
+"""Newest ablations that a plan shows as levers."""
 LIMIT_NAMES = {
     "budget_usd": gettext_lazy("the budget"), "deadline_seconds": gettext_lazy("the deadline"),
     "unique_tokens": gettext_lazy("the data: sixteen epochs are the most"), "loss": gettext_lazy("the loss to reach"),
@@ -113,7 +116,7 @@ def plan_detail(request: HttpRequest, plan: Plan) -> HttpResponse:
         "form": form, "sliders": [form[name] for name in SLIDERS], "goal": form["goal"], "law": form["law"],
         "accelerator": form["accelerator"], "term": form["term"], "stale": reasons,
         "hidden_fields": [field for field in form if field.name not in (*SLIDERS, "goal", "law", "accelerator", "term")],
-        "reality": plan_reality(plan), **_parts(form),
+        "reality": plan_reality(plan), "measured": measured_levers(plan.project, limit=NUM_MEASURED), **_parts(form),
     }  # fmt: skip
     return render(request, "planning/plan.html", context)
 

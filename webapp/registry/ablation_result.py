@@ -81,6 +81,11 @@ class AblationResult:
         return all(_has_ended(pair) for pair in self.pairs)
 
     @property
+    def extra_usd(self) -> float | None:
+        """What training with it costs more than without."""
+        return self.with_it.usd - self.without.usd if self.with_it and self.without else None
+
+    @property
     def num_done(self) -> int:
         return sum(map(_is_measured, self.pairs))
 

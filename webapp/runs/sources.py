@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from trainer.adapt.formats import CONFIG, config_of, family_of_config, spec_of_config
+from trainer.adapt.formats import CONFIG, config_of, family_of_config, spec_of_config, spec_of_state_dict
 from trainer.errors import InputError, SpecError
 from trainer.families import Family
 from trainer.spec import spec_from_dict
@@ -33,7 +33,7 @@ class StartingPoint:
     path: str
     label: str
     model: Any
-    """Its settings, as its family has them."""
+    """Its settings, as its family has them; None where it is of another family, from which this one can start."""
 
     dataset: Dataset | None = None
     """Where it was uploaded; its folder is put together when it is chosen."""
@@ -45,8 +45,9 @@ def starting_points(project: Project, family: Family) -> list[StartingPoint]:
 
 
 def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
+    usable = [family.name, *family.starts_from]
     rows = Checkpoint.objects.filter(
-        run__project=project, run__family=family.name, run__deleted_at=None, removed_at=None, compression=""
+        run__project=project, run__family__in=usable, run__deleted_at=None, removed_at=None, compression=""
     ).select_related("run")
     for row in rows.order_by("-run__created_at", "-is_best", "-step")[:MAX_CHECKPOINTS]:
         try:
@@ -55,20 +56,21 @@ def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
             continue  # of an older version
         best = f" · {_('best')}" if row.is_best else ""
         label = _("%(run)s · step %(step)s") % {"run": row.run.name, "step": f"{row.step:,}"}
-        yield StartingPoint(path=str(row.path), label=f"{label}{best}", model=spec.model)
+        model = spec.model if row.run.family == family.name else None
+        yield StartingPoint(path=str(row.path), label=f"{label}{best}", model=model)
 
 
 def _on_server(family: Family) -> Iterator[StartingPoint]:
     for folder in model_folders():
-        model = _model_in(folder, family)
-        if model is not None:
+        is_usable, model = _model_in(folder, family)
+        if is_usable:
             yield StartingPoint(
                 path=str(folder), label=_("%(folder)s, on the server") % {"folder": folder}, model=model
             )
 
 
 def model_folders() -> Iterator[Path]:
-    """Yield the folders with config.json and weights among those that the operator allowed; links are not followed."""
+    """Yield the folders with weights among those that the operator allowed; links are not followed."""
     seen = 0
     for root in settings.ISOCOST_SERVER_FOLDERS:
         for place, inside, files in os.walk(root):
@@ -78,20 +80,20 @@ def model_folders() -> Iterator[Path]:
             if len(Path(place).relative_to(root).parts) >= MAX_DEPTH:
                 inside.clear()
             inside[:] = sorted(name for name in inside if not name.startswith("."))
-            if CONFIG in files and any(name.endswith(".safetensors") for name in files):
+            if any(name.endswith(".safetensors") for name in files):
                 yield Path(place)
 
 
 def _uploaded(project: Project, family: Family) -> Iterator[StartingPoint]:
-    with_config = Dataset.objects.filter(project=project, archived_at=None, files__removed_at=None).filter(
-        files__name__endswith=CONFIG
+    with_weights = Dataset.objects.filter(project=project, archived_at=None, files__removed_at=None).filter(
+        files__name__endswith=".safetensors"
     )
-    for dataset in with_config.distinct():
+    for dataset in with_weights.distinct():
         files = model_files(dataset)
-        if CONFIG not in files or WEIGHTS not in files:
-            continue
-        model = _model_in(files[CONFIG].path.parent, family, config=files[CONFIG].path)
-        if model is not None:
+        weights = [row.path for name, row in files.items() if name.endswith(".safetensors")]
+        config = files[CONFIG].path if CONFIG in files and WEIGHTS in files else None
+        is_usable, model = _model_in(weights[0] if len(weights) == 1 else None, family, config=config)
+        if is_usable:
             label = _("%(dataset)s, uploaded") % {"dataset": dataset.name}
             yield StartingPoint(path=str(upload_folder(dataset)), label=label, model=model, dataset=dataset)
 
@@ -118,12 +120,31 @@ def put_together(point: StartingPoint) -> None:
         link.symlink_to(row.path)
 
 
-def _model_in(folder: Path, family: Family, *, config: Path | None = None) -> Any:
-    """Return the settings of the model in a folder, if the family reads it; None otherwise."""
+def _model_in(place: Path | None, family: Family, *, config: Path | None = None) -> tuple[bool, Any]:
+    """Return whether a family can start from the weights at a place, and their settings where they are its own.
+
+    `place` is a folder or a file of weights, `config` a config.json that lies elsewhere.
+    """
+    if (bare := _bare(place)) is not None:
+        found, model = bare
+        return found.name in (family.name, *family.starts_from), model if found.name == family.name else None
     try:
-        found = config_of(folder) if config is None else _read(config)
-        return spec_of_config(family, found) if family_of_config(found).name == family.name else None
+        if config is not None:
+            read = _read(config)
+        elif place is not None and place.is_dir():
+            read = config_of(place)
+        else:
+            return False, None
+        return (True, spec_of_config(family, read)) if family_of_config(read).name == family.name else (False, None)
     except (InputError, SpecError, TypeError):
+        return False, None
+
+
+def _bare(place: Path | None) -> tuple[Family, Any] | None:
+    """Return the family and settings of weights that need no config, as torchvision and timm have them; None otherwise."""
+    try:
+        return spec_of_state_dict(place) if place is not None else None
+    except InputError:
         return None
 
 

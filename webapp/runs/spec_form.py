@@ -230,7 +230,7 @@ def source_field(plain: forms.Field, points: list[StartingPoint]) -> forms.Choic
         ),
         initial=plain.initial,
     )
-    shapes = {point.path: model_values(point.model) for point in points}
+    shapes = {point.path: model_values(point.model) if point.model else {} for point in points}
     field.widget.attrs["data-sources"] = msgspec.json.encode(shapes).decode()
     return field
 

@@ -155,9 +155,7 @@ def task_of(source: Path, model: Any, *, family: str = "vision", classes: int = 
     return make_task(spec, Assets(label_names=[str(i) for i in range(classes)], facts=FACTS))
 
 
-@pytest.mark.parametrize(
-    "name", ["resnet18", "resnet50", "vit_tiny", pytest.param("vgg11", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "vit_tiny", pytest.param("vgg11", marks=pytest.mark.long)])
 def test_logits_are_those_of_the_reference(tmp_path: Path, name: str) -> None:
     reference, path = saved(tmp_path, name)
     source = read_source(path)

@@ -149,7 +149,7 @@ def test_any_setting_of_any_family_with_several_seeds(cast: Cast) -> None:
     assert second.before.spec["optimizer"]["beta1"] == 0.9
     for pair, before, after in ((first, 1.0, 1.2), (second, 1.1, 1.2)):
         for each, loss in ((pair.before, before), (pair.after, after)):
-            Job.objects.filter(pk=each.latest_job_id).update(state="succeeded", ended_at=timezone.now())
+            Job.objects.filter(pk=each.latest_job_id, ended_at=None).update(state="succeeded", ended_at=timezone.now())
             Run.objects.filter(pk=each.pk).update(test_metrics={"loss": loss, "step": 10})
     (effect,) = effects_of(list(ablation.pairs.all()))
     assert effect.difference == pytest.approx(-0.15)

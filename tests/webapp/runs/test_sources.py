@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.urls import reverse
+from safetensors.numpy import save_file
 
 from tests.factories import Cast
 from tests.webapp.runs.rows import make_run
@@ -63,3 +65,22 @@ def test_the_form_takes_a_checkpoint_and_no_other_path(cast: Cast, settings: Any
     taken = client.post(url, form_data(run, key="form-2", **{"transfer.source": str(checkpoint.path)}))
     assert taken.status_code == 302, taken.context["form"].errors
     assert Run.objects.order_by("-id")[0].spec["transfer"]["source"] == str(checkpoint.path)
+
+
+def test_bare_weights_of_others_are_offered_to_the_families_that_can_start_from_them(
+    cast: Cast, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "torchvision").mkdir()
+    weights = {"conv1.weight": np.zeros((64, 3, 7, 7), np.float16)}
+    for stage, width in enumerate((64, 128, 256, 512), start=1):
+        for number, inputs in enumerate((max(64, width // 2), width)):
+            shape = (width, inputs, 3, 3)
+            weights[f"layer{stage}.{number}.conv1.weight"] = np.zeros(shape, np.float16)
+            weights[f"layer{stage}.{number}.conv2.weight"] = np.zeros((width, width, 3, 3), np.float16)
+    save_file(weights, tmp_path / "torchvision" / "resnet18.safetensors")
+    settings.ISOCOST_SERVER_FOLDERS = [tmp_path]
+    (point,) = starting_points(cast.project, get_family("vision"))
+    assert point.model.architecture == "resnet18"
+    (point,) = starting_points(cast.project, get_family("detect"))
+    assert point.model is None
+    assert not starting_points(cast.project, get_family("gpt"))

@@ -1,0 +1,41 @@
+"""Training image classifiers: images per second of our whole job and of the plain loop that a careful user writes."""
+
+from __future__ import annotations
+
+from benchmarks.frame.compare import Child, compare, options
+from benchmarks.image_shapes import ARCHITECTURES, BATCH, SIDE, STEPS
+
+TARGET = 1.1
+DTYPE = "bfloat16"
+LAST, FIRST = "plain loop, channels last", "plain loop, channels first"
+
+
+def contenders(architecture: str) -> list[Child]:
+    arguments = {"architecture": architecture, "dtype": DTYPE, "steps": STEPS[architecture]}
+    plain = "benchmarks.ours.image_plain"
+    return [
+        Child(name="isocost", module="benchmarks.ours.image_train", arguments=arguments),
+        Child(name=LAST, module=plain, arguments=arguments | {"channels_last": True}),
+        Child(name=FIRST, module=plain, arguments=arguments | {"channels_last": False}),
+    ]
+
+
+def main() -> None:
+    chosen = options(__doc__)
+    for architecture in ARCHITECTURES:
+        words = f"{architecture}, {SIDE} x {SIDE}, batch {BATCH}, {DTYPE}"
+        if chosen.only in words:
+            compare(
+                "train_images",
+                words,
+                contenders(architecture),
+                unit="images/s",
+                rounds=chosen.rounds,
+                peers=(LAST, FIRST),
+                target=TARGET,
+                is_recorded=not chosen.dry,
+            )
+
+
+if __name__ == "__main__":
+    main()
