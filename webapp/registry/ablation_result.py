@@ -23,8 +23,8 @@ from webapp.jobs.models import Job, State
 from webapp.projects.models import Project
 from webapp.registry.models import Ablation, AblationPair
 from webapp.registry.paired import NotPaired, PairedTest, tests_of_scores
-from webapp.registry.pareto import lower_is_better
 from webapp.runs.models import Run
+from webapp.runs.ranking import lower_is_better
 from webapp.runs.reports import artifact_path, load, report_path
 
 SPLIT = "test"

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from webapp.runs.models import Run
 
-HIGHER_IS_BETTER = ("accuracy", "f1", "mcc", "auroc", "precision", "recall", "spearman", "correct")
+HIGHER_IS_BETTER = (
+    "accuracy",
+    "map50",
+    "map75",
+    "right",
+    "f1",
+    "mcc",
+    "auroc",
+    "precision",
+    "recall",
+    "spearman",
+    "correct",
+)
 
 
 def lower_is_better(metric: str) -> bool:
