@@ -34,7 +34,7 @@ def raw_spec(version: Path, *, num_steps: int, **changes: Any) -> dict[str, Any]
         "schedule": {"num_steps": num_steps, "warmup_steps": 10},
         "evaluation": {"every_steps": num_steps, "sample_tokens": 0},
         "checkpoint": {"every_steps": num_steps},
-        "machine": {"device": "cpu", "dtype": "float32", "compile": "off"},
+        "machine": {"device": "cpu", "dtype": "float32", "compile": "off", "num_threads": 1},
     }
     return {**raw, **changes}
 
