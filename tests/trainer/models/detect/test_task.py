@@ -19,6 +19,7 @@ from trainer.data.shards import open_version
 from trainer.events import Evaluation, Finished, Sample
 from trainer.inference.loading import load_model
 from trainer.metrics.report import read_report
+from trainer.models.detect.drawing import answer
 
 MODEL = {"width_fraction": 0.25, "pyramid_width": 32, "head_layers": 2, "flip": False}
 
@@ -49,8 +50,7 @@ def test_digits_on_canvases_are_found(tmp_path: Path) -> None:
     result = cast(Finished, events[-1]).result
     assert result["test"]["map50"] >= 0.9
     assert result["test"]["map50"] > result["test"]["map50_95"] > 0.5
-    told = of_kind(events, Evaluation)
-    assert {each.split for each in told} == {"validation", "test"}
+    assert {each.split for each in of_kind(events, Evaluation)} == {"validation", "test"}
     assert metric(events, "validation/map50")
     sample = of_kind(events, Sample)[-1]
     assert sample.pictures[0]["image"].startswith("data:image/jpeg;base64,")
@@ -62,20 +62,23 @@ def test_digits_on_canvases_are_found(tmp_path: Path) -> None:
     assert {each.name for each in report.metrics} == {"map50_95", "map50", "map75"}
     assert len(report.pictures) == min(16, report.num_examples)
 
-    wide = Image.new("L", (128, 64), 20)  # a picture of another form: boxes come back as shares of its sides
     left = open_version(version).open_split("test")
     number = next(i for i in range(left.num_documents) if len(left.boxes_of(i)) == 1)
-    wide.paste(Image.fromarray(left.read(np.array([number]))[0][..., 0]).resize((64, 64)), (64, 0))
     out = io.BytesIO()
-    wide.save(out, "PNG")
+    Image.fromarray(left.read(np.array([number]))[0][..., 0]).save(out, "PNG")
     loaded = load_model(last_checkpoint(tmp_path / "job"))
-    answer = loaded.task.answer_image(loaded.model, out.getvalue())
-    best = answer["boxes"][0]
-    there = left.boxes_of(number)[0]
-    assert best["label"] == loaded.task.assets.label_names[int(there[4])]
-    middle = (best["corners"][0] + best["corners"][2]) / 2
-    assert middle == pytest.approx(0.5 + (there[0] + there[2]) / 4 / 64, abs=0.06)
-    assert answer["labels"][0]["label"] == best["label"]
+    told = loaded.task.answer_image(loaded.model, out.getvalue())
+    best, there = told["boxes"][0], left.boxes_of(number)[0]
+    assert best["corners"] == pytest.approx((there[:4] / 64).tolist(), abs=0.06)
+    assert told["labels"][0]["label"] == best["label"] in loaded.task.assets.label_names
+
+
+def test_boxes_come_back_as_shares_of_the_picture_that_was_sent() -> None:
+    out = io.BytesIO()
+    Image.new("L", (80, 40)).save(out, "PNG")
+    found = np.array([[16, 24, 48, 40, 0, 0.9]])  # of 80 x 40 in the middle of a square of 64
+    told = answer(found, ["cat"], out.getvalue(), 64, "pad")
+    assert told["boxes"] == [{"label": "cat", "number": 0, "probability": 0.9, "corners": [0.25, 0.25, 0.75, 0.75]}]
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
