@@ -103,7 +103,7 @@ def test_the_run_beyond_was_sealed_before_and_is_compared(made: RealLadder, page
     panel = page.locator("#sealed-prediction")
     expect(panel.locator("[data-outcome=loss] [data-figure=landed-loss]")).to_be_visible()
     code, kept, at = stack.query("SELECT code, sha256, at FROM ladders_sealedprediction s ORDER BY at DESC LIMIT 1")[0]
-    began = stack.query("SELECT min(started_at) FROM jobs_attempt a JOIN jobs_job j ON j.id = a.job_id JOIN runs_run r"
+    began = stack.query("SELECT min(a.started_at) FROM jobs_attempt a JOIN jobs_job j ON j.id = a.job_id JOIN runs_run r"
                         " ON r.latest_job_id = j.id WHERE r.name = 'beyond'")[0][0]  # fmt: skip
     assert at < began
     answer = page.request.get(f"/predictions/{code}/sealed.json")
