@@ -54,6 +54,7 @@ def upload(page: Page, file: Path, *, kind: str, form: str) -> None:
     page.get_by_role("button", name="Create and upload").first.click()
     page.wait_for_url(re.compile(r"/datasets/\w+/$"))
     page.set_input_files("#upload-files", file)
+    expect(page.locator("tr[data-file]")).to_contain_text(form)
     page.locator("tr[data-file] a.file-name").click()
     expect(page.locator("#file-panel")).to_contain_text(f"Recognised: {form}")
 

@@ -105,6 +105,7 @@ def with_seen(files: QuerySet[SourceFile]) -> QuerySet[SourceFile]:
             format=F("preview__files__0__format"),
             num_files=F("preview__num_files"),
             text_column=F("preview__text_column"),
+            form=F("preview__form"),
             num_warnings=warnings,
         )
     )
