@@ -24,7 +24,9 @@ export class Speed {
     this.element.textContent = this.text();
   }
 
-  end(why) {
+  // An answer that was held back came in one piece: how many tokens it has is said at its end.
+  end(why, numTokens = this.count) {
+    this.count = numTokens;
     this.element.textContent = `${this.text()} · ${why}`;
   }
 

@@ -116,7 +116,7 @@ def test_only_admins_change_guards_and_everybody_sees_decisions(cast: Cast) -> N
     wrong = admin.post(reverse("guard-create", args=[cast.project.code]), {**given, "terms": " "})
     assert wrong.status_code == 422
     assert "Write the words" in wrong.content.decode()
-    assert admin.post(reverse("guard-create", args=[cast.project.code]), given).url == url
+    assert admin.post(reverse("guard-create", args=[cast.project.code]), given).headers["Location"] == url
     made = Guard.objects.get()
     assert (made.min_hits, made.created_by) == (1, cast.alice)
     GuardDecision.objects.create(

@@ -72,13 +72,9 @@ class Chat {
         reply.content += message.text;
         words.append(message.text);
         speed.token();
-      } else if (message.event === "masked") {
-        reply.content = message.text;
-        words.textContent = message.text;
       } else if (message.event === "done") {
-        speed.end(message.result.end);
+        speed.end(message.result.end, message.result.num_tokens);
         reply.measure = speed.element.textContent;
-        reply.code = message.kept;
         this.close(reply);
       } else if (message.event === "error") {
         reply.error = message.sentence;
@@ -94,6 +90,7 @@ class Chat {
 
   draw() {
     const sides = this.sides();
+    this.page.root.classList.toggle("is-chat", sides.length > 0); // the conversation comes first, plain text below it
     this.columns.classList.toggle("two", sides.length > 1);
     this.columns.replaceChildren(...sides.map((side) => this.column(side)));
   }

@@ -29,7 +29,7 @@ function generate(page, side) {
       speed.token();
       output.scrollTop = output.scrollHeight;
     },
-    done: (message) => speed.end(message.result.end),
+    done: (message) => speed.end(message.result.end, message.result.num_tokens),
     error: (message) => page.showError(side, message),
   };
   page.ask(side, "generate", { prompt, settings: sampling() }, (message) => handle[message.event](message), { stops: true });
