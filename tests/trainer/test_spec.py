@@ -74,7 +74,7 @@ def test_what_is_no_json_is_refused() -> None:
 
 
 def test_unknown_families_are_named() -> None:
-    with pytest.raises(SpecError, match="bow, gpt"):
+    with pytest.raises(SpecError, match=r"bow, .*gpt"):
         get_family("nothing")
 
 
@@ -95,11 +95,13 @@ def test_nothing_outside_its_folder_names_a_family() -> None:
     import trainer
 
     root = Path(trainer.__path__[0])
+    role_names = root / "data" / "parts" / "chats.py"  # files of conversations call the one who answers gpt
     for name in families():
         naming = [
             path.relative_to(root).as_posix()
             for path in root.rglob("*.py")
             if not path.is_relative_to(root / "models")
+            and path != role_names
             and any(word in path.read_text() for word in (f'"{name}"', f"models.{name}", f"'{name}'"))
         ]
         assert not naming, f"{name} is named in {naming}"
