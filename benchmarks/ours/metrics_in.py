@@ -1,6 +1,7 @@
 """Ours: points from a trainer's journal into PostgreSQL, as a worker's supervisor takes them in, and into the journal.
 
-path "worker"    a block of metrics in the journal is read, decoded and committed with its event, one commit a block
+path "worker"    what waits in the journal is read, decoded and committed with its events, as a worker's supervisor does
+path "commits"   the same with a commit for each block
 path "journal"   what a training loop waits for: the line in the journal
 """
 
@@ -19,7 +20,8 @@ from benchmarks.ours.installation import a_run, own_installation
 def prepare(arguments: dict[str, Any]) -> Round:
     keys = [f"bench/{k}" for k in range(arguments["keys"])]
     num_steps, num_blocks = arguments["steps"], arguments["blocks"]
-    write, take = written_and_taken(with_worker=arguments["path"] == "worker")
+    path = arguments["path"]
+    write, take = written_and_taken(path)
     first = iter(range(0, 10**9, num_steps * num_blocks))
 
     def one_round() -> float:
@@ -28,9 +30,9 @@ def prepare(arguments: dict[str, Any]) -> Round:
         for event in events:
             write(event)
         wrote = time.perf_counter()
-        for _ in events:
-            take()
-        seconds = time.perf_counter() - (wrote if arguments["path"] == "worker" else began)
+        while take():
+            pass
+        seconds = time.perf_counter() - (began if path == "journal" else wrote)
         return num_blocks * num_steps * len(keys) / seconds
 
     return one_round
@@ -45,27 +47,28 @@ def blocks_of(keys: list[str], first_step: int, num_steps: int, num_blocks: int)
         yield Metrics(steps=list(range(begin, begin + num_steps)), values=values)
 
 
-def written_and_taken(*, with_worker: bool) -> tuple[Callable[[Any], Any], Callable[[], None]]:
-    """Return how a trainer writes an event, and how its supervisor stores the next one."""
+def written_and_taken(path: str) -> tuple[Callable[[Any], Any], Callable[[], bool]]:
+    """Return how a trainer writes an event, and how its supervisor stores what comes next, until there is nothing."""
     from trainer.events import Journal
     from webapp.jobs.claim import job_claim
     from webapp.jobs.journal import JournalTail, journal_store
     from webapp.jobs.workers import worker_register
 
     journal = Journal(Path(tempfile.mkdtemp(prefix="isocost-bench-")) / "events.jsonl")
-    if not with_worker:
-        return journal.write, lambda: None
+    if path == "journal":
+        return journal.write, lambda: False
     _cast, run = a_run()
     claim = job_claim(worker=worker_register(node="bench", queue=run.latest_job.queue))
     assert claim is not None
     tail = JournalTail(journal.path)
-    waiting: list[Any] = []
 
-    def take() -> None:
-        if not waiting:
-            waiting.extend(tail.read())
-            tail.advance()
-        journal_store(claim, [waiting.pop(0)])
+    def take() -> bool:
+        events = tail.read()
+        tail.advance()
+        parts = [events] if path == "worker" else [[event] for event in events]
+        for part in parts:
+            journal_store(claim, part)
+        return bool(events)
 
     return journal.write, take
 

@@ -19,6 +19,7 @@ def main() -> None:
         ours = "benchmarks.ours.metrics_in"
         contenders = [
             Child(name="isocost, worker", module=ours, arguments={"path": "worker", **shape}),
+            Child(name="isocost, a commit a block", module=ours, arguments={"path": "commits", **shape}),
             Child(name="isocost, journal", module=ours, arguments={"path": "journal", **shape}),
             *(
                 Child(name=name, module=f"benchmarks.peers.tracking_{module}", arguments={"what": "in", **shape}, is_peer=True)
