@@ -26,7 +26,18 @@ MEMORY_PARTS = {
     "process": _("the process itself"),
 }
 
-SHORT_NAMES = {"f1": "F1", "mcc": "MCC", "auroc": "AUROC", "ece": "ECE", "map": "mAP", "iou": "IoU", "ndcg": "NDCG"}
+SHORT_NAMES = {
+    "f1": "F1",
+    "mcc": "MCC",
+    "auroc": "AUROC",
+    "ece": "ECE",
+    "map": "mAP",
+    "iou": "IoU",
+    "ndcg": "NDCG",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge": "ROUGE",
+}
 
 
 @register.filter
