@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from economics.errors import InputError
 
 Floats = NDArray[np.float64]
-Z90 = float(scipy.special.ndtri(0.9))
+Z90 = 1.2815515655446004
 """The 90 % point of the standard normal, 1.2816: half the width of a p10-p90 range in standard deviations."""
 
 

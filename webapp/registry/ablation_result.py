@@ -13,8 +13,8 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+import scipy
 from django.utils.translation import gettext as _
-from scipy.stats import t as student
 
 from trainer.families import families
 from trainer.metrics.bootstrap import bootstrap
@@ -134,7 +134,7 @@ def _effect(
     high: float | None = None
     if len(both) > 1:
         gaps = [a - b for a, b in both]
-        half = float(student.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / sqrt(len(gaps))
+        half = float(scipy.stats.t.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / sqrt(len(gaps))
         low, high = mean(gaps) - half, mean(gaps) + half
     elif name in tests[0]:
         low, high = tests[0][name].low, tests[0][name].high

@@ -6,13 +6,13 @@ import json
 import random
 from dataclasses import dataclass
 
+import scipy
 from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from scipy.stats import beta
 
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
@@ -175,6 +175,6 @@ def exact_interval(wins: int, total: int, *, level: float = 0.95) -> tuple[float
     if total == 0:
         return 0.0, 1.0
     tail = (1 - level) / 2
-    low = 0.0 if wins == 0 else float(beta.ppf(tail, wins, total - wins + 1))
-    high = 1.0 if wins == total else float(beta.ppf(1 - tail, wins + 1, total - wins))
+    low = 0.0 if wins == 0 else float(scipy.stats.beta.ppf(tail, wins, total - wins + 1))
+    high = 1.0 if wins == total else float(scipy.stats.beta.ppf(1 - tail, wins + 1, total - wins))
     return low, high

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from webapp.sweeps.space import Setting
 
@@ -40,7 +40,7 @@ def importances(
     """Return the varied settings, the most important first; empty where fewer than six runs have a result."""
     if len(results) < MIN_RUNS:
         return []
-    ranks = rankdata(results).astype(np.float64)
+    ranks = scipy.stats.rankdata(results).astype(np.float64)
     chance = np.random.default_rng(seed)
     draws = chance.integers(0, len(ranks), (NUM_DRAWS, len(ranks)))
     found = []
