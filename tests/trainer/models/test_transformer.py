@@ -172,7 +172,7 @@ def learnt(
     with open(folder / "pairs.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("source", "target"), *pairs])
     recipe = PairsRecipe(
-        tokenizer=TokenizerStep(vocab_size=300), split=SplitStep(validation_fraction=0.05, test_fraction=0.1)
+        tokenizer=TokenizerStep(vocab_size=257), split=SplitStep(validation_fraction=0.05, test_fraction=0.1)
     )
     spec = PrepareSpec(sources=[SourceSpec(path=str(folder / "pairs.csv"))], data_kind="pairs", recipe=recipe)
     prepare(spec, folder / "version")
@@ -182,7 +182,7 @@ def learnt(
         "data": {"path": str(folder / "version")}, "batch": {"sequence_length": 40, "sequences_per_step": 64},
         "optimizer": {"learning_rate": rate, "beta2": 0.98, "weight_decay": 0.01},
         "schedule": {"num_steps": steps, "warmup_steps": min(100, steps // 5), "final_fraction": 0.02},
-        "evaluation": {"every_steps": steps, "sample_tokens": 0}, "checkpoint": {"every_steps": steps},
+        "evaluation": {"every_steps": max(steps, 1), "sample_tokens": 0}, "checkpoint": {"every_steps": max(steps, 1)},
         "machine": {"device": "cpu", "dtype": "float32", "compile": "off", "num_threads": 1},
     }  # fmt: skip
     run_job(folder / "job", raw)
