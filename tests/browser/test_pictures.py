@@ -1,4 +1,4 @@
-"""Pictures with boxes end to end: uploaded, drawn, quoted, trained on, shown, asked, and paid for.
+"""Pictures with boxes end to end: uploaded, drawn, quoted, trained on, and shown.
 
 Digits on small canvases; the run is too short to be good, and long enough to show something everywhere.
 """
@@ -6,21 +6,18 @@ Digits on small canvases; the run is too short to be good, and long enough to sh
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Console
 from tests.trainer.models.detect.canvases import canvases
 
 NUM_STEPS = 12
 SLOW = 120_000
 
 
-def test_a_detector_from_upload_to_playground(page: Page, stack: Any, tmp_path: Path, console: Console) -> None:
-    project = new_project(page)
+def test_a_detector_from_upload_to_evaluation(page: Page, tmp_path: Path) -> None:
+    new_project(page)
     pictures = canvases(tmp_path / "digits 数字.zip", num=90, side=64, classes=(1, 7), most=2)
     upload(page, pictures)
     prepare(page)
@@ -30,27 +27,14 @@ def test_a_detector_from_upload_to_playground(page: Page, stack: Any, tmp_path: 
     page.goto(f"{run}?tab=evaluation")
     expect(page.get_by_role("row", name=re.compile("^map50 ", re.I)).first).to_be_visible()
     expect(page.locator(".judged img").first).to_be_visible()
-    page.goto(run)
-    page.get_by_role("link", name="Measure what augmentation is worth").click()
-    expect(page.locator("table")).to_contain_text("model.scale_fraction")
-    ask(page, project, tmp_path)
-    rows = stack.query(
-        "SELECT q.unit, q.amount FROM quotes_quote q JOIN jobs_job j ON j.id = q.job_id JOIN projects_project p "
-        "ON p.id = q.project_id WHERE p.code = %s AND j.kind = 'train'",
-        project.rstrip("/").rsplit("/", 1)[1],
-    )
-    assert [row[0] for row in rows] == ["image"]
-    assert rows[0][1] > NUM_STEPS * 16
-    assert console.complaints() == []
 
 
-def new_project(page: Page) -> str:
+def new_project(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="New project").or_(page.get_by_role("link", name="Create the first")).first.click()
     page.get_by_label("Name").fill("Digits 数字")
     page.get_by_role("button", name="Create project").click()
     page.wait_for_url(re.compile(r"/projects/\w+/$"))
-    return page.url
 
 
 def upload(page: Page, file: Path) -> None:
@@ -61,9 +45,10 @@ def upload(page: Page, file: Path) -> None:
     page.get_by_role("button", name="Create and upload").first.click()
     page.wait_for_url(re.compile(r"/datasets/\w+/$"))
     page.set_input_files("#upload-files", file)
+    expect(page.locator("tr[data-file]")).to_contain_text("PNG", timeout=SLOW)  # its row is drawn anew until then
     page.locator("tr[data-file] a.file-name").click()
-    expect(page.locator("table").first).to_contain_text(re.compile("[12] [17]"), timeout=SLOW)
-    expect(page.locator("img.thumb").first).to_be_visible()
+    expect(page.locator("#file-panel")).to_contain_text(re.compile("[12] [17]"), timeout=SLOW)
+    expect(page.locator("#file-panel img").first).to_be_visible()
 
 
 def prepare(page: Page) -> None:
@@ -89,13 +74,3 @@ def train(page: Page) -> str:
     expect(page.locator("[data-live=steps]")).to_contain_text(f"{NUM_STEPS} / {NUM_STEPS}", timeout=SLOW)
     expect(page.locator("body")).to_contain_text("images per second")
     return page.url
-
-
-def ask(page: Page, project: str, folder: Path) -> None:
-    """Drop a picture onto the playground: boxes are drawn over it, and nothing of language is offered."""
-    with zipfile.ZipFile(folder / "digits 数字.zip") as archive:
-        archive.extract("images/00000.png", folder)
-    page.goto(f"{project}playground/")
-    expect(page.locator("#generate")).to_be_hidden()
-    page.set_input_files("#picture-file", folder / "images" / "00000.png")
-    expect(page.locator(".picture-view svg")).to_be_attached(timeout=SLOW)
