@@ -24,7 +24,10 @@ MOST_BLOCKS = 4
 def causal_attention(q: Tensor, k: Tensor, v: Tensor, *, dropout: float = 0.0) -> Tensor:
     """Return what each query (B, H, T, K) gathers from the values (B, G, T, K) of its own and earlier positions."""
     shares_heads = k.size(1) != q.size(1)
-    if torch.compiler.is_compiling() and q.device.type == "cpu" and not dropout:
+    is_compiled = (
+        torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+    )  # a traced program's length is open
+    if is_compiled and q.device.type == "cpu" and not dropout:
         if shares_heads:
             k, v = (each.repeat_interleave(q.size(1) // k.size(1), dim=1) for each in (k, v))
         return attention_in_blocks(q, k, v)

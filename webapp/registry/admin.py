@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from webapp.registry.models import (
+    Ablation,
+    AblationPair,
     Alias,
     Compression,
     EvaluationJob,
@@ -104,3 +106,19 @@ class CompressionAdmin(LookOnly):
     list_filter = ("method", "version__project__team")
     search_fields = ("version__name", "job__code")
     list_select_related = ("version", "made", "created_by", "job")
+
+
+@admin.register(Ablation)
+class AblationAdmin(LookOnly):
+    list_display = ("title", "project", "created_by", "created_at")
+    list_filter = ("project__team",)
+    search_fields = ("title", "code", "project__name")
+    list_select_related = ("project", "created_by")
+
+
+@admin.register(AblationPair)
+class AblationPairAdmin(LookOnly):
+    list_display = ("ablation", "seed", "before", "after")
+    list_filter = ("ablation__project__team",)
+    search_fields = ("ablation__title", "before__name", "after__name")
+    list_select_related = ("ablation", "before", "after")

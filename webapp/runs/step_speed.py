@@ -92,7 +92,7 @@ def _usual_dtype(calibration: dict[str, Any]) -> str:
 def sort_of(step: StepModel) -> str:
     """Return which architectures spend their time alike: those made of Transformer layers do."""
     kind = step.architecture.kind
-    return "transformer" if kind in TRANSFORMERS else kind
+    return "attention" if kind in TRANSFORMERS else kind
 
 
 def _shapes(calibration: dict[str, Any], *, sort: str) -> list[tuple[float, float]]:

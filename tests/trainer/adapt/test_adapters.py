@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from trainer.models.bert.model import Bert
 from trainer.models.bert.spec import BertSpec
 from trainer.spec import TransferSpec
 from trainer.training.checkpoint import verify_checkpoint
+from trainer.training.task import make_task
 
 SPEC = BertSpec(num_layers=2, model_width=32, num_heads=2, context_length=32)
 TOKENS = torch.randint(0, 50, (3, 12), generator=torch.Generator().manual_seed(2))
@@ -136,7 +138,10 @@ def test_frozen_blocks_stay_and_rates_fall_towards_the_input(version: Path, tmp_
     assert "token_embedding.weight" in still
     assert "blocks.0.attention.qkv.weight" in still
     assert "norm.weight" not in still
-    scales = rate_scales(Bert(SPEC, vocab_size=50, num_outputs=3), TransferSpec(layer_rate_decay=0.5))
+    known = load_model(last_checkpoint(tmp_path / "job")).task
+    deeper = replace(known.spec, model=replace(SPEC, objective="classify"), transfer=TransferSpec(layer_rate_decay=0.5))
+    task = make_task(deeper, known.assets)
+    scales = rate_scales(task, task.build_model())
     assert scales["head.weight"] == scales["blocks.1.attention.qkv.weight"] == 1.0
     assert scales["blocks.0.attention.qkv.weight"] == 0.5
     assert scales["token_embedding.weight"] == 0.25
