@@ -124,8 +124,10 @@ def profile(page: Page, project: str) -> None:
     expect(page.locator("#profile-history tr")).to_have_count(19)
     page.fill("#profile-item", "商品1")
     page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#profile-history tr")).to_have_count(20)
     assert page.locator("#profile-items").inner_text() != before
     page.get_by_role("button", name="As it was").click()
+    expect(page.locator("#profile-changed")).to_be_hidden()
     expect(page.locator("#profile-history tr")).to_have_count(20)
     page.fill("#profile-user", "nobody")
     page.get_by_role("button", name="Show profile").click()

@@ -5,10 +5,11 @@ import { baseLayout, escapeHtml, palette } from "../../plots.js";
 const $ = (id) => document.getElementById(id);
 
 export function mount(page) {
-  const state = { user: "", history: null };
+  const state = { user: "", asked: "", history: null };
   const ask = () => {
     const [side] = page.sidesThat("recommend");
     if (!side) return;
+    state.asked = $("profile-user").value.trim();
     page.ask(side, "recommend", { user: state.user, history: state.history }, (message) => show(state, message));
   };
   const change = (history) => {
@@ -60,7 +61,7 @@ function show(state, message) {
   state.user = found.user;
   state.shown = found.history.map((each) => each.item).reverse();
   state.map = found.map;
-  if (found.user) $("profile-user").value = found.user;
+  if (found.user && $("profile-user").value.trim() === state.asked) $("profile-user").value = found.user; // not over what is being typed
   $("profile-note").hidden = !found.note;
   $("profile-note").textContent = found.note;
   $("profile-features").textContent = found.features.join(" · ");
