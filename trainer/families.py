@@ -90,6 +90,13 @@ class Family:
     starts_from: frozenset[str] = frozenset()
     """Other families whose weights it can start from: a detector from a classifier's."""
 
+    shrunk: Callable[[Any, float], Any] | None = None
+    """(settings, share of heads, neurons or channels that stay) -> settings of the model pruned to it; None: a family
+    whose models are only pruned weight by weight."""
+
+    prunable: frozenset[str] = frozenset()
+    """Settings of the model that structured pruning makes smaller."""
+
     ablations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What one may want to know the worth of -> the settings without it: {"augmentation": {"model.flip": False}}."""
 
@@ -125,6 +132,15 @@ def get_family(name: str) -> Family:
     if name not in families():
         raise SpecError(f"family {name!r} is unknown; the families are {', '.join(sorted(families()))}")
     return families()[name]
+
+
+def shrunk_model(family: Family, model: Any, fraction: float) -> Any:
+    """Return the settings of a model after that share of its heads, neurons or channels was pruned; raise `SpecError`."""
+    if not 0 < fraction < 1:
+        raise SpecError(f"the share to prune is {fraction}; it must be a fraction above 0 and below 1")
+    if family.shrunk is None:
+        raise SpecError(f"a model of family {family.name} is not pruned by whole parts; choose magnitude")
+    return family.shrunk(model, 1 - fraction)
 
 
 def default_family() -> Family:

@@ -246,6 +246,43 @@ class TransferSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PruneSpec:
+    """What is taken out of the model that the run starts from, before it learns to do without."""
+
+    method: Literal["none", "magnitude", "structured"] = "none"
+    """magnitude: the weights nearest to zero become zero and stay it. structured: whole heads, neurons and channels go, and
+    the model's sizes say how many stay: they may be smaller than those of the one that it starts from."""
+
+    fraction: float = 0.5
+    """magnitude only: share of the weights of the inner matrices and convolutions that become zero."""
+
+    scope: Literal["layer", "global"] = "layer"
+    """magnitude only. layer: that share of each matrix. global: that share of all together, more where they are small."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction < 1:
+            raise SpecError(f"prune.fraction is {self.fraction}; it must be a fraction above 0 and below 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistilSpec:
+    """A trained model whose answers are learnt from besides those in the data (Hinton et al. 2015)."""
+
+    teacher: str = ""
+    """Folder of the teacher's checkpoint: of the same family, with the same tokenizer and the same classes. Empty: none."""
+
+    temperature: float = 2.0
+    """Both models' answers are softened by it before they are compared; higher shows more of what the teacher rules out."""
+
+    weight: float = 0.5
+    """Share of the teacher in the loss; the rest is that against the data."""
+
+    def __post_init__(self) -> None:
+        _above("distil.temperature", self.temperature, 0)
+        _fraction("distil.weight", self.weight)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainSpec:
     """One training run from first step to last. `model` is the typed part of its family."""
 
@@ -260,6 +297,8 @@ class TrainSpec:
     checkpoint: CheckpointSpec = field(default_factory=CheckpointSpec)
     machine: MachineSpec = field(default_factory=MachineSpec)
     transfer: TransferSpec = field(default_factory=TransferSpec)
+    prune: PruneSpec = field(default_factory=PruneSpec)
+    distil: DistilSpec = field(default_factory=DistilSpec)
     seed: int = 1
     """Seed of the initial weights, of the order of the data and of dropout."""
 
@@ -275,6 +314,22 @@ class TrainSpec:
         if not isinstance(self.model, wanted):
             raise SpecError(
                 f"model must be a {wanted.__name__} for family {self.family}, not {type(self.model).__name__}"
+            )
+        if self.prune.method != "none":
+            self._check_pruning()
+
+    def _check_pruning(self) -> None:
+        method = self.prune.method
+        if self.branch_from:
+            raise SpecError(f"prune.method is {method}, and a branch goes on as it was; set it to none")
+        if not self.transfer.source:
+            raise SpecError(
+                f"prune.method is {method}, but there is nothing to prune: say in transfer.source which model to start from"
+            )
+        if self.transfer.adapter != "none":
+            raise SpecError(
+                f"prune.method is {method} and transfer.adapter is {self.transfer.adapter}, under which the weights stay as "
+                "they are: set one of them to none"
             )
 
 

@@ -57,7 +57,9 @@ class ResNet:
     small_stem: bool = False
     """The picture is first seen at full detail: a 3 x 3 convolution without stride or pooling, as for small pictures."""
     widths: tuple[int, ...] = (64, 128, 256, 512)
-    """Inner width of the blocks of each stage; a bottleneck puts out four times as many channels."""
+    """Width of the blocks of each stage; a bottleneck puts out four times as many channels."""
+    inner_widths: tuple[int, ...] = ()
+    """Channels inside the blocks of each stage; empty: the width. Fewer are left by pruning."""
     image_size: int = 224
     num_channels: int = 3
     num_classes: int = 1000
@@ -76,12 +78,13 @@ class ResNet:
         size = size if self.small_stem else -(-size // 2)
         channels = self.stem_width
         expansion = 4 if self.block == "bottleneck" else 1
-        for stage, (depth, width) in enumerate(zip(self.depths, self.widths, strict=True)):
+        sizes = zip(self.depths, self.widths, self.inner_widths or self.widths, strict=True)
+        for stage, (depth, width, inner) in enumerate(sizes):
             for index in range(depth):
                 stride = 2 if index == 0 and stage > 0 else 1
                 before, size = size, -(-size // stride)
                 label = f"stage{stage + 1}.{index}"
-                out += self._block(label, channels, width, before, size)
+                out += self._block(label, channels, width, inner, before, size)
                 if index == 0 and (stride == 2 or channels != width * expansion):
                     out.append(
                         Convolution(name=f"{label}.shortcut", inputs=channels, outputs=width * expansion, height=size)
@@ -90,16 +93,16 @@ class ResNet:
         out.append(Convolution(name="classes", inputs=channels, outputs=self.num_classes, bias=True, normed=False))
         return tuple(layer for layer in out if layer.outputs)
 
-    def _block(self, label: str, channels: int, width: int, before: int, size: int) -> list[Convolution]:
+    def _block(self, label: str, channels: int, width: int, inner: int, before: int, size: int) -> list[Convolution]:
         if self.block == "basic":
             return [
-                Convolution(name=f"{label}.1", inputs=channels, outputs=width, kernel=3, height=size),
-                Convolution(name=f"{label}.2", inputs=width, outputs=width, kernel=3, height=size),
+                Convolution(name=f"{label}.1", inputs=channels, outputs=inner, kernel=3, height=size),
+                Convolution(name=f"{label}.2", inputs=inner, outputs=width, kernel=3, height=size),
             ]
         return [
-            Convolution(name=f"{label}.1", inputs=channels, outputs=width, height=before),
-            Convolution(name=f"{label}.2", inputs=width, outputs=width, kernel=3, height=size),
-            Convolution(name=f"{label}.3", inputs=width, outputs=4 * width, height=size),
+            Convolution(name=f"{label}.1", inputs=channels, outputs=inner, height=before),
+            Convolution(name=f"{label}.2", inputs=inner, outputs=inner, kernel=3, height=size),
+            Convolution(name=f"{label}.3", inputs=inner, outputs=4 * width, height=size),
         ]
 
     def parameters(self) -> Parameters:

@@ -29,6 +29,8 @@ class Encoder:
     vocabulary_size: int
     context_length: int = 512
     """Rows of the position matrix (RoBERTa: 514, two of them never used)."""
+    head_width: int = 0
+    """Width of a head; 0: model width / heads. Others are left by pruning."""
     num_types: int = 2
     """Rows of the segment matrix; 0: none."""
     pooler: bool = True
@@ -36,8 +38,13 @@ class Encoder:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.model_width % self.num_heads:
+        if not self.head_width and self.model_width % self.num_heads:
             raise InputError("num_heads", self.num_heads, f"a divisor of model_width ({self.model_width})")
+
+    @property
+    def attention_width(self) -> int:
+        """Width of all heads together."""
+        return (self.head_width or self.model_width // self.num_heads) * self.num_heads
 
     @property
     def kind(self) -> str:
@@ -56,20 +63,21 @@ class Encoder:
                 feed_forward_width=self.feed_forward_width, name=self.name,
             ),
             causal=False,
+            head_width=self.head_width,
         )  # fmt: skip
 
     @property
     def layer_matmul(self) -> int:
         """Parameters in a layer's matrices."""
-        return 4 * self.model_width**2 + 2 * self.model_width * self.feed_forward_width
+        return 4 * self.model_width * self.attention_width + 2 * self.model_width * self.feed_forward_width
 
     def parameters(self) -> Parameters:
         """Count the parameters by part."""
-        d, f, n = self.model_width, self.feed_forward_width, self.num_layers
+        d, f, n, a = self.model_width, self.feed_forward_width, self.num_layers, self.attention_width
         parts = {
             "embedding": (self.vocabulary_size + self.num_types) * d,
             "positions": self.context_length * d,
-            "attention": n * (4 * d * d + 4 * d),
+            "attention": n * (4 * d * a + 3 * a + d),
             "feed_forward": n * (2 * d * f + f + d),
             "norms": (2 * n + 1) * 2 * d,
             "pooler": d * d + d if self.pooler else 0,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainer.adapt.adapters import is_extra
 from trainer.adapt.build import reset_magnitudes
+from trainer.adapt.pruning import cut_source, prune_weights
 from trainer.adapt.source import Source, read_source
 from trainer.errors import InputError, SpecError
 from trainer.families import get_family
@@ -41,12 +42,14 @@ class Started:
 
 
 def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
-    """Load the source's weights; raise with a sentence where they cannot be those of this model."""
+    """Load the source's weights and prune them; raise with a sentence where they cannot be those of this model."""
+    prune = task.spec.prune
     source = read_source(Path(transfer.source))
     check_shape(task, source)
     check_tokenizer(task, source)
     heads = task.head_names(model)
-    loaded = fit_rows(task.adopt(own_names(task, source), family=source.family), model, heads)
+    weights = cut_source(task, source, own_names(task, source))
+    loaded = fit_rows(task.adopt(weights, family=source.family), model, heads)
     missing = [name for name in model.state_dict() if name not in loaded and not is_extra(name)]
     if lost := [name for name in missing if name not in heads and not name.startswith("pooler.")]:
         raise InputError(
@@ -59,13 +62,14 @@ def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
             f"the weights of {source.path} do not fit this model: {str(error).splitlines()[1].strip()}"
         ) from error
     reset_magnitudes(model)
+    pruned = prune_weights(task, model, prune) if prune.method == "magnitude" else None
     learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in model.parameters())
     new = f"; new: {', '.join(sorted(missing))}" if missing else ""
     return Started(
         sentence=(
             f"Started from {source.path.name}: {len(loaded):,} tensors taken over{new}. "
-            f"{learning:,} of {whole:,} parameters learn."
+            f"{learning:,} of {whole:,} parameters learn.{what_was_pruned(task, source, pruned)}"
         ),
         facts={
             "source": str(source.path),
@@ -73,8 +77,21 @@ def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
             "new": sorted(missing),
             "num_learning_parameters": learning,
             "num_tokens_seen_before": source.num_tokens_seen,
+            **({"pruned": pruned} if pruned else {}),
         },
     )
+
+
+def what_was_pruned(task: Task, source: Source, pruned: dict[str, Any] | None) -> str:
+    """Return the sentence of what a pruning took out; empty where there was none."""
+    if pruned is not None:
+        share = pruned["num_zero"] / pruned["num_prunable"]
+        return (
+            f" {pruned['num_zero']:,} of {pruned['num_prunable']:,} inner weights ({share:.0%}) are zero and stay it."
+        )
+    if task.spec.prune.method != "structured":
+        return ""
+    return f" Of its {sum(tensor.numel() for tensor in source.weights.values()):,} numbers the strongest parts stayed."
 
 
 def check_shape(task: Task, source: Source) -> None:
@@ -89,6 +106,7 @@ def check_shape(task: Task, source: Source) -> None:
     for field in fields(source.model):
         theirs, ours = getattr(source.model, field.name), getattr(task.spec.model, field.name)
         is_free = field.name in FREE or field.name in family.free_settings
+        is_free = is_free or (task.spec.prune.method == "structured" and field.name in family.prunable)
         if theirs != ours and not is_free and not same_meaning(task.spec.model, source.model, field.name):
             raise SpecError(
                 f"model.{field.name} is {ours}, and that of transfer.source is {theirs}; set it to {theirs}"
@@ -100,7 +118,7 @@ def same_meaning(ours: Any, theirs: Any, name: str) -> bool:
     if name == "context_length" and getattr(ours, "form", "") == "modern":
         return True  # rotary positions have no table
     resolved = {
-        "feed_forward_width": "width_of_feed_forward", "head_width": "width_of_head", "num_kv_heads": "num_key_value_heads"
+        "feed_forward_width": "width_of_feed_forward", "head_width": "width_of_head", "num_kv_heads": "num_key_value_heads",
     }.get(name, "")  # fmt: skip
     return bool(resolved) and getattr(ours, resolved, 0) == getattr(theirs, resolved, 1)
 

@@ -16,7 +16,7 @@ from trainer.cli.jobs import add_job_options, make_job, run_job
 from trainer.cli.settings import add_set_option, apply_settings
 from trainer.data.manifest import read_manifest
 from trainer.errors import InputError, SpecError
-from trainer.families import DataFacts, Family, default_family, families, get_family
+from trainer.families import DataFacts, Family, default_family, families, get_family, shrunk_model
 from trainer.folder import JobFolder
 
 LONGEST_DEFAULT_SEQUENCE = 256
@@ -35,6 +35,12 @@ def add_parser(commands: Any) -> None:
         help="start from this model: a checkpoint, job folder or exported model of ours, a folder of Hugging Face or timm, a "
         ".safetensors file of torchvision, or, with a network, a name on the hub",
     )
+    parser.add_argument(
+        "--prune",
+        choices=["magnitude", "structured"],
+        help="make the model of --from smaller first. magnitude: weights become zero; structured: heads, neurons or channels go",
+    )
+    parser.add_argument("--fraction", type=float, default=0.5, help="with --prune: the share that goes; default: 0.5")
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
     add_set_option(parser)
     add_job_options(parser)
@@ -57,8 +63,22 @@ def command(options: argparse.Namespace) -> int:
     )
     if options.source:
         raw["transfer"] = {"source": str(options.source.resolve())}
+    if options.prune:
+        raw |= pruned_dict(raw["family"], model, method=options.prune, fraction=options.fraction)
     apply_settings(raw, options.set)
     return run_job(make_job(options.out, raw), options)
+
+
+def pruned_dict(family: str, model: Any, *, method: str, fraction: float) -> dict[str, Any]:
+    """Return the parts of a spec that prune a model: how, and where whole parts go, the smaller sizes."""
+    if model is None:
+        raise SpecError("--prune makes a trained model smaller: say with --from which one")
+    if method == "magnitude":
+        return {"prune": {"method": method, "fraction": fraction}}
+    return {
+        "prune": {"method": method},
+        "model": msgspec.to_builtins(shrunk_model(get_family(family), model, fraction)),
+    }
 
 
 def model_of(source: Path, family: str | None) -> tuple[str, Any]:

@@ -9,6 +9,7 @@ import torch
 
 from trainer.adapt.build import build_model
 from trainer.adapt.freezing import rate_scales
+from trainer.adapt.pruning import pruned_names
 from trainer.adapt.start import start_from
 from trainer.context import JobContext
 from trainer.data.shards import PreparedVersion, open_version
@@ -124,7 +125,8 @@ def start_state(checkpoint: StoredCheckpoint | None, trunk: StoredCheckpoint | N
         return state
     if trunk is not None:
         return branch_state(trunk, spec)
-    return TrainState(is_validated=spec.schedule.num_steps > 0)
+    is_as_it_was = spec.prune.method == "none"  # else what the pruning alone did is measured before the first step
+    return TrainState(is_validated=spec.schedule.num_steps > 0 and is_as_it_was)
 
 
 def branch_state(trunk: StoredCheckpoint, spec: TrainSpec) -> TrainState:
@@ -171,6 +173,7 @@ def make_setting(
         spec.optimizer,
         hidden_matrices=task.hidden_matrices(model),
         rate_scales=rate_scales(task, model),
+        zeros_stay=pruned_names(task, model),
     )
     train = version.open_split("train")
     task.see_training(train)

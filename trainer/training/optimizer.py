@@ -31,12 +31,14 @@ class Optimizer:
         *,
         hidden_matrices: Iterable[str],
         rate_scales: Mapping[str, float] | None = None,
+        zeros_stay: Iterable[str] = (),
     ) -> None:
         self.spec = spec
         self.scales = dict(rate_scales or {})
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not self.parameters:
             raise SpecError("transfer.freeze_layers leaves nothing that learns; make it smaller")
+        self.pruned = [self.parameters[name] for name in zeros_stay if name in self.parameters]
         sparse = [name for name in sparse_tables(model) if name in self.parameters]
         hidden = {name for name in hidden_matrices if name in self.parameters} if spec.name == "muon" else set()
         self.optimizers: list[torch.optim.Optimizer] = []
@@ -58,7 +60,10 @@ class Optimizer:
             found.setdefault(self.scales.get(name, 1.0), []).append(self.parameters[name])
         return found
 
+    @torch.no_grad()
     def step(self, rate_fraction: float, scaler: torch.amp.GradScaler | None = None) -> None:
+        """Change the weights. Of a pruned matrix what is zero stays zero: that follows from the weights alone, as saved."""
+        stays = [parameter != 0 for parameter in self.pruned]
         for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * rate_fraction * group["scale"]
@@ -68,6 +73,8 @@ class Optimizer:
                 scaler.step(optimizer)  # passes over a step whose gradients overflowed
         if scaler is not None:
             scaler.update()
+        for parameter, mask in zip(self.pruned, stays, strict=True):
+            parameter.mul_(mask)
 
     def zero_grad(self) -> None:
         for optimizer in self.optimizers:

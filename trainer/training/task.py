@@ -167,6 +167,17 @@ class Task(ABC):
         """Return the model as a function of tensors, to be traced for other runtimes; None where it is none."""
         return None
 
+    def copy_of(self, name: str) -> str:
+        """Return the name of what follows a parameter, such as its running mean; empty where nothing does."""
+        return ""
+
+    def cut(self, weights: dict[str, Tensor], source: Any) -> dict[str, Tensor]:
+        """Return weights of a model with the settings `source` without the heads, neurons or channels that matter least, in the
+        sizes of this one."""
+        raise InputError(
+            f"a model of family {self.spec.family} is not pruned by whole parts; set prune.method to magnitude"
+        )
+
     def adopt(self, weights: dict[str, Tensor], *, family: str) -> dict[str, Tensor]:
         """Return the weights of a source of a family, under our names, with what follows from them."""
         return weights

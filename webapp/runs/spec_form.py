@@ -27,6 +27,7 @@ from trainer.spec import (
     EvaluationSpec,
     MachineSpec,
     OptimizerSpec,
+    PruneSpec,
     RegularisationSpec,
     ScheduleSpec,
     TrainSpec,
@@ -49,6 +50,7 @@ SECTIONS: dict[str, tuple[Text, type]] = {
     "checkpoint": (_("Checkpoints"), CheckpointSpec),
     "machine": (_("Machine"), MachineSpec),
     "transfer": (_("Start from a trained model"), TransferSpec),
+    "prune": (_("Prune the model that it starts from"), PruneSpec),
 }
 ESSENTIAL = (
     "schedule.num_steps", "batch.sequences_per_step", "batch.sequence_length", "optimizer.learning_rate",

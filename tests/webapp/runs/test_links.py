@@ -6,6 +6,8 @@ import pytest
 
 from trainer.data.interactions.store import Item
 from trainer.families import families
+from trainer.models.bert.model import Bert
+from trainer.models.bert.spec import BertSpec, shrunk
 from trainer.models.detect.model import Detector
 from trainer.models.dlrm.model import Dlrm
 from trainer.models.sasrec.model import Sasrec
@@ -24,15 +26,24 @@ FACTS = {"side": 32, "num_channels": 1, "num_labels": 7}
         VisionSpec(),
         VisionSpec(width_fraction=0.3),
         VisionSpec(architecture="resnet50", width_fraction=0.5),
+        VisionSpec(width_fraction=0.3, inner_fraction=0.4),
+        VisionSpec(architecture="resnet50", inner_fraction=0.25),
         VisionSpec(architecture="vgg13", width_fraction=0.25),
         VisionSpec(architecture="vit_tiny"),
     ],
-    ids=lambda spec: f"{spec.architecture}-{spec.width_fraction}",
+    ids=lambda spec: f"{spec.architecture}-{spec.width_fraction}-{spec.inner_fraction}",
 )
 def test_parameters_of_nets_of_pictures(spec: VisionSpec, side: int) -> None:
     net = build_net(spec, side=side, num_channels=1, num_classes=7, dropout=0.0)
     counted = num_parameters_of("vision", spec, {**FACTS, "side": side})
     assert counted == sum(parameter.numel() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("form", ["original", "modern"])
+def test_parameters_of_an_encoder_that_was_pruned(form: str) -> None:
+    spec = shrunk(BertSpec(objective="masked", form=form, num_heads=4), 0.5)  # type: ignore[arg-type]
+    built = Bert(spec, vocab_size=90)
+    assert num_parameters_of("bert", spec, {"vocab_size": 90}) == sum(p.numel() for p in built.parameters())
 
 
 @pytest.mark.parametrize("features", [0, 5])

@@ -60,7 +60,7 @@ def kind_of(spec: BertSpec) -> str:
 def hf_config(spec: BertSpec, *, special: SpecialIds, label_names: list[str]) -> dict[str, Any] | None:
     """Return config.json; None where transformers has no model of this form and objective."""
     kind = kind_of(spec)
-    if spec.form != "original" or spec.num_types == 0:
+    if spec.form != "original" or spec.num_types == 0 or spec.num_heads * spec.width_of_head != spec.model_width:
         return None
     reads_first = spec.has_pooler and spec.pooling == "first"
     if spec.objective in ("classify", "multi_label") and (kind == "roberta" or not reads_first):

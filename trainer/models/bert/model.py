@@ -29,10 +29,11 @@ class Attention(nn.Module):
 
     def __init__(self, spec: BertSpec, dropout: float) -> None:
         super().__init__()
-        self.num_heads, self.head_width, self.dropout = spec.num_heads, spec.head_width, dropout
+        self.num_heads, self.head_width, self.dropout = spec.num_heads, spec.width_of_head, dropout
         bias = spec.form == "original"
-        self.qkv = nn.Linear(spec.model_width, 3 * spec.model_width, bias=bias)
-        self.out = nn.Linear(spec.model_width, spec.model_width, bias=bias)
+        inner_width = self.num_heads * self.head_width
+        self.qkv = nn.Linear(spec.model_width, 3 * inner_width, bias=bias)
+        self.out = nn.Linear(inner_width, spec.model_width, bias=bias)
 
     def forward(self, x: Tensor, mask: Tensor | None, rotation: Rotation) -> Tensor:
         q, k, v = self.project(x, rotation)  # (B, H, T, K) each
@@ -127,7 +128,7 @@ class Bert(nn.Module):
         self.head = nn.Linear(width, num_outputs) if num_outputs else None
         self.cosines: Tensor
         self.sines: Tensor
-        rotated_width = spec.head_width if spec.form == "modern" else 0
+        rotated_width = spec.width_of_head if spec.form == "modern" else 0
         cosines, sines = rotation_table(head_width=rotated_width, length=spec.context_length, theta=spec.rope_theta)
         self.register_buffer("cosines", cosines, persistent=False)  # (context, K)
         self.register_buffer("sines", sines, persistent=False)  # (context, K)

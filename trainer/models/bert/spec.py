@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.errors import SpecError
 from trainer.families import DataFacts, Family
+from trainer.models.sizes import fewer
 
 Objective = Literal["masked", "classify", "multi_label", "tag", "embed"]
 
@@ -30,6 +31,9 @@ class BertSpec:
 
     num_heads: int = 2
     """Attention heads; each looks at the text in its own way."""
+
+    head_width: int = 0
+    """Width of a head; 0: model width / heads."""
 
     feed_forward_width: int = 0
     """Inner width of the feed-forward part; 0: 4 x model width (original), 8/3 x rounded up to 64 (modern)."""
@@ -71,7 +75,7 @@ class BertSpec:
         for name in ("num_layers", "model_width", "num_heads", "context_length"):
             if getattr(self, name) < 1:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("feed_forward_width", "num_types", "num_unused_positions"):
+        for name in ("head_width", "feed_forward_width", "num_types", "num_unused_positions"):
             if getattr(self, name) < 0:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 0")
         for name in ("norm_eps", "rope_theta", "temperature"):
@@ -81,18 +85,19 @@ class BertSpec:
             raise SpecError(
                 f"model.context_length is {self.context_length}; two tokens frame a text: make it at least 3"
             )
-        if self.model_width % self.num_heads:
+        if not self.head_width and self.model_width % self.num_heads:
             raise SpecError(f"model.num_heads ({self.num_heads}) must divide model.model_width ({self.model_width})")
-        if self.form == "modern" and self.head_width % 2:
-            raise SpecError(f"the head width is {self.head_width}; rotary positions turn pairs, so it must be even")
+        if self.form == "modern" and self.width_of_head % 2:
+            raise SpecError(f"the head width is {self.width_of_head}; rotary positions turn pairs, so it must be even")
         if not 0 < self.mask_fraction < 1:
             raise SpecError(f"model.mask_fraction is {self.mask_fraction}; it must be a fraction above 0 and below 1")
         if not self.label_separator:
             raise SpecError("model.label_separator is empty; give the sign between the labels of a text, such as |")
 
     @property
-    def head_width(self) -> int:
-        return self.model_width // self.num_heads
+    def width_of_head(self) -> int:
+        """Width of a head, with 0 resolved."""
+        return self.head_width or self.model_width // self.num_heads
 
     @property
     def width_of_feed_forward(self) -> int:
@@ -137,6 +142,16 @@ MODERN = {
 }
 
 
+def shrunk(model: BertSpec, keep: float) -> BertSpec:
+    """Return the settings with that share of the heads and of the inner width."""
+    return replace(
+        model,
+        num_heads=fewer(model.num_heads, keep),
+        head_width=model.width_of_head,
+        feed_forward_width=fewer(model.width_of_feed_forward, keep, step=8),
+    )
+
+
 def suited(data: DataFacts) -> dict[str, Objective]:
     """Return the objective that the labels of some data are for."""
     if data.has_entities:
@@ -164,5 +179,7 @@ FAMILY = Family(
     },
     essential=("objective",),
     suited=suited,
+    shrunk=shrunk,
+    prunable=frozenset({"num_heads", "head_width", "feed_forward_width"}),
     calibration_presets=("tiny", "mini"),
 )

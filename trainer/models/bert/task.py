@@ -24,6 +24,7 @@ from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective
 from trainer.models.bert.spec import BertSpec
 from trainer.models.bert.tag import Tag
+from trainer.models.cutting import BlockSizes, cut_blocks
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task, count_parameters
@@ -144,8 +145,23 @@ class BertTask(Task):
     def export_names(self) -> list[str]:
         return list(getattr(self.objective, "names", []))
 
+    def cut(self, weights: dict[str, Tensor], source: BertSpec) -> dict[str, Tensor]:
+        return cut_blocks(weights, block_sizes(source), block_sizes(self.model_spec))
+
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return from_hf(weights, self.model_spec)
+
+
+def block_sizes(spec: BertSpec) -> BlockSizes:
+    """Return what pruning can take from."""
+    return BlockSizes(
+        num_layers=spec.num_layers,
+        num_heads=spec.num_heads,
+        num_kv_heads=spec.num_heads,
+        head_width=spec.width_of_head,
+        feed_forward_width=spec.width_of_feed_forward,
+        is_gated=spec.form == "modern",
+    )
 
 
 def as_bert(model: nn.Module) -> Bert:

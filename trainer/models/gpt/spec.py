@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.errors import SpecError
 from trainer.families import DataFacts, Family
+from trainer.models.sizes import fewer
 
 TemplateName = Literal["roles", "chatml"]
 
@@ -154,6 +155,19 @@ GPT3 = {
     "gpt3-175b": classic(96, 12_288, 96, 2_048),
 }
 
+
+def shrunk(model: GPTSpec, keep: float) -> GPTSpec:
+    """Return the settings with that share of the heads and of the inner width; heads that share keys go together."""
+    groups = fewer(model.num_key_value_heads, keep)
+    return replace(
+        model,
+        num_heads=groups * (model.num_heads // model.num_key_value_heads),
+        num_kv_heads=groups if model.num_kv_heads else 0,
+        head_width=model.width_of_head,
+        feed_forward_width=fewer(model.width_of_feed_forward, keep, step=8),
+    )
+
+
 OBJECTIVE_OF_DATA = {"text": "continue", "chats": "answer", "preferences": "prefer"}
 
 
@@ -183,5 +197,7 @@ FAMILY = Family(
     abilities=frozenset({"generate", "inspect", "attention", "explain"}),
     abilities_of_spec=abilities_of_spec,
     is_default=True,
+    shrunk=shrunk,
+    prunable=frozenset({"num_heads", "num_kv_heads", "head_width", "feed_forward_width"}),
     calibration_presets=("nano", "micro", "mini"),
 )

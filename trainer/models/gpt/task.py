@@ -15,6 +15,7 @@ from trainer.formats.graph import Graph, token_graph
 from trainer.inference.engine import generate
 from trainer.inference.prompt import read_prompt
 from trainer.inference.sampling import SamplingSpec
+from trainer.models.cutting import BlockSizes, cut_blocks
 from trainer.models.gpt.answering import Answer
 from trainer.models.gpt.continuing import Continue
 from trainer.models.gpt.hf import from_hf, has_hf_form, hf_config, to_hf
@@ -143,5 +144,20 @@ class GPTTask(Task):
         assert isinstance(model, GPT)
         return token_graph(model, vocab_size=model.vocab_size, longest=model.context_length)
 
+    def cut(self, weights: dict[str, Tensor], source: GPTSpec) -> dict[str, Tensor]:
+        return cut_blocks(weights, block_sizes(source), block_sizes(self.model_spec))
+
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return from_hf(weights, self.model_spec)
+
+
+def block_sizes(spec: GPTSpec) -> BlockSizes:
+    """Return what pruning can take from."""
+    return BlockSizes(
+        num_layers=spec.num_layers,
+        num_heads=spec.num_heads,
+        num_kv_heads=spec.num_key_value_heads,
+        head_width=spec.width_of_head,
+        feed_forward_width=spec.width_of_feed_forward,
+        is_gated=spec.form == "modern",
+    )

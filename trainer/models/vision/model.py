@@ -23,7 +23,7 @@ def build_net(spec: VisionSpec, *, side: int, num_channels: int, num_classes: in
     common = {"num_channels": num_channels, "num_classes": num_classes, "dropout": dropout}
     sizes = {"width_fraction": spec.width_fraction, "small_stem": spec.has_small_stem(side)}
     if spec.architecture in RESNETS:
-        return ResNet(spec.architecture, **common, **sizes)  # type: ignore[arg-type]
+        return ResNet(spec.architecture, **common, **sizes, inner_fraction=spec.inner_fraction)  # type: ignore[arg-type]
     if spec.architecture in VGGS:
         if side < 32:
             raise SpecError(f"VGG halves a picture five times, so it needs 32 pixels a side; these have {side}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from trainer.models.vision.sizes import BOTTLENECKS, RESNETS, resnet_width
+from trainer.models.vision.sizes import BOTTLENECKS, RESNETS, inner_width, resnet_width
 
 
 def conv(num_in: int, num_out: int, size: int, *, stride: int = 1) -> nn.Conv2d:
@@ -24,10 +24,10 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, num_in: int, width: int, stride: int) -> None:
+    def __init__(self, num_in: int, width: int, inner: int, stride: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = conv(num_in, width, 3, stride=stride), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = conv(width, width, 3), nn.BatchNorm2d(width)
+        self.conv1, self.bn1 = conv(num_in, inner, 3, stride=stride), nn.BatchNorm2d(inner)
+        self.conv2, self.bn2 = conv(inner, width, 3), nn.BatchNorm2d(width)
         self.downsample = shortcut(num_in, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,11 +42,11 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, num_in: int, width: int, stride: int) -> None:
+    def __init__(self, num_in: int, width: int, inner: int, stride: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = conv(num_in, width, 1), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = conv(width, width, 3, stride=stride), nn.BatchNorm2d(width)
-        self.conv3, self.bn3 = conv(width, 4 * width, 1), nn.BatchNorm2d(4 * width)
+        self.conv1, self.bn1 = conv(num_in, inner, 1), nn.BatchNorm2d(inner)
+        self.conv2, self.bn2 = conv(inner, inner, 3, stride=stride), nn.BatchNorm2d(inner)
+        self.conv3, self.bn3 = conv(inner, 4 * width, 1), nn.BatchNorm2d(4 * width)
         self.downsample = shortcut(num_in, 4 * width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,7 +61,15 @@ class ResNet(nn.Module):
     """Pictures (B, C, S, S) in, logits (B, classes) out."""
 
     def __init__(
-        self, name: str, *, num_channels: int, num_classes: int, width_fraction: float, small_stem: bool, dropout: float
+        self,
+        name: str,
+        *,
+        num_channels: int,
+        num_classes: int,
+        width_fraction: float,
+        small_stem: bool,
+        dropout: float,
+        inner_fraction: float = 1.0,
     ) -> None:
         super().__init__()
         block = Bottleneck if name in BOTTLENECKS else BasicBlock
@@ -74,7 +82,8 @@ class ResNet(nn.Module):
             blocks = []
             for number in range(depth):
                 stride = 2 if stage and number == 0 else 1
-                blocks.append(block(num_in, width * 2**stage, stride))
+                inner = inner_width(width * 2**stage, inner_fraction)
+                blocks.append(block(num_in, width * 2**stage, inner, stride))
                 num_in = width * 2**stage * block.expansion
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
         self.dropout = nn.Dropout(dropout)

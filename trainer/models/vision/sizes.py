@@ -33,6 +33,11 @@ def resnet_width(width_fraction: float) -> int:
     return max(8, round(64 * width_fraction))
 
 
+def inner_width(width: int, fraction: float) -> int:
+    """Return the channels inside a block of a ResNet."""
+    return max(1, round(width * fraction))
+
+
 def vgg_stage(name: str, layer: int, *, is_small: bool) -> int:
     """Return the stage of a layer of `features`: convolutions with what follows each, and a pooling after each stage."""
     end = 0

@@ -6,7 +6,7 @@ Sources: He et al. 2015 (ResNet), Simonyan and Zisserman 2014 (VGG), Dosovitskiy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.errors import SpecError
@@ -30,6 +30,9 @@ class VisionSpec:
 
     width_fraction: float = 1.0
     """Channels of ResNet and VGG as a share of the published ones."""
+
+    inner_fraction: float = 1.0
+    """Channels inside the blocks of a ResNet as a share of the usual ones: fewer are left by pruning."""
 
     patch_side: int = 0
     """ViT: side of a patch in pixels. 0: a fourteenth of the picture, at least 4."""
@@ -58,6 +61,8 @@ class VisionSpec:
     def __post_init__(self) -> None:
         if not 0.05 <= self.width_fraction <= 4:
             raise SpecError(f"model.width_fraction is {self.width_fraction}; it must be from 0.05 to 4")
+        if not 0.01 <= self.inner_fraction <= 4:
+            raise SpecError(f"model.inner_fraction is {self.inner_fraction}; it must be from 0.01 to 4")
         for name in ("shift_fraction", "colour_fraction"):
             if not 0 <= getattr(self, name) <= 0.9:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be from 0 to 0.9")
@@ -77,6 +82,15 @@ class VisionSpec:
     def patch(self, side: int) -> int:
         """Return the side of a patch for pictures of that side."""
         return self.patch_side or (max(4, side // 14) if self.stem != "large" else 16)
+
+
+def shrunk(model: VisionSpec, keep: float) -> VisionSpec:
+    """Return the settings with that share of the channels: inside the blocks of a ResNet, of each convolution of a VGG."""
+    if model.architecture.startswith("resnet"):
+        return replace(model, inner_fraction=max(model.inner_fraction * keep, 0.01))
+    if model.architecture.startswith("vgg"):
+        return replace(model, width_fraction=max(model.width_fraction * keep, 0.05))
+    raise SpecError("prune.method structured is for ResNet and VGG; a ViT is pruned by magnitude")
 
 
 FAMILY = Family(
@@ -109,6 +123,8 @@ FAMILY = Family(
     free_settings=frozenset(
         {"flip", "shift_fraction", "colour_fraction", "randaugment", "mixup", "cutmix", "ema_decay"}
     ),
+    shrunk=shrunk,
+    prunable=frozenset({"inner_fraction", "width_fraction"}),
     ablations={
         "augmentation": {
             "model.flip": False,

@@ -21,6 +21,7 @@ from trainer.metrics.label_report import single_label_report
 from trainer.metrics.report import EvaluationReport, Picture
 from trainer.metrics.scores import Scores, scores_of_labels
 from trainer.models.vision.augment import augment, mix
+from trainer.models.vision.cutting import cut
 from trainer.models.vision.model import Classifier, build_net
 from trainer.models.vision.picture import heat_map, to_tensor
 from trainer.models.vision.sizes import VGGS, vgg_stage
@@ -229,6 +230,12 @@ class VisionTask(Task):
                 torch.tensor(DEVIATION)[:, None, None],
             )
         return found
+
+    def copy_of(self, name: str) -> str:
+        return name.replace("net.", "average.", 1) if self.model_spec.ema_decay and name.startswith("net.") else ""
+
+    def cut(self, weights: dict[str, Tensor], source: VisionSpec) -> dict[str, Tensor]:
+        return cut(weights, source, self.model_spec)
 
     def adopt(self, weights: dict[str, Tensor], *, family: str) -> dict[str, Tensor]:
         """Normalise as the source did, or as our data asks; the running mean of the weights begins at the weights."""

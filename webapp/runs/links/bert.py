@@ -22,6 +22,7 @@ def encoder(model: BertSpec, vocab_size: int) -> Encoder | Decoder:
                 context_length=model.context_length,
                 feed_forward_width=model.width_of_feed_forward,
                 tied_embeddings=True,
+                head_width=model.head_width,
             ),
             causal=False,
         )
@@ -29,6 +30,7 @@ def encoder(model: BertSpec, vocab_size: int) -> Encoder | Decoder:
         num_layers=model.num_layers,
         model_width=model.model_width,
         num_heads=model.num_heads,
+        head_width=model.head_width,
         feed_forward_width=model.width_of_feed_forward,
         vocabulary_size=vocab_size,
         context_length=model.context_length + model.num_unused_positions,

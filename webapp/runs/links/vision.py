@@ -19,7 +19,7 @@ def to_architecture(model: VisionSpec, facts: Facts) -> ResNet | VGG | VisionTra
     }  # fmt: skip
     name, is_small = model.architecture, model.has_small_stem(side)
     if name in sizes.RESNETS:
-        return resnet(name, model.width_fraction, is_small=is_small, **common)
+        return resnet(name, model.width_fraction, inner_fraction=model.inner_fraction, is_small=is_small, **common)
     if name in sizes.VGGS:
         widths = sizes.vgg_widths(model.width_fraction)
         stages = tuple((width,) * depth for depth, width in zip(sizes.VGGS[name], widths, strict=True))
@@ -31,12 +31,14 @@ def to_architecture(model: VisionSpec, facts: Facts) -> ResNet | VGG | VisionTra
     )
 
 
-def resnet(name: str, width_fraction: float, *, is_small: bool, **common: Any) -> ResNet:
+def resnet(name: str, width_fraction: float, *, inner_fraction: float = 1.0, is_small: bool, **common: Any) -> ResNet:
     """Return a ResNet of a name and a width."""
     width = sizes.resnet_width(width_fraction)
+    widths = tuple(width * 2**stage for stage in range(4))
     return ResNet(
         depths=sizes.RESNETS[name], block="bottleneck" if name in sizes.BOTTLENECKS else "basic", stem_width=width,
-        widths=tuple(width * 2**stage for stage in range(4)), small_stem=is_small, **common,
+        widths=widths, inner_widths=tuple(sizes.inner_width(each, inner_fraction) for each in widths),
+        small_stem=is_small, **common,
     )  # fmt: skip
 
 
