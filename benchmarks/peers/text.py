@@ -118,7 +118,7 @@ def datatrove_stages(arguments: dict[str, Any], folder: Path) -> list[tuple[list
     )
     from datatrove.pipeline.dedup.exact_dedup import ExactDedupConfig
     from datatrove.pipeline.dedup.minhash import MinhashConfig
-    from datatrove.pipeline.filters import GopherRepetitionFilter, LambdaFilter
+    from datatrove.pipeline.filters import LambdaFilter
     from datatrove.pipeline.formatters import FTFYFormatter, PIIFormatter
     from datatrove.pipeline.readers import JsonlReader
     from datatrove.pipeline.tokens import DocumentTokenizer
@@ -129,8 +129,8 @@ def datatrove_stages(arguments: dict[str, Any], folder: Path) -> list[tuple[list
     at = {
         name: str(folder / name) for name in ("clean", "esig", "edup", "exact", "msig", "mbuck", "mclu", "near", "out")
     }
-    del GopherRepetitionFilter  # ours judges by length, letters and lines; a length filter is the nearest to all of it
-    exact = ExactDedupConfig()
+    # ours judges by length, letters and lines; a length filter is the nearest to all of it
+    exact = ExactDedupConfig(content_getter=text_of)
     return [
         ([JsonlReader(source), FTFYFormatter(), LambdaFilter(lambda d: len(d.text) > 50), PIIFormatter(),
           JsonlWriter(at["clean"], compression=None)], n),
@@ -144,6 +144,10 @@ def datatrove_stages(arguments: dict[str, Any], folder: Path) -> list[tuple[list
         ([JsonlReader(at["near"]), DocumentTokenizer(
             at["out"], tokenizer_name_or_path=str(Path(arguments["tokenizer"]) / "tokenizer.json"), eos_token=None)], n),
     ]  # fmt: skip
+
+
+def text_of(document: Any) -> bytes:
+    return str(document.text).encode()
 
 
 def split_into(path: str, folder: Path, parts: int) -> str:
