@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,13 @@ def make_documents(count: int, *, seed: int = 7) -> list[tuple[str, int]]:
     return documents
 
 
-def write_version(folder: Path, documents: list[tuple[str, int]], *, with_labels: bool = True) -> Path:
+def write_version(
+    folder: Path,
+    documents: list[tuple[str, int]],
+    *,
+    with_labels: bool = True,
+    label_names: Sequence[str] = tuple(WORDS),
+) -> Path:
     """Prepare documents by hand: eight in ten to train on, one to validate, one to test."""
     tokenizer = train_bpe([text for text, _ in documents] or ["nothing"], vocab_size=320)
     writer = VersionWriter(folder, tokenizer, shard_tokens=4_000)
@@ -44,7 +51,7 @@ def write_version(folder: Path, documents: list[tuple[str, int]], *, with_labels
         labels = np.array([label if with_labels else -1], dtype=np.int32)
         origin = np.array([[0, number + 1]])
         writer.splits[split].append(tokens, np.array([len(tokens)]), labels, origin, len(text.encode()))
-    writer.finish(sources=["made.jsonl"], label_names=list(WORDS) if with_labels else [])
+    writer.finish(sources=["made.jsonl"], label_names=list(label_names) if with_labels else [])
     return folder
 
 

@@ -14,6 +14,7 @@ from trainer.adapt.adapters import is_extra
 from trainer.adapt.build import reset_magnitudes
 from trainer.adapt.pruning import cut_source, prune_weights
 from trainer.adapt.source import Source, read_source
+from trainer.data.tokenizer import Tokenizer
 from trainer.errors import InputError, SpecError
 from trainer.families import get_family
 from trainer.spec import TransferSpec
@@ -31,6 +32,7 @@ FREE = (
     "temperature",
 )
 """Settings that are about the task and not about the shape of the weights."""
+PROBE = "The quick brown fox, naïve 今天天气 def f(x): return x + 1\n"
 TABLES = ("token_embedding.weight", "masked_head.bias", "head.weight")
 """Rows of these are tokens: a source may have more of them than the tokenizer has ids."""
 
@@ -128,12 +130,16 @@ def check_tokenizer(task: Task, source: Source) -> None:
     if source.tokenizer is None or not task.assets.has_tokenizer:
         return
     ours, theirs = task.assets.tokenizer, source.tokenizer
-    probe = "The quick brown fox, naïve 今天天气 def f(x): return x + 1\n"
-    if ours.vocab_size != theirs.vocab_size or ours.encode(probe) != theirs.encode(probe):
+    if not reads_alike(ours, theirs):
         raise InputError(
             f"the data was prepared with another tokenizer ({ours.vocab_size:,} tokens) than the model at {source.path} reads "
             f"({theirs.vocab_size:,}); prepare it with that one: `prepare --tokenizer {source.path}`"
         )
+
+
+def reads_alike(ours: Tokenizer, theirs: Tokenizer) -> bool:
+    """Say whether two tokenizers make the same of a text: as many tokens, and of a telling line the same."""
+    return ours.vocab_size == theirs.vocab_size and ours.encode(PROBE) == theirs.encode(PROBE)
 
 
 def own_names(task: Task, source: Source) -> dict[str, Tensor]:

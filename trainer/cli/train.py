@@ -41,6 +41,12 @@ def add_parser(commands: Any) -> None:
         help="make the model of --from smaller first. magnitude: weights become zero; structured: heads, neurons or channels go",
     )
     parser.add_argument("--fraction", type=float, default=0.5, help="with --prune: the share that goes; default: 0.5")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        help="learn from the answers of this model, too: a checkpoint or job folder of the same family, with the same tokenizer "
+        "or classes; --set distil.temperature and distil.weight say how",
+    )
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
     add_set_option(parser)
     add_job_options(parser)
@@ -65,6 +71,10 @@ def command(options: argparse.Namespace) -> int:
         raw["transfer"] = {"source": str(options.source.resolve())}
     if options.prune:
         raw |= pruned_dict(raw["family"], model, method=options.prune, fraction=options.fraction)
+    if options.teacher:
+        from trainer.inference.find import find_checkpoint
+
+        raw["distil"] = {"teacher": str(find_checkpoint(options.teacher).resolve())}
     apply_settings(raw, options.set)
     return run_job(make_job(options.out, raw), options)
 

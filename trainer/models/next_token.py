@@ -10,7 +10,7 @@ Sizes: N tokens of the batch, D model width, V vocabulary.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,10 +23,29 @@ MOST_CHUNKS = 8
 EAGER_ROWS = 64
 
 
-def next_token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-    """Return the mean cross-entropy in nats of the targets (...) given hidden states (..., D) and weights (V, D)."""
+class Taught(NamedTuple):
+    """What a teacher says of the same tokens, and how much that counts (`trainer.training.teacher`)."""
+
+    hidden: Tensor
+    """Its hidden states (..., its D)."""
+
+    weight: Tensor
+    """Of its output (V, its D)."""
+
+    temperature: float
+    share: float
+
+
+def next_token_loss(
+    hidden: Tensor, weight: Tensor, targets: Tensor, *, label_smoothing: float = 0.0, taught: Taught | None = None
+) -> Tensor:
+    """Return the mean cross-entropy in nats of the targets (...) given hidden states (..., D) and weights (V, D).
+
+    With a teacher, its share of the loss is the divergence from what it says, softened, instead.
+    """
     arguments = hidden.flatten(0, -2), weight, targets.flatten(), label_smoothing
-    loss: Tensor = _NextTokenLoss.apply(*arguments)  # type: ignore[no-untyped-call]
+    teacher = (None, None, 1.0, 0.0) if taught is None else (taught.hidden.flatten(0, -2), *taught[1:])
+    loss: Tensor = _NextTokenLoss.apply(*arguments, *teacher)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -43,14 +62,25 @@ def next_token_loss_sum(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tens
 
 class _NextTokenLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        targets: Tensor,
+        label_smoothing: float,
+        taught: Tensor | None,
+        taught_weight: Tensor | None,
+        temperature: float,
+        share: float,
+    ) -> Tensor:
         total = torch.zeros((), device=hidden.device)
         weight_gradient = None
         hidden_gradients = []
         for rows in _chunks(len(targets), len(weight)):
             x = hidden[rows]
             logits = _logits(x, weight)  # (n, V)
-            losses, gradient = _losses(logits, targets[rows], label_smoothing)
+            said = None if taught is None or taught_weight is None else _logits(taught[rows], taught_weight)
+            losses, gradient = _losses(logits, targets[rows], label_smoothing, said, temperature, share)
             total = total + losses.sum()
             gradient = gradient.to(logits.dtype)
             hidden_gradients.append((gradient @ weight.to(logits.dtype)).to(hidden.dtype))  # (n, D)
@@ -61,10 +91,10 @@ class _NextTokenLoss(torch.autograd.Function):
         return total / count
 
     @staticmethod
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         hidden_gradient, weight_gradient, count = ctx.saved_tensors
         scale = scale / count
-        return hidden_gradient * scale.to(hidden_gradient.dtype), weight_gradient * scale, None, None
+        return hidden_gradient * scale.to(hidden_gradient.dtype), weight_gradient * scale, *[None] * 6
 
 
 def _chunks(num_rows: int, vocab_size: int) -> list[slice]:
@@ -79,23 +109,34 @@ def _logits(hidden: Tensor, weight: Tensor) -> Tensor:
     return hidden.to(dtype) @ weight.to(dtype).T
 
 
-def _losses(logits: Tensor, targets: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+def _losses(
+    logits: Tensor,
+    targets: Tensor,
+    label_smoothing: float,
+    said: Tensor | None = None,
+    temperature: float = 1.0,
+    share: float = 0.0,
+) -> tuple[Tensor, Tensor]:
     """Return each row's loss (n,) and the gradient (n, V) of their sum, which takes the place of the logits in memory.
 
     Compiled, the rows go through one fused loop; in eager mode a few at a time, so that float32 stays in the cache.
+    `said` are the teacher's logits (n, V).
     """
     if torch.compiler.is_compiling():
-        return _losses_of(logits, targets, label_smoothing)
+        return _losses_of(logits, targets, label_smoothing, said, temperature, share)
     losses = []
     for first in range(0, len(targets), EAGER_ROWS):
         rows = slice(first, first + EAGER_ROWS)
-        found, gradient = _losses_of(logits[rows], targets[rows], label_smoothing)
+        theirs = None if said is None else said[rows]
+        found, gradient = _losses_of(logits[rows], targets[rows], label_smoothing, theirs, temperature, share)
         losses.append(found)
         logits[rows] = gradient
     return torch.cat(losses), logits
 
 
-def _losses_of(logits: Tensor, targets: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+def _losses_of(
+    logits: Tensor, targets: Tensor, label_smoothing: float, said: Tensor | None, temperature: float, share: float
+) -> tuple[Tensor, Tensor]:
     counts = (targets != IGNORED).float()  # (n,)
     right = targets.clamp(min=0)[:, None]  # (n, 1)
     scores = logits.float()
@@ -107,4 +148,15 @@ def _losses_of(logits: Tensor, targets: Tensor, label_smoothing: float) -> tuple
         gradient = gradient - label_smoothing / logits.size(-1)
     is_right = torch.arange(logits.size(-1), dtype=torch.int32, device=logits.device) == right.int()  # (n, V)
     gradient = gradient - is_right * (1 - label_smoothing)
+    if said is not None:
+        soft, soft_gradient = _soft_losses_of(scores, said, temperature)
+        losses, gradient = (1 - share) * losses + share * soft, (1 - share) * gradient + share * soft_gradient
     return losses * counts, gradient * counts[:, None]
+
+
+def _soft_losses_of(scores: Tensor, said: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Return each row's divergence from the teacher (n,), times the temperature's square, and its gradient (n, V)."""
+    ours, theirs = ((each.float() / temperature).log_softmax(dim=-1) for each in (scores, said))
+    likely = theirs.exp()
+    losses = (likely * (theirs - ours)).sum(dim=-1) * temperature**2
+    return losses, temperature * (ours.exp() - likely)

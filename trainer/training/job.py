@@ -11,6 +11,7 @@ from trainer.adapt.build import build_model
 from trainer.adapt.freezing import rate_scales
 from trainer.adapt.pruning import pruned_names
 from trainer.adapt.start import start_from
+from trainer.adapt.teacher import load_teacher, sentence_of
 from trainer.context import JobContext
 from trainer.data.shards import PreparedVersion, open_version
 from trainer.errors import InputError, SpecError
@@ -60,6 +61,9 @@ def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
         started = start_from(setting.task, setting.model, spec.transfer)
         context.emit(Message(text=started.sentence, code="transfer"))
         setting.facts["transfer"] = started.facts
+    if taught := load_teacher(setting.task, spec.distil, device=setting.machine.device):
+        setting.teacher, setting.facts["distil"] = taught
+        context.emit(Message(text=sentence_of(spec.distil, setting.facts["distil"]), code="distil"))
     setting.task.before_training(setting.model, version)
     loop = Loop(setting, state, saved_step=resumed_step)
     if checkpoint is None:

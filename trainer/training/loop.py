@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainer.events import Finished, Progress, Stopped
 from trainer.training import compile_cache
@@ -27,7 +28,7 @@ from trainer.training.saving import Saver
 from trainer.training.schedule import rate_fraction
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState
-from trainer.training.task import Batch
+from trainer.training.task import Batch, Loss
 from trainer.training.validation import judge, validate
 from trainer.training.watch import LossWatch
 
@@ -41,7 +42,9 @@ class Loop:
         self.saver = Saver(setting, last_step=saved_step)
         self.split = setting.version.open_split("train")
         self.num_examples = setting.task.num_examples(self.split)
-        self.compute_loss: Callable[[nn.Module, Batch], Tensor] = setting.task.loss
+        self.compute_loss: Loss = setting.task.loss
+        if setting.teacher is not None:
+            self.compute_loss = partial(setting.task.distilled_loss, teacher=setting.teacher)
         self.metrics: dict[str, float | None] = {}
         self.watch = LossWatch(state.recent_losses, warmup_steps=setting.spec.schedule.warmup_steps)
 
@@ -72,7 +75,7 @@ class Loop:
         if self.set.machine.compile == "on":
             torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is, and the log says so
             compile_cache.begin()
-            self.compute_loss = self.set.task.compiled_loss(self.set.model)
+            self.compute_loss = self.set.task.compiled(self.set.model, self.compute_loss)
             self.set.context.emit(Progress(done=self.state.step, total=self.num_steps, phase="compiling"))
         self.set.model.train()
 

@@ -13,6 +13,7 @@ from trainer.data.shards import PreparedVersion
 from trainer.spec import MachineSpec, TrainSpec
 from trainer.training.optimizer import Optimizer
 from trainer.training.task import Task
+from trainer.training.teacher import Teacher
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,6 +25,7 @@ class Setting:
     model: nn.Module
     optimizer: Optimizer
     machine: MachineSpec
+    teacher: Teacher | None = None
     scaler: torch.amp.GradScaler | None = None
     reasons: dict[str, str]
     facts: dict[str, Any]

@@ -25,8 +25,10 @@ from trainer.metrics.report import EvaluationReport, Picture
 from trainer.metrics.scores import Scores
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
+from trainer.training.teacher import Teacher
 
 Batch = dict[str, Tensor]
+Loss = Callable[[nn.Module, Batch], Tensor]
 _BLOCK = re.compile(r"^blocks\.(\d+)\.")
 Split = Any
 """What the family's kind of data opens (`DataKind.split`): a `TokenSplit` where it is text."""
@@ -55,9 +57,23 @@ class Task(ABC):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the mean loss of a batch, as training minimises it. May be compiled."""
 
-    def compiled_loss(self, model: nn.Module) -> Callable[[nn.Module, Batch], Tensor]:
-        """Return `loss` as torch.compile makes it; families of equal blocks compile one block for all."""
-        return torch.compile(self.loss)
+    @property
+    def can_be_taught(self) -> bool:
+        """Whether a model with these settings learns from a teacher's answers, too."""
+        return False
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the model tells apart, in the order of its outputs; empty where its answers are not classes."""
+        return ()
+
+    def distilled_loss(self, model: nn.Module, batch: Batch, *, teacher: Teacher) -> Tensor:
+        """Return the loss against the data and the teacher's answers to the same batch, of one pass of the model."""
+        raise NotImplementedError
+
+    def compiled(self, model: nn.Module, loss: Loss) -> Loss:
+        """Return `loss`, or the distilled one, as torch.compile makes it; families of equal blocks compile one for all."""
+        return torch.compile(loss)
 
     @abstractmethod
     def count(self, batch: Batch) -> int:

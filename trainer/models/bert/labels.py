@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from trainer.models.bert.objective import Objective, Rows
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch
+from trainer.training.teacher import Teacher
 
 LARGEST_POSITIVE_WEIGHT = 100.0
 
@@ -75,6 +76,25 @@ class Labelled(Objective):
         batch.pop("weights", None)
         return {**batch, "documents": torch.from_numpy(self.labelled(split)[examples])}
 
+    can_be_taught = True
+
+    def loss(self, model: Bert, batch: Batch) -> Tensor:
+        return self.loss_of(logits_of(model, batch), batch)
+
+    def distilled_loss(self, model: Bert, batch: Batch, teacher: Teacher) -> Tensor:
+        logits = logits_of(model, batch)
+        with torch.no_grad():
+            taught = logits_of(cast(Bert, teacher.model), batch)
+        return self.mixed(teacher, self.loss_of(logits, batch), logits, taught)
+
+    def loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of logits (B, C) against the labels."""
+        raise NotImplementedError
+
+    def mixed(self, teacher: Teacher, hard: Tensor, logits: Tensor, taught: Tensor) -> Tensor:
+        """Return the loss with the teacher's part, of the loss against the labels and both models' logits (B, C)."""
+        raise NotImplementedError
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the probability of each label (B, C) of the logits (B, C)."""
         raise NotImplementedError
@@ -104,6 +124,11 @@ class Labelled(Objective):
         raise NotImplementedError
 
 
+def logits_of(model: Bert, batch: Batch) -> Tensor:
+    """Return the logits (B, C) of the texts."""
+    return model.classify(batch["tokens"], batch["mask"]).float()
+
+
 class Classify(Labelled):
     """One label a text."""
 
@@ -124,8 +149,10 @@ class Classify(Labelled):
         scaled: NDArray[np.float32] = (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
         return scaled
 
-    def loss(self, model: Bert, batch: Batch) -> Tensor:
-        logits = model.classify(batch["tokens"], batch["mask"]).float()
+    def mixed(self, teacher: Teacher, hard: Tensor, logits: Tensor, taught: Tensor) -> Tensor:
+        return teacher.mixed(hard, logits, taught)
+
+    def loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
         smoothing = self.label_smoothing
         if "weights" not in batch:
             return F.cross_entropy(logits, batch["labels"], label_smoothing=smoothing)
@@ -133,7 +160,7 @@ class Classify(Labelled):
         return (each * batch["weights"]).mean()
 
     def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
-        logits, labels = model.classify(batch["tokens"], batch["mask"]).float(), batch["labels"]
+        logits, labels = logits_of(model, batch), batch["labels"]
         return {
             "loss": F.cross_entropy(logits, labels, reduction="sum"),
             "correct": (logits.argmax(dim=1) == labels).sum(),
@@ -145,7 +172,7 @@ class Classify(Labelled):
         return {"loss": totals["loss"] / count, "accuracy": totals["correct"] / count, "num_documents": count}
 
     def details(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
-        logits = model.classify(batch["tokens"], batch["mask"]).float()
+        logits = logits_of(model, batch)
         return {"probabilities": logits.softmax(dim=1), "truth": batch["labels"], "documents": batch["documents"]}
 
     def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport:
@@ -198,16 +225,16 @@ class MultiLabel(Labelled):
         clipped: NDArray[np.float32] = np.clip(weights, 1, LARGEST_POSITIVE_WEIGHT).astype(np.float32)
         return clipped
 
-    def loss(self, model: Bert, batch: Batch) -> Tensor:
-        logits, smoothing = (
-            model.classify(batch["tokens"], batch["mask"]).float(),
-            self.label_smoothing,
-        )
+    def mixed(self, teacher: Teacher, hard: Tensor, logits: Tensor, taught: Tensor) -> Tensor:
+        return teacher.mixed_binary(hard, logits, taught)
+
+    def loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
+        smoothing = self.label_smoothing
         targets = batch["labels"] * (1 - smoothing) + smoothing / 2
         return F.binary_cross_entropy_with_logits(logits, targets, pos_weight=batch.get("weights"))
 
     def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
-        logits, labels = model.classify(batch["tokens"], batch["mask"]).float(), batch["labels"]
+        logits, labels = logits_of(model, batch), batch["labels"]
         said = logits > 0
         right = said == (labels > 0.5)
         return {
@@ -231,7 +258,7 @@ class MultiLabel(Labelled):
         }
 
     def details(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
-        logits = model.classify(batch["tokens"], batch["mask"]).float()
+        logits = logits_of(model, batch)
         return {"probabilities": logits.sigmoid(), "truth": batch["labels"], "documents": batch["documents"]}
 
     def report(self, split: TokenSplit, rows: Rows) -> EvaluationReport:

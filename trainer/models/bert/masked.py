@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from trainer.errors import InputError
 from trainer.models.bert.model import Bert
 from trainer.models.bert.objective import Objective
 from trainer.training.task import Batch
+from trainer.training.teacher import Teacher
 
 HIDDEN, REPLACED = 0.8, 0.1
 NUM_CANDIDATES = 10
@@ -78,15 +79,27 @@ class Masked(Objective):
     def foretell(self, model: Bert, tokens: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits (B * N, V) at the hidden places, and the tokens that stood there (B * N)."""
         hidden, places = self.hide(tokens, draws)
-        x = model(hidden)  # (B, T, D)
-        chosen = x.gather(1, places.unsqueeze(-1).expand(-1, -1, x.size(-1)))  # (B, N, D)
-        return model.foretell(chosen.flatten(0, 1)), tokens.gather(1, places).flatten()
+        return logits_at(model, hidden, places), tokens.gather(1, places).flatten()
 
     def loss(self, model: Bert, batch: Batch) -> Tensor:
         tokens = batch["tokens"]
-        draws = torch.rand((3, *tokens.shape), device=tokens.device)
-        logits, targets = self.foretell(model, tokens, draws)
+        logits, targets = self.foretell(model, tokens, self.draw(tokens))
         return F.cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
+
+    can_be_taught = True
+
+    def distilled_loss(self, model: Bert, batch: Batch, teacher: Teacher) -> Tensor:
+        tokens = batch["tokens"]
+        hidden, places = self.hide(tokens, self.draw(tokens))
+        logits, targets = logits_at(model, hidden, places), tokens.gather(1, places).flatten()
+        with torch.no_grad():
+            taught = logits_at(cast(Bert, teacher.model), hidden, places)
+        hard = F.cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
+        return teacher.mixed(hard, logits, taught)
+
+    def draw(self, tokens: Tensor) -> Tensor:
+        """Return random numbers (3, B, T) for `hide`."""
+        return torch.rand((3, *tokens.shape), device=tokens.device)
 
     def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]:
         logits, targets = self.foretell(model, batch["tokens"], batch["draws"])
@@ -131,3 +144,10 @@ class Masked(Objective):
 
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         return {"labels": [{"label": token_label(tokenizer, i), "probability": p} for i, p in pairs]}
+
+
+def logits_at(model: Bert, hidden: Tensor, places: Tensor) -> Tensor:
+    """Return the logits (B * N, V) at some places (B, N) of tokens (B, T)."""
+    x = model(hidden)  # (B, T, D)
+    chosen = x.gather(1, places.unsqueeze(-1).expand(-1, -1, x.size(-1)))  # (B, N, D)
+    return model.foretell(chosen.flatten(0, 1))

@@ -20,6 +20,7 @@ from trainer.models.bert.words import SpecialIds, pad
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch
+from trainer.training.teacher import Teacher
 
 Rows = dict[str, NDArray[Any]]
 SHOWN_TOKENS = 120
@@ -51,6 +52,12 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(self, model: Bert, batch: Batch) -> Tensor: ...
+
+    can_be_taught = False
+
+    def distilled_loss(self, model: Bert, batch: Batch, teacher: Teacher) -> Tensor:
+        """Return the loss against the data and the teacher's answers."""
+        raise NotImplementedError
 
     @abstractmethod
     def measure(self, model: Bert, batch: Batch) -> dict[str, Tensor]: ...

@@ -28,6 +28,7 @@ from trainer.models.cutting import BlockSizes, cut_blocks
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task, count_parameters
+from trainer.training.teacher import Teacher
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "masked": Masked,
@@ -71,6 +72,17 @@ class BertTask(Task):
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         return self.objective.loss(model, batch)  # type: ignore[arg-type]
+
+    @property
+    def can_be_taught(self) -> bool:
+        return self.objective.can_be_taught
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.export_names())
+
+    def distilled_loss(self, model: nn.Module, batch: Batch, *, teacher: Teacher) -> Tensor:
+        return self.objective.distilled_loss(model, batch, teacher)  # type: ignore[arg-type]
 
     def count(self, batch: Batch) -> int:
         return sum(batch[name].numel() for name in ("tokens", "other_tokens") if name in batch)

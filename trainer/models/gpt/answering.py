@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
+import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,6 +25,7 @@ from trainer.models.gpt.template import ChatTemplate, Written
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch
+from trainer.training.teacher import Teacher
 
 
 class Answer(Objective):
@@ -55,7 +58,17 @@ class Answer(Objective):
         return self.template.write([(part.role, part.tokens.tolist()) for part in split.parts(document)])
 
     def loss(self, model: GPT, batch: Batch) -> Tensor:
-        logits = packed_logits(model, batch)
+        return self.loss_of(packed_logits(model, batch), batch)
+
+    can_be_taught = True
+
+    def distilled_loss(self, model: GPT, batch: Batch, teacher: Teacher) -> Tensor:
+        logits, learnt = packed_logits(model, batch), batch["targets"] != NOT_LEARNT
+        with torch.no_grad():
+            taught = packed_logits(cast(GPT, teacher.model), batch)
+        return teacher.mixed(self.loss_of(logits, batch), logits[learnt], taught[learnt])
+
+    def loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
         return F.cross_entropy(
             logits.flatten(0, 1).float(),
             batch["targets"].flatten(),

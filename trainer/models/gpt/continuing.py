@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,11 @@ from trainer.data.shards import TokenSplit
 from trainer.errors import InputError
 from trainer.models.gpt.model import GPT
 from trainer.models.gpt.objective import Objective
-from trainer.models.next_token import next_token_loss, next_token_loss_sum
+from trainer.models.next_token import Taught, next_token_loss, next_token_loss_sum
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch
+from trainer.training.teacher import Teacher
 
 
 class Continue(Objective):
@@ -46,6 +48,20 @@ class Continue(Objective):
         smoothing = self.label_smoothing
         hidden = model.hidden(batch["tokens"])  # (B, T, D)
         return self.head_loss(hidden, model.output_weight, batch["targets"], label_smoothing=smoothing)
+
+    can_be_taught = True
+
+    def distilled_loss(self, model: GPT, batch: Batch, teacher: Teacher) -> Tensor:
+        taught: Any = teacher.model
+        with torch.no_grad():
+            theirs = taught.hidden(batch["tokens"])
+        return self.head_loss(
+            model.hidden(batch["tokens"]),
+            model.output_weight,
+            batch["targets"],
+            label_smoothing=self.label_smoothing,
+            taught=Taught(theirs, taught.output_weight, teacher.temperature, teacher.weight),
+        )
 
     def evaluation_batches(self, split: TokenSplit, *, batch_size: int, max_batches: int) -> Iterator[Batch]:
         whole = (split.num_tokens - 1) // self.length

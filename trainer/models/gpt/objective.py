@@ -18,6 +18,7 @@ from trainer.models.gpt.spec import GPTSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch
+from trainer.training.teacher import Teacher
 
 NOT_LEARNT = -100
 """Target of a token that nobody asks the model to foretell."""
@@ -39,6 +40,12 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(self, model: GPT, batch: Batch) -> Tensor: ...
+
+    can_be_taught = False
+
+    def distilled_loss(self, model: GPT, batch: Batch, teacher: Teacher) -> Tensor:
+        """Return the loss against the data and the teacher's answers."""
+        raise NotImplementedError
 
     @abstractmethod
     def measure(self, model: GPT, batch: Batch) -> dict[str, Tensor]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ from trainer.models.gpt.template import ChatTemplate, Turn
 from trainer.models.next_token import next_token_loss
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
-from trainer.training.task import Batch, Task, count_parameters
+from trainer.training.task import Batch, Loss, Task, count_parameters
+from trainer.training.teacher import Teacher
 
 OBJECTIVES: dict[str, type[Objective]] = {"continue": Continue, "answer": Answer, "prefer": Prefer}
 
@@ -63,7 +64,14 @@ class GPTTask(Task):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         return self.objective.loss(model, batch)  # type: ignore[arg-type]
 
-    def compiled_loss(self, model: nn.Module) -> Callable[[nn.Module, Batch], Tensor]:
+    @property
+    def can_be_taught(self) -> bool:
+        return self.objective.can_be_taught
+
+    def distilled_loss(self, model: nn.Module, batch: Batch, *, teacher: Teacher) -> Tensor:
+        return self.objective.distilled_loss(model, batch, teacher)  # type: ignore[arg-type]
+
+    def compiled(self, model: nn.Module, loss: Loss) -> Loss:
         """Compile one block for all, and the loss: a whole model as one program takes many times as long to compile."""
         assert isinstance(model, GPT)
         if isinstance(
@@ -71,7 +79,7 @@ class GPTTask(Task):
         ):  # rows of several documents have masks of their own and run as they are
             model.learning_block = torch.compile(run_block)
             self.objective.head_loss = torch.compile(next_token_loss)
-        return self.loss
+        return loss
 
     def count(self, batch: Batch) -> int:
         return self.objective.count(batch)

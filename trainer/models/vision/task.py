@@ -30,6 +30,7 @@ from trainer.models.vision.state_dict import DEVIATION, MEAN, to_torchvision
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task
+from trainer.training.teacher import Teacher
 
 TOP = 5
 NUM_SHOWN, NUM_WORST, SHOWN_SIDE = 12, 24, 128
@@ -91,11 +92,33 @@ class VisionTask(Task):
         }
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        pictures, labels = to_pictures(batch["pixels"]), batch["labels"]
-        with torch.no_grad():
-            classes = F.one_hot(labels, len(self.names)).to(pictures.dtype)
-            pictures, classes = mix(augment(pictures, self.model_spec), classes, self.model_spec)
+        pictures, classes = self.varied(batch)
+        return self.loss_of(model(pictures), classes)
+
+    @property
+    def can_be_taught(self) -> bool:
+        return True
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.names
+
+    def distilled_loss(self, model: nn.Module, batch: Batch, *, teacher: Teacher) -> Tensor:
+        """Both see the same variation of each picture (Beyer et al. 2022)."""
+        pictures, classes = self.varied(batch)
         logits = model(pictures)
+        with torch.no_grad():
+            taught = teacher.model(pictures)
+        return teacher.mixed(self.loss_of(logits, classes), logits, taught)
+
+    @torch.no_grad()
+    def varied(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the pictures (B, C, S, S) as they are shown this time, and what share each class has in them (B, classes)."""
+        pictures = to_pictures(batch["pixels"])
+        classes = F.one_hot(batch["labels"], len(self.names)).to(pictures.dtype)
+        return mix(augment(pictures, self.model_spec), classes, self.model_spec)
+
+    def loss_of(self, logits: Tensor, classes: Tensor) -> Tensor:
         return F.cross_entropy(logits.float(), classes, label_smoothing=self.spec.regularisation.label_smoothing)
 
     def count(self, batch: Batch) -> int:

@@ -111,6 +111,26 @@ def test_pictures_without_classes_are_refused_with_advice(tmp_path: Path) -> Non
     assert events_of(tmp_path / "job")
 
 
+def test_half_the_channels_learn_from_the_whole_model(version: Path, tmp_path: Path) -> None:
+    """Pruned by channels or by weights, the model recovers with its former self as teacher; zeros stay in the running mean."""
+    run_job(tmp_path / "whole", raw_spec(version))
+    whole = last_checkpoint(tmp_path / "whole")
+    model, source = raw_spec(version)["model"], {"transfer": {"source": str(whole)}}
+    taught = {"distil": {"teacher": str(whole)}}
+    forms = {
+        "structured": {"model": {**model, "inner_fraction": 0.5}, "prune": {"method": "structured"}},
+        "magnitude": {"prune": {"method": "magnitude", "fraction": 0.7}},
+    }
+    for name, form in forms.items():
+        events = run_job(tmp_path / name, raw_spec(version, **source, **taught, **form))
+        assert isinstance(events[-1], Finished), events[-1]
+        assert events[-1].result["test"]["accuracy"] >= 0.9
+    small, sparse = (load_file(last_checkpoint(tmp_path / name) / "weights.safetensors") for name in forms)
+    assert small["net.layer4.0.conv1.weight"].shape == (32, 32, 3, 3)
+    for name in ("net.layer4.0.conv1.weight", "average.layer4.0.conv1.weight"):
+        assert float((sparse[name] == 0).float().mean()) == pytest.approx(0.7, abs=1e-3)
+
+
 @pytest.mark.long
 def test_digits_to_97_percent(tmp_path: Path) -> None:
     digits = pytest.importorskip("sklearn.datasets").load_digits()
