@@ -1,8 +1,9 @@
 from django.urls import path
 
-from webapp.planning import views, views_advisor, views_business, views_plan, views_share, views_talk, views_train
+from webapp.planning import home, views, views_advisor, views_business, views_plan, views_share, views_talk, views_train
 
 urlpatterns = [
+    path("", home.home, name="home"),
     path("projects/<str:code>/", views.overview, name="project-overview"),
     path("projects/<str:code>/summary/", views.summary, name="project-summary"),
     path("projects/<str:code>/plans/", views_plan.plan_list, name="plan-list"),

@@ -1,4 +1,4 @@
-"""Home, and what concerns a project as a whole. Its overview is drawn by the apps above (ops), who know what is in it."""
+"""What concerns a project as a whole. Home and its overview are drawn by the app above (planning), which knows what is in it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from webapp.projects import services
 from webapp.projects.forms import ProjectForm
 from webapp.projects.models import Project
-from webapp.projects.queries import home_teams
-from webapp.teams.access import signed_in, team_object
+from webapp.teams.access import team_object
 from webapp.teams.models import Role, Team, User
-
-
-@signed_in
-@require_GET
-def home(request: HttpRequest) -> HttpResponse:
-    teams = home_teams(user=cast(User, request.user))
-    projects = [project for card in teams for project in card.projects]
-    if "enter" in request.GET and len(projects) == 1:  # who has just signed in need not choose from one
-        return redirect(projects[0])
-    return render(request, "projects/home.html", {"teams": teams, "section": "home"})
 
 
 @team_object(Team, Role.MEMBER)
