@@ -364,3 +364,10 @@ def known_tags(project: Project) -> list[str]:
     """Return the tags in use."""
     used = Run.objects.filter(project=project, deleted_at=None).exclude(tags=[]).values_list("tags", flat=True)
     return sorted({tag for tags in used[:2000] for tag in tags})[:100]
+
+
+def known_families(project: Project) -> set[str]:
+    """Return the names of the families in use."""
+    return set(
+        Run.objects.filter(project=project, deleted_at=None).order_by().values_list("family", flat=True).distinct()
+    )

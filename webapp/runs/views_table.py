@@ -70,9 +70,11 @@ def _choices(project: Project, view: table.View, rows: list[table.Row], metrics:
         for name in STATES
     ]
     tags = [(tag, tag in view.tags, view.url(tag=_toggled(view.tags, tag))) for tag in table.known_tags(project)]
+    used = table.known_families(project)
     kinds = [
         (f.title, f.name == view.family, view.url(family="" if f.name == view.family else f.name))
         for f in families().values()
+        if f.name == view.family or (f.name in used and len(used) > 1)
     ]
     shown = [(_("archived"), view.shown == "archived", view.url(shown="" if view.shown == "archived" else "archived")),
              (_("deleted"), view.shown == "deleted", view.url(shown="" if view.shown == "deleted" else "deleted"))]  # fmt: skip
