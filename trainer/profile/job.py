@@ -21,6 +21,7 @@ from trainer.calibrate.timing import wait_for
 from trainer.context import JobContext
 from trainer.events import Artifact, Finished, Progress, Stopped
 from trainer.profile.parts import DATA_LABEL, seconds_by_part
+from trainer.profile.roofline import under_the_roof
 from trainer.profile.spec import ProfileSpec
 from trainer.training import compile_cache
 from trainer.training.checkpoint import verify_checkpoint
@@ -57,7 +58,7 @@ def run(spec: ProfileSpec, context: JobContext) -> Finished | Stopped:
         step(number)
     if setting.machine.compile == "on":
         compile_cache.remember(train_spec, setting.machine, seconds=time.monotonic() - began)
-    with profile(activities=activities(device)) as seen:
+    with profile(activities=activities(device), record_shapes=True, with_flops=True) as seen:
         for number in range(spec.num_steps):
             if context.should_stop():
                 return Stopped(sentence="The profile was stopped; take it again to have one.")
@@ -105,6 +106,12 @@ def summary(
         "seconds_per_step": step_seconds,
         "seconds_by_part": seconds_by_part(operations),
         "operations": [{"name": name, "seconds": spent} for name, spent in operations[:NUM_OPERATIONS]],
+        "under_the_roof": under_the_roof(
+            seen.key_averages(group_by_input_shape=True),
+            num_steps=len(seconds),
+            element_bytes=dtype.itemsize,
+            on_device=on_device,
+        ),
         "flop_per_step": flop,
         "flop_per_second": flop / step_seconds,
         "peak_flop_per_second": peak,

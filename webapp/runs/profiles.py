@@ -91,6 +91,33 @@ def parts_of(result: dict[str, Any]) -> list[Part]:
     return sorted(parts, key=lambda part: -part.seconds)
 
 
+def roofline(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the chart of the operations under the machine's roof; None where there is nothing to place."""
+    points = sorted(result.get("under_the_roof") or [], key=lambda each: each["flop_per_byte"])
+    peak, memory = result.get("peak_flop_per_second"), result.get("memory_bytes_per_second")
+    if not points or not peak or not memory:
+        return None
+    ridge = peak / memory  # where the slope meets the flat part
+    first, last = min(points[0]["flop_per_byte"], ridge) / 2, max(points[-1]["flop_per_byte"], ridge) * 2
+    roof = {at: min(peak, at * memory) for at in (first, ridge, last)}
+    placed = {each["flop_per_byte"]: each for each in points}
+    at = sorted({*roof, *placed})
+    return {
+        "kind": "lines",
+        "x": {"title": _("FLOP a byte of memory"), "values": [float(f"{each:.4g}") for each in at], "type": "log"},
+        "y": {"title": _("GFLOP/s"), "type": "log", "free": True},
+        "labels": [f"{placed[each]['name']} {placed[each]['shapes']}" if each in placed else "" for each in at],
+        "series": [
+            {"name": _("what this machine can"), "mode": "lines", "joined": True,
+             "values": [roof[each] / 1e9 if each in roof else None for each in at]},
+            {"name": _("operations of a step"), "mode": "markers",
+             "values": [placed[each]["flop_per_second"] / 1e9 if each in placed else None for each in at]},
+            {"name": _("the whole step"), "mode": "lines", "dash": "dot", "joined": True,
+             "values": [result["flop_per_second"] / 1e9 if each in (first, last) else None for each in at]},
+        ],
+    }  # fmt: skip
+
+
 def profile_panel(request: HttpRequest, run: Run) -> str:
     """Return the button, how far the newest profile is, and what the last finished one found."""
     newest, done = last_profile(run), last_profile(run, succeeded=True)
@@ -102,6 +129,7 @@ def profile_panel(request: HttpRequest, run: Run) -> str:
         "done": done,
         "result": result,
         "parts": parts_of(result),
+        "roofline": roofline(result),
         "has_trace": done is not None and trace_path(done) is not None,
         "can_write": getattr(request, "team_role", Role.VIEWER) >= Role.MEMBER,
     }

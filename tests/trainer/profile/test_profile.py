@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from trainer.errors import SpecError
 from trainer.events import Artifact, Finished
 from trainer.inference.find import find_checkpoint
 from trainer.profile.parts import part_of, seconds_by_part
+from trainer.profile.roofline import result_elements, under_the_roof
 from trainer.spec import spec_from_dict
 
 
@@ -29,6 +31,11 @@ def test_a_run_is_profiled_from_its_checkpoint(version: Path, tmp_path: Path) ->
     assert 0.3 * found["seconds_per_step"] < sum(spent.values()) < 3 * found["seconds_per_step"]
     assert found["flop_per_second"] == pytest.approx(found["flop_per_step"] / found["seconds_per_step"])
     assert 0 < found["peak_fraction"] < 2
+    longest = [each for each in found["under_the_roof"] if each["name"] in ("aten::mm", "aten::addmm")]
+    assert longest, "products of matrices are counted with their shapes"
+    for each in longest:
+        assert each["flop_per_byte"] > 1
+        assert each["flop_per_second"] < 3 * found["peak_flop_per_second"]
     (artifact,) = of_kind(events, Artifact)
     trace = json.loads(gzip.decompress((tmp_path / "profile" / artifact.path).read_bytes()))
     names = {event.get("name") for event in trace["traceEvents"]}
@@ -52,6 +59,26 @@ def test_a_run_is_profiled_from_its_checkpoint(version: Path, tmp_path: Path) ->
 def test_operations_are_sorted_into_parts(name: str, part: str) -> None:
     assert part_of(name) == part
     assert seconds_by_part([(name, 2.0), (name, 1.0)])[part] == 3.0
+
+
+def test_an_operation_has_its_place_under_the_roof() -> None:
+    product = SimpleNamespace(
+        key="aten::mm", flops=2 * 4 * 8 * 16 * 10, count=10, input_shapes=[[4, 8], [8, 16]],
+        cpu_time_total=1_000.0, device_time_total=0.0,
+    )  # fmt: skip
+    uncounted = SimpleNamespace(
+        key="aten::copy_", flops=0, count=1, input_shapes=[[4]], cpu_time_total=9.0, device_time_total=0.0
+    )
+    (found,) = under_the_roof([uncounted, product], num_steps=5, element_bytes=2, on_device=False)
+    assert found["flop_per_byte"] == pytest.approx(2 * 4 * 8 * 16 / (2 * (4 * 8 + 8 * 16 + 4 * 16)))
+    assert found["flop_per_second"] == pytest.approx(10 * 2 * 4 * 8 * 16 / 1e-3)
+    assert found["seconds"] == pytest.approx(1e-3 / 5)
+    assert found["shapes"] == "4·8 × 8·16"
+
+
+def test_a_convolution_writes_a_number_for_each_place() -> None:
+    shapes = [(2, 3, 8, 8), (16, 3, 3, 3)]
+    assert result_elements("aten::conv2d", shapes, 2 * 27 * (2 * 16 * 64)) == 2 * 16 * 64
 
 
 def test_a_number_of_steps_beyond_reason_is_refused() -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.factories import Cast, make_checkpoint, make_ended_job, make_run
 from webapp.jobs.models import Job, JobEvent
-from webapp.runs.profiles import parts_of
+from webapp.runs.profiles import parts_of, roofline
 
 RESULT = {
     "seconds_per_step": 0.25,
@@ -20,6 +20,11 @@ RESULT = {
     "flop_per_second": 5e11,
     "peak_flop_per_second": 1e12,
     "peak_fraction": 0.5,
+    "memory_bytes_per_second": 2e10,
+    "under_the_roof": [
+        {"name": "aten::mm", "shapes": "8·8 × 8·8", "seconds": 0.1, "flop_per_byte": 100.0, "flop_per_second": 6e11},
+        {"name": "aten::mul", "shapes": "8·8", "seconds": 0.01, "flop_per_byte": 0.25, "flop_per_second": 3e9},
+    ],
 }
 
 
@@ -67,6 +72,7 @@ def test_the_page_shows_the_parts_and_the_trace_can_be_downloaded(cast: Cast, tm
     page = cast.client(cast.vera).get(run.get_absolute_url() + "?tab=system").content.decode()
     assert "50%" in page.replace(" ", "").replace("\u202f", "").replace("\xa0", "")
     assert page.index("matrix products") < page.index("attention")
+    assert 'id="roofline"' in page
     assert "Profile 20 steps" not in page, "a viewer may look, not start"
     answer = cast.client(cast.vera).get(reverse("run-profile-trace", args=[run.code]))
     assert b"".join(answer) == b"traced"
@@ -78,3 +84,15 @@ def test_shares_are_of_all_parts() -> None:
     assert parts[0].title == "matrix products"
     assert parts[0].fraction == pytest.approx(0.6)
     assert parts_of({}) == []
+
+
+def test_the_roof_rises_with_memory_and_is_flat_from_where_arithmetic_binds() -> None:
+    chart = roofline(RESULT)
+    assert chart
+    roof, operations, whole = (each["values"] for each in chart["series"])
+    placed = dict(zip(chart["x"]["values"], zip(roof, operations, whole, strict=True), strict=True))
+    assert placed[0.125] == (0.125 * 20, None, 500)
+    assert placed[50.0][0] == 1_000, "the ridge: 1e12 FLOP/s over 2e10 bytes/s"
+    assert placed[200.0] == (1_000, None, 500)
+    assert placed[100.0] == (None, 600, None)
+    assert roofline({}) is None
