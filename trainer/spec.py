@@ -153,6 +153,9 @@ class EvaluationSpec:
     max_batches: int = 50
     """Sequences batches of a validation pass during the run; the last pass and the test are whole. 0: whole each time."""
 
+    test: bool = True
+    """Measure the best weights on the test split at the end: the figure that is told of the model. Off: no such figure."""
+
     patience: int = 0
     """Validations without a better result after which the run ends. 0: never."""
 

@@ -172,6 +172,8 @@ ISOCOST_REAP_GRACE_SECONDS = env.float("ISOCOST_REAP_GRACE_SECONDS", default=ISO
 """After PostgreSQL started nothing is reaped for so long: workers must first be able to renew."""
 ISOCOST_HANG_SECONDS = env.float("ISOCOST_HANG_SECONDS", default=1800.0)
 """A job that says nothing for so long is ended and tried again."""
+ISOCOST_WARM_SECONDS = env.float("ISOCOST_WARM_SECONDS", default=120.0)
+"""A process with PyTorch loaded waits so long for the next job, which then starts at once; 0: each job loads it anew."""
 
 
 def _plotly_folder() -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -38,7 +40,7 @@ def run(spec: CalibrateSpec, context: JobContext) -> Finished | Stopped:
         ("matrix products", lambda: measure_matmul(name, spec.seconds)),
         ("memory", lambda: measure_memory(name, spec.seconds)),
         ("disk", lambda: {"disk_write_bytes_per_second": disk_write_bytes_per_second(context.attempt.path)}),
-        ("training steps", lambda: measure_steps(machine, spec.seconds)),
+        ("training steps", lambda: measure_steps(machine, spec.seconds, context.attempt.path)),
     ]
     for done, (phase, measure) in enumerate(work):
         if context.should_stop():
@@ -66,16 +68,18 @@ def measure_memory(name: str, seconds: float) -> dict[str, Any]:
     return {"memory_bytes_per_second": rate, "memory_bytes": total}
 
 
-def measure_steps(machine: MachineSpec, seconds: float) -> dict[str, Any]:
+def measure_steps(machine: MachineSpec, seconds: float, folder: Path) -> dict[str, Any]:
     """Time a step of each preset, of every family at least one. The best rate is what training reaches here."""
     presets, end = timed_presets(), time.monotonic() + seconds * STEPS_SHARE
     steps: list[dict[str, Any]] = []
-    for number, (family, preset) in enumerate(presets):
-        left = end - time.monotonic()
-        is_known = any(step["family"] == family.name for step in steps)
-        if (is_known and left <= 0) or (made_up := made_up_of(family.data_kind)) is None:
-            continue
-        budget = max(left, 0) / (len(presets) - number)
-        steps.append(step_facts(family, preset, made_up=made_up, machine=machine, budget_seconds=budget))
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        made = {kind: made_up_of(kind, Path(place)) for kind in {family.data_kind for family, _ in presets}}
+        for number, (family, preset) in enumerate(presets):
+            left, made_up = end - time.monotonic(), made[family.data_kind]
+            is_known = any(step["family"] == family.name for step in steps)
+            if (is_known and left <= 0) or made_up is None:
+                continue
+            budget = max(left, 0) / (len(presets) - number)
+            steps.append(step_facts(family, preset, made_up=made_up, machine=machine, budget_seconds=budget))
     rates = [step["flop_per_second"] for step in steps]
     return {"steps": steps, "training_flop_per_second": max(rates, default=None)}

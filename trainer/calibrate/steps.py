@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-from functools import cache
+import time
+from collections.abc import Callable
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer.calibrate.timing import median_seconds
 from trainer.data.kinds import MadeUp, get_data_kind, load
-from trainer.families import Family, families
-from trainer.spec import BatchSpec, DataSpec, MachineSpec, TrainSpec
+from trainer.families import Family, families, get_family
+from trainer.spec import BatchSpec, DataSpec, MachineSpec, RegularisationSpec, TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.machine import resolve_machine
 from trainer.training.measuring import autocast, to_device
 from trainer.training.optimizer import Optimizer
-from trainer.training.task import count_parameters, make_task
+from trainer.training.setting import MICRO_BATCHES_MEASURED
+from trainer.training.task import Batch, Task, count_parameters, make_task
+
+MEASURING_SHARE = 0.3
+"""Of the time of a preset, what goes into passes without gradients."""
+
+REPORTED_TEXTS = 4
+"""Written at once for a report."""
 
 TOKENS_PER_STEP = {"cpu": 1_024, "mps": 8_192, "cuda": 32_768}
 
 
-@cache
-def made_up_of(data_kind: str) -> MadeUp | None:
-    """Return the made-up data of a kind; None where it has none."""
+def made_up_of(data_kind: str, folder: Path) -> MadeUp | None:
+    """Return the made-up data of a kind, its files in a folder of its own; None where it has none."""
     function = get_data_kind(data_kind).made_up
-    return load(function)() if function else None
+    if not function:
+        return None
+    place = folder / data_kind
+    place.mkdir(parents=True, exist_ok=True)
+    made: MadeUp = load(function)(place)
+    return made
 
 
 def assets_of(made_up: MadeUp) -> Assets:
-    return Assets(tokenizer=made_up.tokenizer, label_names=made_up.label_names, facts=made_up.facts)
+    return Assets(
+        tokenizer=made_up.tokenizer, label_names=made_up.label_names, facts=made_up.facts, files=made_up.files
+    )
 
 
 def timed_presets() -> list[tuple[Family, str]]:
@@ -57,7 +73,10 @@ def step_facts(
     """Return the shape of a preset, the seconds of one training step of it, and the FLOP that torch counted in it."""
     model_spec = family.presets[preset]
     batch = batch_of(family, model_spec, machine.device)
-    spec = TrainSpec(family=family.name, model=model_spec, data=DataSpec(path=""), batch=batch)
+    regularisation = RegularisationSpec(**family.defaults.get("regularisation", {}))
+    spec = TrainSpec(
+        family=family.name, model=model_spec, data=DataSpec(path=""), batch=batch, regularisation=regularisation
+    )
     task = make_task(spec, assets_of(made_up))
     model = task.build_model()
     machine, _ = resolve_machine(
@@ -80,7 +99,15 @@ def step_facts(
 
     flop = counted_flop(gradients)  # warms up, too
     device = torch.device(machine.device)
-    seconds = median_seconds(step, budget_seconds=budget_seconds, device=device, is_warm=True)
+    seconds = median_seconds(step, budget_seconds=(1 - MEASURING_SHARE) * budget_seconds, device=device, is_warm=True)
+    measuring = measuring_facts(
+        task,
+        model,
+        made_up,
+        machine,
+        num_examples=batch.sequences_per_step,
+        budget_seconds=MEASURING_SHARE * budget_seconds,
+    )
     return {
         "family": family.name,
         "preset": preset,
@@ -91,10 +118,51 @@ def step_facts(
         "sequences_per_step": batch.sequences_per_step,
         "dtype": machine.dtype,
         "seconds_per_step": seconds,
-        "tokens_per_second": task.count(made) / seconds,
+        **measuring,
+        "tokens_per_second": batch.tokens_per_step / seconds,
         "counted_flop_per_step": flop,
         "flop_per_second": flop / seconds,
     }
+
+
+def measuring_facts(
+    task: Task, model: nn.Module, made_up: MadeUp, machine: MachineSpec, *, num_examples: int, budget_seconds: float
+) -> dict[str, float]:
+    """Return what a validation takes for each example, and what the report of a split adds to that."""
+    model.eval()
+    is_text = get_family(task.spec.family).unit == "token"
+    at_once = num_examples * (MICRO_BATCHES_MEASURED if is_text else 1)
+    timed = {}
+    for name, work, size in (
+        ("measuring", task.measure, at_once),
+        ("reporting", task.details, min(at_once, REPORTED_TEXTS) if is_text else at_once),
+    ):
+        made = next(iter(task.evaluation_batches(made_up.split, batch_size=size, max_batches=1)))
+        timed[f"{name}_seconds_per_example"] = pass_seconds(
+            work, model, to_device(made, machine.device), machine, budget_seconds=budget_seconds / 2
+        ) / size  # fmt: skip
+    return timed
+
+
+@torch.no_grad()
+def pass_seconds(
+    work: Callable[[nn.Module, Batch], dict[str, Tensor]],
+    model: nn.Module,
+    batch: Batch,
+    machine: MachineSpec,
+    *,
+    budget_seconds: float,
+) -> float:
+    """Return the seconds of a pass without gradients over a batch; 0 where nothing comes of it."""
+    device = torch.device(machine.device)
+    with autocast(machine):
+        begin = time.perf_counter()
+        if not work(model, batch):
+            return 0.0
+        first = time.perf_counter() - begin
+        if first > budget_seconds:  # a text that is written token by token: once is enough
+            return first
+        return median_seconds(lambda: work(model, batch), budget_seconds=budget_seconds, device=device, is_warm=True)
 
 
 def data_facts(made_up: MadeUp) -> dict[str, Any]:

@@ -24,6 +24,7 @@ COMMANDS = (
     "profile",
     "serve",
     "run",
+    "warm",
 )
 EXIT_FAILED, EXIT_WRONG_INPUT = 1, 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class MadeUpSplit:
         return self._tokens[start : start + length]
 
 
-def made_up_text() -> MadeUp:
+def made_up_text(_folder: Path) -> MadeUp:
     """Return random documents, a tokenizer of `VOCAB_SIZE` ids that means nothing, and two labels."""
     singles = [bytes([byte]) for byte in range(256)]
     pairs = [bytes(pair) for pair in product(range(97, 160), repeat=2)]

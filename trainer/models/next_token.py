@@ -13,6 +13,7 @@ import math
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 IGNORED = -100
@@ -55,8 +56,8 @@ def next_token_loss_sum(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tens
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
     total = torch.zeros((), device=hidden.device)
     for rows in _chunks(len(targets), len(weight)):
-        logits = _logits(hidden[rows], weight)
-        total = total + _losses(logits, targets[rows], 0.0)[0].sum()
+        logits = _logits(hidden[rows], weight).float()
+        total = total + F.cross_entropy(logits, targets[rows], ignore_index=IGNORED, reduction="sum")
     return total
 
 

@@ -1,4 +1,4 @@
-"""The end of a run: the whole validation split with the last weights, the test split once with the best."""
+"""The end of a run: the whole validation split with the last weights, the test split once with the best (if wanted)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ def finish(setting: Setting, state: TrainState) -> Finished:
         "best_value": state.best.value if state.best else None,
     }
     result["validation"] = evaluate(setting, state, "validation", step=state.step)
-    load_best(setting, state)
-    result["test"] = evaluate(setting, state, "test", step=state.best.step if state.best else state.step)
+    if setting.spec.evaluation.test:
+        load_best(setting, state)
+        result["test"] = evaluate(setting, state, "test", step=state.best.step if state.best else state.step)
     num_steps = setting.spec.schedule.num_steps
     if state.step < num_steps:
         sentence = (
@@ -76,7 +77,7 @@ def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float 
         setting.model,
         setting.version.open_split(split),
         machine=setting.machine,
-        batch_size=setting.micro_batch,
+        batch_size=setting.measured_at_once()[0],
         should_stop=setting.context.should_stop,
     )
     if found is None:

@@ -10,10 +10,14 @@ from torch import nn
 
 from trainer.context import JobContext
 from trainer.data.shards import PreparedVersion
+from trainer.families import get_family
 from trainer.spec import MachineSpec, TrainSpec
 from trainer.training.optimizer import Optimizer
 from trainer.training.task import Task
 from trainer.training.teacher import Teacher
+
+MICRO_BATCHES_MEASURED, MEASURED_TOKENS, MEASURED_LOGITS = 8, 8_192, 2**25
+"""The most that is measured in one forward pass."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,3 +38,20 @@ class Setting:
     def micro_batch(self) -> int:
         """Sequences in one forward pass, with 0 resolved."""
         return self.spec.batch.micro_batch or self.spec.batch.sequences_per_step
+
+    def measured_at_once(self, max_batches: int = 0) -> tuple[int, int]:
+        """Return how many examples a pass takes at once, and how many batches of them `max_batches` micro-batches are.
+
+        Without gradients several micro-batches take no more memory than one does in training, and less time each. Only
+        where tokens are counted: what another example may hold is not known here.
+        """
+        most = 1
+        if get_family(self.spec.family).unit == "token":
+            tokens = self.micro_batch * self.spec.batch.sequence_length
+            most = max(1, min(MICRO_BATCHES_MEASURED, MEASURED_TOKENS // tokens, self._most_logits() // tokens))
+        together = next(n for n in range(most, 0, -1) if max_batches % n == 0)
+        return self.micro_batch * together, max_batches // together
+
+    def _most_logits(self) -> int:
+        vocab_size = self.task.assets.tokenizer.vocab_size if self.task.assets.has_tokenizer else 1
+        return MEASURED_LOGITS // vocab_size

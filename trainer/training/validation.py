@@ -31,13 +31,14 @@ def validate(setting: Setting, state: TrainState) -> dict[str, float | None]:
 
 def measure(setting: Setting, state: TrainState, split: str, *, max_batches: int = 0) -> dict[str, float]:
     """Return the metrics of a pass over a split; empty where it holds nothing to measure."""
+    batch_size, num_batches = setting.measured_at_once(max_batches)
     return measure_split(
         setting.task,
         setting.model,
         setting.version.open_split(split),
         machine=setting.machine,
-        batch_size=setting.micro_batch,
-        max_batches=max_batches,
+        batch_size=batch_size,
+        max_batches=num_batches,
         should_stop=setting.context.should_stop,
         on_batch=progress_teller(setting, state.step, split),
     )

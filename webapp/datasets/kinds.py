@@ -18,6 +18,7 @@ START_SECONDS = 2.0
 
 class PrepareKind(JobKind):
     name = "prepare"
+    uses_torch = False
 
     def url(self, job: Job) -> str | None:
         version = version_of(job)

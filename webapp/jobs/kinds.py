@@ -57,6 +57,8 @@ class JobKind:
     name: str
     queue = "cpu"
     max_failures = 3
+    uses_torch = True
+    """Its process begins with loading PyTorch, so that one that has done so already is a good start."""
 
     def url(self, job: Job) -> str | None:
         """Return the page that shows what this job works on (its run, its dataset version)."""

@@ -13,7 +13,7 @@ import signal
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 import psutil
 from django.conf import settings
@@ -37,14 +37,30 @@ def trainer_environment() -> dict[str, str]:
     return {**compiled, **kept, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", "PYTHONUTF8": "1"}
 
 
-def process_start(command: list[str], *, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+class TrainerProcess(Protocol):
+    """What is asked of a running trainer, however it was started: a part of `subprocess.Popen`."""
+
+    pid: int
+    returncode: int | None
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+def process_start(
+    command: list[str], *, folder: Path, log: Path, standard_input: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     """Start a process in a group of its own, behind other work, its words going to `log` and ours to its input."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
             env=trainer_environment(),
-            stdin=subprocess.PIPE,
+            stdin=standard_input,
             stdout=output,
             stderr=subprocess.STDOUT,
             process_group=0,
@@ -54,7 +70,7 @@ def process_start(command: list[str], *, folder: Path, log: Path) -> subprocess.
     return process
 
 
-def group_signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def group_signal(process: TrainerProcess, number: signal.Signals) -> None:
     """Send a signal to the process and all that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

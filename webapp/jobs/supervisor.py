@@ -32,8 +32,10 @@ from webapp.jobs.journal import JournalTail, journal_store
 from webapp.jobs.kinds import kind_of
 from webapp.jobs.lease import LeaseKeeper
 from webapp.jobs.logs import last_lines
+from webapp.jobs.machine import TrainerProcess
 from webapp.jobs.models import Job, Worker
 from webapp.jobs.steady import LOST, RETRY_SECONDS, steadily
+from webapp.jobs.warm import warm_parent
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -58,7 +60,7 @@ class Supervisor:
         self.claim = claim
         self._leaving = leaving
         self._keeper: LeaseKeeper | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: TrainerProcess | None = None
         self._last_event: AnyEvent | None = None
         self._told = ""  # the last word said to the trainer
         self._told_at = 0.0
@@ -83,9 +85,7 @@ class Supervisor:
             job, spec = self._steadily(self._look_up)
             folder = prepare_folder(job, spec)
             num_kills = machine.num_out_of_memory_kills()
-            self._process = process = machine.process_start(
-                trainer_command(job, spec), folder=settings.BASE_DIR, log=folder.log
-            )
+            self._process = process = trainer_start(job, spec, folder)
             try:
                 meter = EnergyMeter(process.pid, spec.device)
                 self._keeper.on_renewal = meter.read
@@ -107,7 +107,7 @@ class Supervisor:
         resume_from = kind_of(job.kind).resume_from(job)
         return job, AttemptSpec(fence=self.claim.fence, device=device, resume_from=resume_from)
 
-    def _facts(self, process: subprocess.Popen[bytes], num_kills: int) -> Facts:
+    def _facts(self, process: TrainerProcess, num_kills: int) -> Facts:
         assert self._keeper is not None
         return Facts(
             last_event=self._last_event,
@@ -118,7 +118,7 @@ class Supervisor:
             out_of_memory=machine.num_out_of_memory_kills() > num_kills,
         )
 
-    def _follow(self, process: subprocess.Popen[bytes], tail: JournalTail) -> None:
+    def _follow(self, process: TrainerProcess, tail: JournalTail) -> None:
         """Return when the trainer has said its last word or is gone; raise `Fenced` when the job is no longer ours."""
         assert self._keeper is not None
         while process.poll() is None and self._last_event is None:
@@ -158,7 +158,7 @@ class Supervisor:
         while tail.read():
             self._steadily(lambda: self._store(tail, tail.read()))
 
-    def _pass_on(self, process: subprocess.Popen[bytes], stop_request: str) -> None:
+    def _pass_on(self, process: TrainerProcess, stop_request: str) -> None:
         """Tell the trainer what it has to do, and be more plain if it does not."""
         word = stop_request or ("stop" if self._leaving.is_set() else "")
         if time.monotonic() - self._heard_at > settings.ISOCOST_HANG_SECONDS:
@@ -176,7 +176,7 @@ class Supervisor:
                 self._process.stdin.write(f"{line}\n".encode())
                 self._process.stdin.flush()
 
-    def _escalate(self, process: subprocess.Popen[bytes], waited: float) -> None:
+    def _escalate(self, process: TrainerProcess, waited: float) -> None:
         if self._told == "cancel" and waited > CANCEL_KILL_SECONDS:
             machine.group_signal(process, signal.SIGKILL)
         elif self._told == "cancel" and waited > CANCEL_TERM_SECONDS:
@@ -214,12 +214,19 @@ def prepare_folder(job: Job, spec: AttemptSpec) -> AttemptFolder:
     return folder
 
 
+def trainer_start(job: Job, spec: AttemptSpec, folder: AttemptFolder) -> TrainerProcess:
+    """Start the process that does the attempt, from one that has PyTorch loaded already where its kind needs that."""
+    command = trainer_command(job, spec)
+    warm = warm_parent.trainer(command, folder.log) if kind_of(job.kind).uses_torch else None
+    return warm or machine.process_start(command, folder=settings.BASE_DIR, log=folder.log)
+
+
 def trainer_command(job: Job, spec: AttemptSpec) -> list[str]:
     """Return the command that does the attempt."""
     return [sys.executable, "-m", "trainer", "run", str(job.folder.path), "--attempt", str(spec.fence), "--supervised"]
 
 
-def end_process(process: subprocess.Popen[bytes]) -> None:
+def end_process(process: TrainerProcess) -> None:
     """See to it that nothing of the process is left. Closing its input tells it that its supervisor is gone."""
     with contextlib.suppress(OSError):
         if process.stdin is not None:

@@ -65,15 +65,37 @@ def ladder_continue(ladder_id: int) -> None:
     for point in points:
         point.after = known.get(point.after_id or 0)  # the same object, so that it is seen to land
     num_landed = sum(point_land(point) for point in points)
+    is_free = ladder.state == Ladder.State.RUNNING and not any(_is_under_way(point) for point in points)
+    following = next((point for point in points if _may_begin(point)), None) if is_free else None
+    if num_landed and following is not None and following is not _largest(points):
+        _begin(
+            ladder, following
+        )  # nobody waits for the law before the next rung but the largest, whose loss it foretells
+        fit_later(ladder.pk)
+        return
     if num_landed:
         fit_refresh(ladder)
-    if ladder.state != Ladder.State.RUNNING or any(_is_under_way(point) for point in points):
-        return
-    for point in points:
-        if point.run is None and _may_begin(point) and not (point.has_landed or point.is_left_out):
-            _begin(ladder, point)
-            return
-    _settle(ladder, points)
+    if following is not None:
+        _begin(ladder, following)
+    elif is_free:
+        _settle(ladder, points)
+
+
+def fit_later(ladder_id: int) -> None:
+    """Fit the law anew elsewhere, once this transaction is committed. Where the message is lost, the next end does it."""
+    from webapp.ladders.tasks import refit
+
+    def send() -> None:
+        try:
+            refit.apply_async(args=[ladder_id], queue="light", retry=False)
+        except Exception as error:
+            log.warning("ladder %s is fitted later: %s", ladder_id, error)
+
+    transaction.on_commit(send)
+
+
+def _largest(points: list[LadderPoint]) -> LadderPoint:
+    return max(points, key=lambda point: point.flop)
 
 
 def _is_under_way(point: LadderPoint) -> bool:
@@ -81,6 +103,8 @@ def _is_under_way(point: LadderPoint) -> bool:
 
 
 def _may_begin(point: LadderPoint) -> bool:
+    if point.run is not None or point.has_landed or point.is_left_out:
+        return False
     return point.after is None or (point.after.run is not None and point.after.has_landed)
 
 

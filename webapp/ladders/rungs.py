@@ -144,7 +144,7 @@ def trunk(num_params: float, token_counts: Sequence[float], common: Common, *, s
                 num_steps=num_steps, warmup_steps=warmup, decay="wsd", cooldown_fraction=COOLDOWN_FRACTION
             ),
             # a validation may save a better checkpoint: both happen only where the next run branches off, and at the end
-            evaluation=EvaluationSpec(every_steps=branch, max_batches=4, sample_tokens=0),
+            evaluation=EvaluationSpec(every_steps=branch, max_batches=4, test=False, sample_tokens=0),
             checkpoint=CheckpointSpec(every_steps=branch, keep_last=3),
             machine=machine_settings(),
             seed=common.seed if seed is None else seed,

@@ -21,7 +21,7 @@ from webapp.quotes.services import quote_on
 from webapp.runs.work import train_work
 from webapp.teams.models import Team
 
-END_SECONDS = 2.0
+END_SECONDS = 0.5
 """From a run's last word to the next one's start: the queue, the ledger, the fit."""
 
 SIZES_MEASURED = tuple(float(size) for size in np.geomspace(6e4, 6e9, 11))

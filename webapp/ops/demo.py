@@ -33,9 +33,10 @@ from webapp.datasets.services.uploads import upload_create, upload_finish, uploa
 from webapp.datasets.services.versions import version_create
 from webapp.jobs.models import Attempt
 from webapp.ladders.models import Ladder
-from webapp.ladders.proposal import propose
+from webapp.ladders.proposal import Proposal, propose
 from webapp.ladders.rungs import Common, RungRefused, trunk
 from webapp.ladders.services import common_of, ladder_create
+from webapp.ladders.timing import rung_quote
 from webapp.ops.demo_model import spec_alone
 from webapp.ops.models import Demo
 from webapp.planning.inputs import OPTION_NAMES, PlanInputs
@@ -49,7 +50,11 @@ from webapp.teams.services import owner_ensure
 
 log = logging.getLogger(__name__)
 
-LADDER_SECONDS = 150.0
+LADDER_SECONDS = 110.0
+"""Of the ladder that is tried first."""
+
+LADDER_AND_MODEL_SECONDS = 250.0
+"""Of both together: what is left of six minutes. The ladder's time is set so that they fit in."""
 
 TARGET_RATIO = 4.0
 """Compute of the demo's model over the ladder's largest run."""
@@ -141,9 +146,7 @@ def _ladder(project: Project, owner: User, version: DatasetVersion) -> Ladder | 
     """Make the ladder; None where none can be made here."""
     common = Common(version=version, sequences_per_step=SEQUENCES_PER_STEP)
     try:
-        proposal = propose(
-            common, project.team, budget_seconds=LADDER_SECONDS, target_ratio=TARGET_RATIO, has_repeat=False
-        )
+        proposal = _proposal(common, project.team)
         # a ladder that cannot begin leaves nothing behind, and the model is trained without it
         with transaction.atomic():
             return ladder_create(
@@ -152,6 +155,16 @@ def _ladder(project: Project, owner: User, version: DatasetVersion) -> Ladder | 
     except (RungRefused, ValidationError) as error:
         log.info("the demo has no ladder: %s", error)
         return None
+
+
+def _proposal(common: Common, team: Team) -> Proposal:
+    """Return the ladder with which ladder and model take about the time that there is, by their quotes."""
+    found = propose(common, team, budget_seconds=LADDER_SECONDS, target_ratio=TARGET_RATIO, has_repeat=False)
+    beyond = rung_quote(trunk(found.target[0], [found.target[1]], common)[0], common.version, found.device, team)
+    if found.seconds is None or beyond.seconds is None:
+        return found
+    factor = LADDER_AND_MODEL_SECONDS / (found.seconds.p50 + beyond.seconds.p50)
+    return propose(common, team, budget_seconds=factor * LADDER_SECONDS, target_ratio=TARGET_RATIO, has_repeat=False)
 
 
 def _version(project: Project, owner: User) -> DatasetVersion:
@@ -205,7 +218,7 @@ def _spec_beyond(ladder: Ladder) -> TrainSpec:
     assert ladder.target_params is not None
     assert ladder.target_tokens is not None
     spec = trunk(ladder.target_params, [ladder.target_tokens], common_of(ladder))[0].spec
-    every = max(5, spec.schedule.num_steps // 10)
+    every = max(5, spec.schedule.num_steps // 6)
     return replace(
         spec,
         evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt="def ", sample_tokens=48),

@@ -10,15 +10,21 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import exp, hypot, log
 
-from webapp.jobs.models import HELD_STATES, Queue, Worker
-from webapp.jobs.models import Job as JobRow
+from django.db.models import Q
+from django.utils import timezone
+
+from webapp.jobs.models import HELD_STATES, Attempt, Queue, Worker
 
 CALIBRATED_SPREAD = 0.13
 """Standard deviation of ln(rate) of a calibrated machine that is let alone, as economics has it."""
 
 Z90 = 1.2816
+AVERAGED_SECONDS = 60.0
+"""Of the load average that is looked at."""
+
 LEAST_FACTOR = 1.15
 """A difference below this is what any machine does beside a job."""
 
@@ -54,9 +60,26 @@ def load_of(worker: Worker) -> Load | None:
     if worker.queue == Queue.GPU or worker.host != socket.gethostname():
         return None
     num_cores = int((worker.hardware or {}).get("num_cores") or os.cpu_count() or 1)
-    held = JobRow.objects.filter(state__in=HELD_STATES, attempts__worker__host=worker.host, attempts__ended_at=None)
-    own = num_cores if held.exists() else 0  # a job of ours uses every core, and the next one waits for it
-    return Load(others_cores=max(0.0, os.getloadavg()[0] - own), num_cores=num_cores)
+    others = os.getloadavg()[0] - num_cores * own_share(worker.host)
+    return Load(others_cores=max(0.0, others), num_cores=num_cores)
+
+
+def own_share(host: str) -> float:
+    """Return how much of the load average jobs of ours make up, each of which uses every core.
+
+    The average forgets with a time constant of a minute: a job that has just ended still stands in it.
+    """
+    now = timezone.now()
+    recent = Attempt.objects.filter(
+        Q(ended_at=None, job__state__in=HELD_STATES) | Q(ended_at__gt=now - timedelta(seconds=5 * AVERAGED_SECONDS)),
+        worker__host=host,
+    )
+
+    def faded(at: datetime | None) -> float:
+        return exp(-max(0.0, (now - at).total_seconds()) / AVERAGED_SECONDS) if at else 1.0
+
+    spans = recent.values_list("started_at", "ended_at")
+    return min(1.0, sum(faded(ended) - faded(started) for started, ended in spans))
 
 
 def slowdown(load: Load | None, busy_fraction_then: float | None) -> Slowdown | None:

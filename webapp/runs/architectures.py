@@ -35,9 +35,17 @@ class Link:
     count: Callable[[Any, Facts], int] | None = None
     """(settings, facts of the data) -> exact number of parameters, where it is not that of the architecture."""
 
+    measuring_work: Callable[[Any, Facts], float] | None = None
+    """(settings, facts of the data) -> what the time to measure one example goes with; None: the FLOP of an example."""
+
     lengths: Callable[[Any, int, Facts], tuple[int, int]] | None = None
     """(settings, sequence length, facts of the data) -> tokens of source and target of an example, in an encoder-decoder;
     None: as many as the sequence length, on both sides."""
+
+
+def ranking_work(model: Any, facts: Facts) -> float:
+    """Return what it takes to measure a recommender on one user: the whole catalogue is ranked."""
+    return float(facts["num_items"]) * model.embedding_width
 
 
 @cache

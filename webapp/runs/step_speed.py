@@ -17,6 +17,7 @@ from economics.hardware import Accelerator, calibrated
 from trainer.errors import SpecError
 from trainer.families import get_family
 from trainer.spec import BatchSpec, TrainSpec
+from webapp.runs.architectures import Facts, link_of
 from webapp.runs.step_models import StepForm, StepModel, precision_of, step_model
 
 THREADS_EXPONENT = 0.8
@@ -42,7 +43,7 @@ class StepSpeed:
 
 def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) -> StepSpeed | None:
     """Return how long a step of the run takes on the machine that was calibrated; None if none of its kind was timed."""
-    shapes = _shapes(calibration, sort=sort_of(step))
+    shapes = _shapes(calibration, family=spec.family, sort=sort_of(step))
     if not shapes:
         return None
     dtype = spec.machine.dtype if spec.machine.dtype != "auto" else _usual_dtype(calibration)
@@ -57,6 +58,41 @@ def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) ->
         seconds=modelled * factor, modelled_seconds=modelled, measured_over_modelled=factor,
         num_threads=_threads(spec.machine.num_threads, calibration), num_shapes=len(shapes),
     )  # fmt: skip
+
+
+def measuring_seconds(
+    spec: TrainSpec, step: StepModel, facts: Facts, calibration: dict[str, Any], *, what: str = "measuring"
+) -> float | None:
+    """Return what `measuring` one example takes (a validation, the test) or `reporting` on it; None where nothing was timed.
+
+    It goes with the FLOP of an example, or with what the family's link says it goes with, from the timed size nearest.
+    """
+    wanted = work_of_measuring(spec.family, spec.model, step, spec.batch.sequence_length, facts)
+    steps = [each for each in calibration.get("steps") or [] if each.get("family") == spec.family]
+    timed = [found for each in steps if (found := _timed_measuring(each, what))]
+    if not timed:
+        return None
+    works, rates = (np.log(column) for column in zip(*sorted(timed), strict=True))
+    return wanted / float(np.exp(np.interp(np.log(wanted), works, rates)))
+
+
+def work_of_measuring(family: str, model: Any, step: StepModel, sequence_length: int, facts: Facts) -> float:
+    """Return how much there is to do to measure an example: comparable within a family."""
+    link = link_of(family)
+    if link is not None and link.measuring_work is not None:
+        return link.measuring_work(model, facts)
+    return step.flop_per_unit * sequence_length
+
+
+def _timed_measuring(timed: dict[str, Any], what: str) -> tuple[float, float] | None:
+    """Return (work, work per second) of a timed pass without gradients."""
+    seconds = timed.get(f"{what}_seconds_per_example") or 0.0
+    found = _timed_step(timed) if seconds > 0 else None
+    if found is None:
+        return None
+    model, step, facts = found
+    work = work_of_measuring(str(timed["family"]), model, step, int(timed["sequence_length"]), facts)
+    return work, work / seconds
 
 
 def machine_accelerator(calibration: dict[str, Any]) -> Accelerator | None:
@@ -95,16 +131,32 @@ def sort_of(step: StepModel) -> str:
     return "attention" if kind in TRANSFORMERS else kind
 
 
-def _shapes(calibration: dict[str, Any], *, sort: str) -> list[tuple[float, float]]:
-    """Return (FLOP per position, measured over modelled seconds) of each step of a sort that was measured."""
+def _shapes(calibration: dict[str, Any], *, family: str, sort: str) -> list[tuple[float, float]]:
+    """Return (FLOP per position, measured over modelled seconds) of each step of a sort that was measured.
+
+    Those of the same family tell alone, where there are any: what a program makes of a step is much its own.
+    """
     if not calibration.get("matmul_flop_per_second") or not calibration.get("memory_bytes_per_second"):
         return []
-    return [
-        found for step in calibration.get("steps") or [] if (found := _shape(step, calibration, sort=sort)) is not None
-    ]
+    steps = calibration.get("steps") or []
+    own, others = ([s for s in steps if (s.get("family") == family) == is_own] for is_own in (True, False))
+    for candidates in (own, others):
+        found = [_shape(step, calibration, sort=sort) for step in candidates]
+        if shapes := [shape for shape in found if shape is not None]:
+            return shapes
+    return []
 
 
 def _shape(timed: dict[str, Any], calibration: dict[str, Any], *, sort: str) -> tuple[float, float] | None:
+    found, seconds = _timed_step(timed), timed.get("seconds_per_step") or 0.0
+    if found is None or sort_of(found[1]) != sort or not seconds > 0:
+        return None
+    step, dtype = found[1], str(timed.get("dtype", "float32"))
+    return step.flop_per_position, seconds / step.seconds(_accelerator(calibration, dtype), precision_of(dtype))
+
+
+def _timed_step(timed: dict[str, Any]) -> tuple[Any, StepModel, Facts] | None:
+    """Return settings, step and data of what was timed; None where this release does not know it."""
     try:
         model = get_family(str(timed.get("family"))).presets[str(timed.get("preset"))]
     except (SpecError, KeyError):
@@ -112,9 +164,6 @@ def _shape(timed: dict[str, Any], calibration: dict[str, Any], *, sort: str) -> 
     batch = BatchSpec(
         sequence_length=int(timed["sequence_length"]), sequences_per_step=int(timed["sequences_per_step"])
     )
-    step = step_model(str(timed["family"]), model, {**timed, **timed.get("data", {})}, StepForm(batch=batch))
-    seconds = timed.get("seconds_per_step") or 0.0
-    if step is None or sort_of(step) != sort or not seconds > 0:
-        return None
-    dtype = str(timed.get("dtype", "float32"))
-    return step.flop_per_position, seconds / step.seconds(_accelerator(calibration, dtype), precision_of(dtype))
+    facts = {**timed, **timed.get("data", {})}
+    step = step_model(str(timed["family"]), model, facts, StepForm(batch=batch))
+    return None if step is None else (model, step, facts)

@@ -6,7 +6,7 @@ Amounts are in what the family counts (`Family.unit`): tokens, images, interacti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import floor, lcm, log10
 from typing import Any
@@ -24,7 +24,7 @@ from webapp.runs.models import Run
 from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import start_seconds
 from webapp.runs.step_models import StepModel, precision_of, step_model_of
-from webapp.runs.step_speed import StepSpeed, step_speed
+from webapp.runs.step_speed import StepSpeed, measuring_seconds, step_speed
 from webapp.ui.templatetags.figures import count
 
 MEMORY_PARTS = (
@@ -43,20 +43,42 @@ CHECKPOINT_BYTES_PER_PARAMETER = 12.0
 DISK_BYTES_PER_SECOND = 1.5e8
 """Where the disk was never measured."""
 
+CHECKPOINT_SECONDS = 0.04
+"""Of each checkpoint, however small: some files are made, brought to the disk and read again."""
+
+HASHED_BYTES_PER_SECOND = 8e8
+"""What is written is hashed and verified."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passes:
     """How often a run trains, measures and saves."""
 
     train_units: float
-    measured_units: float
+    measured_examples: float
+    reported_examples: float
+    """Of the whole splits at the end: families that tell more of each than sums go over them once more."""
+
     num_validations: int
     num_checkpoints: int
+    units_per_example: float
 
     @property
-    def equivalent_units(self) -> float:
-        """As much training as takes as long as training and measuring together."""
-        return self.train_units + FORWARD_SHARE * self.measured_units
+    def measured_units(self) -> float:
+        return self.measured_examples * self.units_per_example
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FixedSeconds:
+    """The parts of a run's time that do not go with its steps."""
+
+    start: float
+    saving: float
+    samples: float
+
+    @property
+    def total(self) -> float:
+        return self.start + self.saving + self.samples
 
 
 def train_work(
@@ -66,36 +88,72 @@ def train_work(
     facts = version.model_facts if version else {}
     step, unit = step_model_of(spec, facts), get_family(spec.family).unit
     passes = count_passes(spec, version, first_step=first_step)
-    common: dict[str, Any] = {"amount": passes.equivalent_units, "unit": unit}
     start = start_seconds(device.machine_id if device else None)
     if step is None:
-        return WorkFacts(**common, group=f"train {spec.family}", fixed_seconds=start)
+        amount = passes.train_units + FORWARD_SHARE * passes.measured_units
+        return WorkFacts(amount=amount, unit=unit, group=f"train {spec.family}", fixed_seconds=start)
     num_parameters = num_parameters_of(spec.family, spec.model, facts) or 0
     calibration = device.calibration if device else {}
     speed = step_speed(spec, step, calibration)
-    disk = calibration.get("disk_write_bytes_per_second") or DISK_BYTES_PER_SECOND
-    saving = passes.num_checkpoints * CHECKPOINT_BYTES_PER_PARAMETER * num_parameters / disk
-    samples = passes.num_validations * SAMPLE_SECONDS if spec.evaluation.sample_tokens else 0.0
+    rate = spec.batch.tokens_per_step / speed.seconds if speed else None
+    measuring = _measuring_units(spec, step, facts, calibration, passes, rate)
+    fixed = FixedSeconds(
+        start=start,
+        saving=passes.num_checkpoints * _checkpoint_seconds(num_parameters, calibration),
+        samples=passes.num_validations * SAMPLE_SECONDS if spec.evaluation.sample_tokens else 0.0,
+    )
     return WorkFacts(
-        **common,
+        amount=passes.train_units + measuring,
+        unit=unit,
         group=f"train {spec.family} ~{_order(num_parameters)}",
         flop_per_unit=step.flop_per_unit,
-        units_per_second=spec.batch.tokens_per_step / speed.seconds if speed else None,
+        units_per_second=rate,
         rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
-        fixed_seconds=start + saving + samples,
+        fixed_seconds=fixed.total,
         memory_by_part=_memory(spec, step, device),
-        assumptions=tuple(_assumptions(passes, speed, unit=unit, start=start, saving=saving, disk=disk)),
+        assumptions=tuple(_assumptions(passes, speed, fixed, unit=unit, rate=rate, measuring=measuring)),
     )
 
 
+def _measuring_units(
+    spec: TrainSpec,
+    step: StepModel,
+    facts: Mapping[str, Any],
+    calibration: dict[str, Any],
+    passes: Passes,
+    rate: float | None,
+) -> float:
+    """Return as much training as takes as long as all measuring: as it was timed, or else by its FLOP."""
+    each, told = (
+        measuring_seconds(spec, step, facts, calibration, what=what) for what in ("measuring", "reporting")
+    )  # fmt: skip
+    if each is None or rate is None:
+        return FORWARD_SHARE * passes.measured_units
+    return (passes.measured_examples * each + passes.reported_examples * (told or 0.0)) * rate
+
+
+def _checkpoint_seconds(num_parameters: int, calibration: dict[str, Any]) -> float:
+    disk = calibration.get("disk_write_bytes_per_second") or DISK_BYTES_PER_SECOND
+    num_bytes = CHECKPOINT_BYTES_PER_PARAMETER * num_parameters
+    return CHECKPOINT_SECONDS + num_bytes / disk + num_bytes / HASHED_BYTES_PER_SECOND
+
+
 def _assumptions(
-    passes: Passes, speed: StepSpeed | None, *, unit: str, start: float, saving: float, disk: float
+    passes: Passes, speed: StepSpeed | None, fixed: FixedSeconds, *, unit: str, rate: float | None, measuring: float
 ) -> Iterator[dict[str, Any]]:
     """Yield what the quote rests on, with unit and source."""
-    yield _row("start", start, "s", "from the process to the first step")
-    yield _row("checkpoints", saving, "s", f"{passes.num_checkpoints} written at {disk:.3g} B/s")
-    measured = f"a third of {passes.measured_units:.3g} {unit}s: {passes.num_validations} validations, the last passes"
-    yield _row("measuring", FORWARD_SHARE * passes.measured_units, unit, measured)
+    yield _row("start", fixed.start, "s", "from the process to the first step")
+    yield _row("checkpoints", fixed.saving, "s", f"{passes.num_checkpoints} written, brought to the disk and hashed")
+    if fixed.samples:
+        yield _row("samples", fixed.samples, "s", f"{passes.num_validations} written to be read")
+    measured = (
+        f"{passes.num_validations} validations and the whole splits at the end: {passes.measured_examples:.3g} examples"
+    )
+    if rate:
+        yield _row("measuring", measuring / rate, "s", measured)
+        yield _row("training", passes.train_units / rate, "s", f"{passes.train_units:.3g} {unit}s")
+    else:
+        yield _row("measuring", measuring, unit, f"{measured}, as much work as training on so much")
     if speed is not None:
         yield _row("threads", speed.num_threads, "", "of the processor")
         measured = f"{speed.num_shapes} training steps that the calibration timed, at this size"
@@ -119,15 +177,28 @@ def count_passes(spec: TrainSpec, version: DatasetVersion | None, *, first_step:
     steps = max(0, last - first_step)
     validations = _multiples(every, first_step, last) + (last % every != 0) + (first_step == 0)
     saves_apart = _multiples(save, first_step, last) - _multiples(lcm(save, every), first_step, last)
-    validation, test = (version.num_units(name) if version else 0 for name in ("validation", "test"))
-    batch = (spec.batch.micro_batch or spec.batch.sequences_per_step) * spec.batch.sequence_length
+    validation = _examples(spec, version, "validation")
+    test = _examples(spec, version, "test") if spec.evaluation.test else 0.0
+    batch = spec.batch.micro_batch or spec.batch.sequences_per_step
     part = min(validation, spec.evaluation.max_batches * batch) if spec.evaluation.max_batches else validation
+    most_reported = getattr(spec.model, "num_scored", 0) or validation + test
     return Passes(
         train_units=float(steps * spec.batch.tokens_per_step),
-        measured_units=float(validations * part + validation + test),
+        measured_examples=float(validations * part + validation + test),
+        reported_examples=float(min(validation, most_reported) + min(test, most_reported)),
         num_validations=validations,
         num_checkpoints=validations + saves_apart,
+        units_per_example=float(spec.batch.sequence_length),
     )
+
+
+def _examples(spec: TrainSpec, version: DatasetVersion | None, split: str) -> float:
+    """Return how many examples a whole split is measured as: windows of tokens, pictures, or users to recommend to."""
+    if version is None:
+        return 0.0
+    units = version.num_units(split) / spec.batch.sequence_length
+    num_users = version.facts.get("num_users")
+    return min(units, float(num_users)) if num_users else units
 
 
 def _multiples(step: int, after: int, last: int) -> int:

@@ -48,12 +48,15 @@ def test_wrong_seconds_are_refused() -> None:
         spec_from_dict({"kind": "calibrate", "seconds": 0.1})
 
 
-def test_a_timed_batch_holds_what_it_names() -> None:
+def test_a_timed_batch_holds_what_it_names(tmp_path: Path) -> None:
+    kinds = {family.data_kind for family, _ in timed_presets()}
+    made = {kind: made_up_of(kind, tmp_path) for kind in kinds}
     for family, preset in timed_presets():
-        made_up = made_up_of(family.data_kind)
+        made_up = made[family.data_kind]
         assert made_up is not None
         batch = batch_of(family, family.presets[preset], "cpu")
         spec = TrainSpec(family=family.name, model=family.presets[preset], data=DataSpec(path=""), batch=batch)
         task = make_task(spec, assets_of(made_up))
         held = task.count(task.batch(made_up.split, np.arange(batch.sequences_per_step)))
-        assert held == batch.tokens_per_step, (family.name, preset)
+        sides = 2 if family.data_kind == "pairs" else 1  # a source and a target of that length
+        assert held == sides * batch.tokens_per_step, (family.name, preset)

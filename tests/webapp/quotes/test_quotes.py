@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -24,6 +25,11 @@ from webapp.runs.work import work_of_job
 from webapp.teams.models import Team
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def every_job_starts_alike(settings: Any) -> None:
+    settings.ISOCOST_WARM_SECONDS = 0
 
 
 def start(cast: Cast, *, num_steps: int = 200, name: str = "") -> Job:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,14 +33,14 @@ class MadeUpImages:
         return self.pixels[numbers]
 
 
-def made_up_boxes() -> MadeUp:
+def made_up_boxes(_folder: Path) -> MadeUp:
     """Return pictures of 64 pixels a side with a box each, of three labels."""
     split = MadeUpImages(side=64)
     facts = {"side": 64, "num_channels": 3, "mean": [0.5] * 3, "deviation": [0.25] * 3, "method": "pad"}
     return MadeUp(split=split, label_names=("a", "b", "c"), facts=facts)
 
 
-def made_up_images() -> MadeUp:
+def made_up_images(_folder: Path) -> MadeUp:
     """Return pictures of 32 pixels a side in ten classes."""
     facts = {"side": SIDE, "num_channels": 3, "mean": [0.5] * 3, "deviation": [0.25] * 3}
     return MadeUp(split=MadeUpImages(), label_names=tuple("0123456789"), facts=facts)

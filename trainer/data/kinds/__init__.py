@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from trainer.data.steps import StepsRecipe
@@ -53,8 +54,8 @@ class DataKind:
     """`module:function` with `(sources, recipe, num_documents=…)`: returns a `TrialResult`; empty: no trial."""
 
     made_up: str = ""
-    """`module:function` without arguments: returns `MadeUp` data, of which a calibration makes its batches; empty: families
-    that learn from it are not timed."""
+    """`module:function` with `(folder)`, where it may write: returns `MadeUp` data, of which a calibration makes its
+    batches; empty: families that learn from it are not timed."""
 
     endings: tuple[str, ...] = ()
     """Endings of file names that speak for this kind; empty: whatever no other kind claims."""
@@ -77,6 +78,8 @@ class MadeUp:
     label_names: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     tokenizer: Any = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Those that the kind says go with a model."""
 
 
 @cache

@@ -16,5 +16,6 @@ KIND = DataKind(
     prepare="trainer.data.interactions.prepare:run",
     preview="trainer.data.interactions.preview:preview",
     split="trainer.data.interactions.store:open_split",
+    made_up="trainer.data.interactions.made_up:made_up_interactions",
     assets=("items.jsonl", "item_features.json", "user_features.json"),
 )

@@ -16,6 +16,7 @@ KIND = DataKind(
     preview="trainer.data.parts.preview:preview_pairs",
     split="trainer.data.parts.store:open_split",
     trial="trainer.data.trial:try_recipe",
+    made_up="trainer.data.parts.made_up:made_up_pairs",
     reader="trainer.data.parts.pairs:documents",
     has_tokenizer=True,
 )

@@ -62,6 +62,8 @@ FAMILY = Family(
     main_metric=MAIN_METRIC,
     lower_is_better=False,
     abilities=ABILITIES,
+    calibration_presets=("small",),
+    calibration_examples=64,
     defaults={
         "batch": {"sequence_length": 1, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 1e-3, "weight_decay": 0.01, "beta2": 0.98},

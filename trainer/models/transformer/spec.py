@@ -100,6 +100,7 @@ FAMILY = Family(
     data_kind="pairs",
     task="trainer.models.transformer.task:TransformerTask",
     abilities=frozenset({"translate"}),
+    calibration_presets=("tiny", "mini"),
     defaults={
         "batch": {"sequence_length": 64, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 2e-3, "beta2": 0.98, "weight_decay": 0.01},

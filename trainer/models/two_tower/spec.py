@@ -60,6 +60,8 @@ FAMILY = Family(
     main_metric=MAIN_METRIC,
     lower_is_better=False,
     abilities=ABILITIES,
+    calibration_presets=("small",),
+    calibration_examples=256,
     defaults={
         "batch": {"sequence_length": 1, "sequences_per_step": 256},
         "optimizer": {"learning_rate": 3e-3, "weight_decay": 0.01, "beta2": 0.999},

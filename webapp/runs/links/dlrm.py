@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from economics.architecture.recommender import DLRM
 from trainer.models.dlrm.spec import DlrmSpec
-from webapp.runs.architectures import Facts, Link
+from webapp.runs.architectures import Facts, Link, ranking_work
 
 
 def to_architecture(model: DlrmSpec, facts: Facts) -> DLRM:
@@ -23,4 +23,4 @@ def to_architecture(model: DlrmSpec, facts: Facts) -> DLRM:
     )
 
 
-LINK = Link(to_architecture=to_architecture, needs=("num_items",))
+LINK = Link(to_architecture=to_architecture, needs=("num_items",), measuring_work=ranking_work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from economics.architecture.recommender import SASRec
 from trainer.models.sasrec.spec import SasrecSpec
-from webapp.runs.architectures import Facts, Link
+from webapp.runs.architectures import Facts, Link, ranking_work
 
 
 def to_architecture(model: SasrecSpec, facts: Facts) -> SASRec:
@@ -20,4 +20,4 @@ def to_architecture(model: SasrecSpec, facts: Facts) -> SASRec:
     )
 
 
-LINK = Link(to_architecture=to_architecture, needs=("num_items",))
+LINK = Link(to_architecture=to_architecture, needs=("num_items",), measuring_work=ranking_work)

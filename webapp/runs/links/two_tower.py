@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from economics.architecture.recommender import TwoTower
 from trainer.models.two_tower.spec import TwoTowerSpec
-from webapp.runs.architectures import Facts, Link
+from webapp.runs.architectures import Facts, Link, ranking_work
 
 
 def to_architecture(model: TwoTowerSpec, facts: Facts) -> TwoTower:
@@ -25,4 +25,4 @@ def to_architecture(model: TwoTowerSpec, facts: Facts) -> TwoTower:
     )
 
 
-LINK = Link(to_architecture=to_architecture, needs=("num_items",))
+LINK = Link(to_architecture=to_architecture, needs=("num_items",), measuring_work=ranking_work)
