@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,14 @@ from trainer.data.spec import PrepareSpec
 from trainer.data.stdlib import source_files
 from trainer.families import get_family
 from trainer.spec import (
-    BatchSpec, CheckpointSpec, DataSpec, EvaluationSpec, RegularisationSpec, ScheduleSpec, TrainSpec, spec_to_dict,
+    BatchSpec,
+    CheckpointSpec,
+    DataSpec,
+    EvaluationSpec,
+    RegularisationSpec,
+    ScheduleSpec,
+    TrainSpec,
+    spec_to_dict,
 )  # fmt: skip
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.datasets.services.versions import version_publish
@@ -108,9 +116,11 @@ def write_text(folder: Path) -> Path:
 
 def write_pairs(folder: Path) -> Path:
     """Lines of code, and the line behind each."""
-    lines = [line.strip() for _, path in list(source_files())[:60] for line in path.open(encoding="utf-8", errors="ignore")]
+    lines = [
+        line.strip() for _, path in list(source_files())[:60] for line in path.open(encoding="utf-8", errors="ignore")
+    ]
     told = [line for line in lines if len(line) > 20]
-    return write_table(folder / "pairs.csv", ("source", "target"), zip(told, told[1:], strict=False))
+    return write_table(folder / "pairs.csv", ("source", "target"), pairwise(told))
 
 
 def write_pictures(folder: Path) -> Path:

@@ -80,7 +80,9 @@ def measured(seconds: float, run_seconds: float, only: str) -> list[Line]:
         codes = told(stack, f"start_runs({run_seconds}, {only!r})")
         shares = followed(stack, list(codes.values()))
         ends = {shape: told(stack, f"found({code!r})") for shape, code in codes.items()}
-        failed = [f"{shape}: {end['reason']}" for shape, end in ends.items() if "took" not in end or end["state"] != FINAL[0]]
+        failed = [
+            f"{shape}: {end['reason']}" for shape, end in ends.items() if "took" not in end or end["state"] != FINAL[0]
+        ]
         if failed:
             raise RuntimeError("; ".join(failed))
         return [line_of(shape, end, shares.get(codes[shape], 0.0)) for shape, end in ends.items()]

@@ -113,7 +113,7 @@ def test_without_work_it_goes(settings: Any, tmp_path: Path) -> None:
     try:
         trainer = start(alone, tmp_path, {"kind": "calibrate", "seconds": -1})
         assert trainer.wait(30) == 1
-        psutil.Process(pid_of(alone)).wait(20)
+        psutil.Process(pid_of(alone)).wait(120)
     except psutil.NoSuchProcess:
         pass
     finally:
