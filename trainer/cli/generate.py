@@ -34,7 +34,6 @@ def add_parser(commands: Any) -> None:
 
 def command(options: argparse.Namespace) -> int:
     from trainer.export import load_any
-    from trainer.inference.engine import generate
     from trainer.inference.operations.asking import prompt_answer, read
     from trainer.inference.operations.generate import read_settings
 
@@ -52,9 +51,7 @@ def command(options: argparse.Namespace) -> int:
     if not options.json:
         sys.stdout.write(prompt.shown)
     written, end = [], ""
-    for one in generate(
-        loaded.language_model, prompt.tokens, settings, loaded.task.assets.tokenizer, device=loaded.device
-    ):
+    for one in loaded.batch.write(prompt.tokens, settings):
         written.append(one.text)
         end = one.end
         if not options.json:

@@ -10,6 +10,7 @@ from statistics import median
 import torch
 
 from trainer.inference.loading import LoadedModel
+from trainer.inference.sampling import SamplingSpec
 
 PROMPT_TOKENS, NEW_TOKENS = 32, 32
 REPEATS = 5
@@ -58,17 +59,16 @@ def speed_of(loaded: LoadedModel) -> Speed:
 @torch.inference_mode()
 def seconds_per_token(loaded: LoadedModel) -> float:
     """Return the median seconds of one more token behind a prompt that has been read."""
-    model = loaded.language_model
-    prompt = min(PROMPT_TOKENS, model.context_length // 2)
-    length = min(prompt + NEW_TOKENS, model.context_length)
-    cache = model.new_cache(batch=1, length=length)
-    token = torch.full((1, 1), loaded.task.assets.tokenizer.end_of_text_id, device=loaded.device)
-    model(token.expand(1, prompt), cache)
+    context = loaded.language_model.context_length
+    prompt = min(PROMPT_TOKENS, context // 2)
+    settings = SamplingSpec(num_tokens=min(NEW_TOKENS, context - prompt), temperature=0)
+    written = loaded.batch.write([loaded.task.assets.tokenizer.end_of_text_id] * prompt, settings)
     found = []
-    for _ in range(length - prompt):
-        begun = time.perf_counter()
-        model(token, cache)
+    next(written)
+    begun = time.perf_counter()
+    for _ in written:
         found.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
     return median(found)
 
 

@@ -4,7 +4,8 @@ int8   one scale a row:       w[n, k] ~ q[n, k] * s[n],              q from -127
 int4   one scale a group:     w[n, k] ~ (q[n, k] - 8) * s[n, k / 32], q from 0 to 15, two in a byte
 
 Both round to the nearest and are symmetric. On a processor torch's own kernels multiply packed weights with bfloat16;
-elsewhere, and where many rows come at once, the weights are widened first, which costs less than it saves.
+elsewhere, and where many rows come at once, the weights are widened first, which costs less than it saves. Inputs and
+products are rounded to bfloat16 either way, so that a text is read alike whether its tokens come one by one or together.
 """
 
 from __future__ import annotations
@@ -46,12 +47,22 @@ class Int8Linear(nn.Module):
         """The weights (N, K), widened."""
         return self.q.float() * self.scale[:, None]
 
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Return the weights (..., K) of some outputs (...), widened."""
+        return self.q[numbers].float() * self.scale[numbers].unsqueeze(-1)
+
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(0, -2)  # (R, K)
-        if rows.size(0) <= FEW_ROWS and x.device.type == "cpu":
+        if x.device.type != "cpu":
+            y = F.linear(rows, self.weight.type_as(x))
+        elif rows.size(0) <= FEW_ROWS:
             y = torch._weight_int8pack_mm(rows.bfloat16().contiguous(), self.q, self.scale.bfloat16()).type_as(x)
         else:
-            y = F.linear(rows, self.weight.type_as(x))
+            y = (
+                (F.linear(rows.bfloat16().float(), self.q.float()) * self.scale.bfloat16().float())
+                .bfloat16()
+                .type_as(x)
+            )
         y = y if self.bias is None else y + self.bias.type_as(y)
         return y.view(*x.shape[:-1], -1)
 
@@ -82,12 +93,16 @@ class Int4Linear(nn.Module):
     @property
     def integers(self) -> Tensor:
         """The integers (N, K), from 0 to 15."""
-        return torch.stack([self.q & 15, self.q >> 4], dim=-1).flatten(1)
+        return unpacked_int4(self.q)
 
     @property
     def weight(self) -> Tensor:
         """The weights (N, K), widened."""
-        return (self.integers.float() - 8) * self.scale.float().repeat_interleave(GROUP, dim=1)
+        return widened_int4(self.q, self.scale)
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Return the weights (..., K) of some outputs (...), widened."""
+        return widened_int4(self.q[numbers], self.scale[numbers])
 
     def packed(self) -> tuple[Tensor, Tensor]:
         """Return weights and scales as the kernel reads them, made once."""
@@ -99,11 +114,13 @@ class Int4Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.flatten(0, -2)  # (R, K)
-        if self._has_kernel and rows.size(0) <= FEW_ROWS and x.device.type == "cpu":
+        if x.device.type != "cpu" or not self._has_kernel:
+            y = F.linear(rows, self.weight.type_as(x))
+        elif rows.size(0) <= FEW_ROWS:
             weights, scales = self.packed()
             y = torch._weight_int4pack_mm_for_cpu(rows.bfloat16().contiguous(), weights, GROUP, scales).type_as(x)
         else:
-            y = F.linear(rows, self.weight.type_as(x))
+            y = F.linear(rows.bfloat16().float(), self.weight).bfloat16().type_as(x)
         y = y if self.bias is None else y + self.bias.type_as(y)
         return y.view(*x.shape[:-1], -1)
 
@@ -140,8 +157,24 @@ class Int8Embedding(nn.Module):
     def weight(self) -> Tensor:
         return self.q.float() * self.scale[:, None]
 
+    def as_head(self) -> Int8Linear:
+        """Return the layer that scores a hidden state against each row; it holds the table's own numbers."""
+        head = Int8Linear(0, 0, bias=False)
+        head.q, head.scale = self.q, self.scale
+        return head
+
     def forward(self, tokens: Tensor) -> Tensor:
         return self.q[tokens].float() * self.scale[tokens].unsqueeze(-1)
+
+
+def unpacked_int4(q: Tensor) -> Tensor:
+    """Return the integers (..., K), from 0 to 15, of two in a byte (..., K / 2)."""
+    return torch.stack([q & 15, q >> 4], dim=-1).flatten(-2)
+
+
+def widened_int4(q: Tensor, scale: Tensor) -> Tensor:
+    """Return the weights (..., K) of packed integers (..., K / 2) and their scales (..., K / 32)."""
+    return (unpacked_int4(q).float() - 8) * scale.float().repeat_interleave(GROUP, dim=-1)
 
 
 def to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:

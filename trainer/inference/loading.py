@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -12,19 +13,24 @@ from torch import nn
 from trainer.adapt.build import build_model
 from trainer.compress.quantise import as_stored
 from trainer.errors import InputError
+from trainer.inference.batch import Batch
 from trainer.inference.engine import LanguageModel
+from trainer.inference.precision import Precision, writing_dtype
 from trainer.training.checkpoint import StoredCheckpoint, tensor_bytes, verify_checkpoint
 from trainer.training.machine import resolve_device
-from trainer.training.task import Task, make_task
+from trainer.training.task import Task, count_parameters, make_task
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class LoadedModel:
     """A model in memory."""
 
     task: Task
     model: nn.Module
     device: torch.device
+    precision: Precision = "auto"
+    """Numbers in which it writes."""
+
     stored: StoredCheckpoint | None = None
     """The checkpoint; None for an exported model."""
 
@@ -33,9 +39,16 @@ class LoadedModel:
         """The model, as one that continues text; ask `require` first."""
         return cast(LanguageModel, self.model)
 
+    @cached_property
+    def batch(self) -> Batch:
+        """The texts that the model is writing; ask `require` first. Its packed weights are made at the first."""
+        dtype = writing_dtype(self.precision, self.device, count_parameters(self.model))
+        return Batch(self.language_model.decoder(dtype), self.task.assets.tokenizer)
+
     @property
     def size_bytes(self) -> int:
-        return tensor_bytes(self.model.state_dict())
+        own = tensor_bytes(self.model.state_dict())
+        return own + (self.batch.decoder.size_bytes if "batch" in self.__dict__ else 0)
 
     def require(self, ability: str) -> None:
         """Raise `InputError` where a model of this kind cannot do what is asked of it."""
@@ -44,11 +57,12 @@ class LoadedModel:
             raise InputError(f"a model of family {self.task.spec.family} cannot {ability}; it can {can}")
 
 
-def load_model(folder: Path, *, sha256: str = "", device: str = "auto") -> LoadedModel:
+def load_model(folder: Path, *, sha256: str = "", device: str = "auto", precision: Precision = "auto") -> LoadedModel:
     """Return the model of a checkpoint; raise `CheckpointError` where it is not whole or not the one meant."""
     stored = verify_checkpoint(folder, sha256=sha256)
     task = make_task(stored.spec(), stored.assets())
     model = as_stored(build_model(task), stored.manifest.facts)
     model.load_state_dict(stored.weights())
     name, _ = resolve_device(device)
-    return LoadedModel(stored=stored, task=task, model=model.to(name).eval(), device=torch.device(name))
+    ready = model.to(name).eval()
+    return LoadedModel(stored=stored, task=task, model=ready, device=torch.device(name), precision=precision)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from trainer.data.shards import PreparedVersion, TokenSplit
 from trainer.data.tokenizer import Tokenizer
 from trainer.errors import InputError
-from trainer.inference.engine import generate
 from trainer.inference.loading import LoadedModel
 from trainer.inference.sampling import SamplingSpec
 from trainer.inspect.ngrams import Found, document_at, find_ngrams
@@ -89,8 +88,7 @@ def write(loaded: LoadedModel, prompt: list[int], spec: InspectSpec, *, seed: in
     length = loaded.language_model.context_length
     read = [tokenizer.end_of_text_id, *prompt][-max(length - spec.num_tokens, length // 2) :]
     settings = SamplingSpec(num_tokens=spec.num_tokens, temperature=spec.temperature, seed=seed)
-    parts = generate(loaded.language_model, read, settings, tokenizer, device=loaded.device)
-    return [each.token for each in parts if each.end != "end_of_text"]
+    return [each.token for each in loaded.batch.write(read, settings) if each.end != "end_of_text"]
 
 
 def _prompts(spec: InspectSpec, unseen: TokenSplit, tokenizer: Tokenizer) -> Iterator[list[int]]:

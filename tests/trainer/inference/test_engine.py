@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, cast
 
 import pytest
 import torch
 
 from tests.trainer.conftest import run_job, train_dict
+from trainer.compress.quantise import quantise
 from trainer.data.tokenizer import Tokenizer
 from trainer.errors import CheckpointError, InputError
-from trainer.inference.engine import generate, inspect, token_label
+from trainer.inference.engine import LanguageModel, generate, inspect, token_label
 from trainer.inference.find import find_checkpoint
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.prompt import read_prompt
@@ -38,17 +40,45 @@ def tokenizer(loaded: LoadedModel) -> Tokenizer:
 
 def test_cached_greedy_text_is_that_of_whole_forward_passes(loaded: LoadedModel, tokenizer: Tokenizer) -> None:
     tokens = [tokenizer.end_of_text_id, *tokenizer.encode("rain wind")]
-    written = [w.token for w in generate(loaded.language_model, tokens, GREEDY, tokenizer, device=loaded.device)]
+    written = [
+        w.token
+        for w in generate(
+            loaded.language_model,
+            tokens,
+            GREEDY,
+            tokenizer,
+        )
+    ]
     for token in written:
         with torch.no_grad():
             assert token == int(loaded.model(torch.tensor([tokens]))[0, -1].argmax())
         tokens.append(token)
 
 
+@pytest.mark.parametrize("method", ["int8", "int4"])
+def test_integers_write_what_whole_forward_passes_foretell(
+    job: Path, tokenizer: Tokenizer, method: Literal["int8", "int4"]
+) -> None:
+    model = quantise(load_model(find_checkpoint(job)).model, method)
+    tokens = [tokenizer.end_of_text_id, *tokenizer.encode("rain wind")]
+    for one in generate(cast(LanguageModel, model), tokens, GREEDY, tokenizer):
+        with torch.no_grad():
+            assert one.token == int(model(torch.tensor([tokens]))[0, -1].argmax())
+        tokens.append(one.token)
+
+
 def test_writing_goes_on_beyond_the_context(loaded: LoadedModel, tokenizer: Tokenizer) -> None:
     settings = SamplingSpec(num_tokens=100, seed=3, temperature=1.5)
     tokens = tokenizer.encode("salt bread")
-    ends = [w.end for w in generate(loaded.language_model, tokens, settings, tokenizer, device=loaded.device)]
+    ends = [
+        w.end
+        for w in generate(
+            loaded.language_model,
+            tokens,
+            settings,
+            tokenizer,
+        )
+    ]
     assert ends[-1] in ("length", "end_of_text")
     assert not any(ends[:-1])
     assert loaded.language_model.context_length == 32 < len(ends) or ends[-1] == "end_of_text"
@@ -58,7 +88,7 @@ def test_same_seed_writes_the_same_text(loaded: LoadedModel, tokenizer: Tokenize
     def text(seed: int) -> str:
         settings = SamplingSpec(num_tokens=30, seed=seed, temperature=1.2)
         tokens = tokenizer.encode("soup")
-        written = generate(loaded.language_model, tokens, settings, tokenizer, device=loaded.device)
+        written = generate(loaded.language_model, tokens, settings, tokenizer)
         return "".join(one.text for one in written)
 
     assert text(5) == text(5) != text(6)
@@ -69,7 +99,7 @@ def test_stop_text_ends_the_text_before_it(loaded: LoadedModel, tokenizer: Token
 
     def text(stop: list[str]) -> tuple[str, str]:
         settings = SamplingSpec(temperature=0, num_tokens=20, stop=stop)
-        written = list(generate(loaded.language_model, tokens, settings, tokenizer, device=loaded.device))
+        written = list(generate(loaded.language_model, tokens, settings, tokenizer))
         return "".join(one.text for one in written), written[-1].end
 
     whole, _ = text([])

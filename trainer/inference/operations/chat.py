@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from trainer.errors import InputError
-from trainer.inference.engine import generate
 from trainer.inference.loading import LoadedModel
 from trainer.inference.operations.asking import ModelRequest, Operation, Steps
 from trainer.inference.operations.generate import read_settings, told
@@ -34,9 +33,8 @@ def stream(loaded: LoadedModel, request: ChatRequest) -> Steps:
     context = loaded.language_model.context_length
     turns, num_cut = fitting(loaded, request.messages, room=context - min(settings.num_tokens, context // 2))
     tokens = loaded.task.chat_prompt(turns)  # type: ignore[attr-defined]
-    tokenizer = loaded.task.assets.tokenizer
-    written = generate(loaded.language_model, tokens, settings, tokenizer, device=loaded.device)
-    return told({"num_prompt_tokens": len(tokens), "num_cut_tokens": num_cut}, written)
+    start = {"num_prompt_tokens": len(tokens), "num_cut_tokens": num_cut}
+    return told(start, loaded.batch.write(tokens, settings))
 
 
 def fitting(loaded: LoadedModel, messages: list[Turn], *, room: int) -> tuple[list[tuple[str, str]], int]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from trainer.errors import InputError
-from trainer.inference.engine import Written, generate
 from trainer.inference.loading import LoadedModel
 from trainer.inference.operations.asking import ModelRequest, Operation, Steps, prompt_answer, read
 from trainer.inference.sampling import SamplingSpec
+from trainer.inference.writing import Writing
 
 
 class GenerateRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,20 +24,20 @@ def stream(loaded: LoadedModel, request: GenerateRequest) -> Steps:
     """Yield `start` with the prompt as it was read, then a `token` at a time."""
     settings = read_settings(request.settings)
     prompt = read(loaded, request.prompt, num_new_tokens=settings.num_tokens)
-    written = generate(
-        loaded.language_model, prompt.tokens, settings, loaded.task.assets.tokenizer, device=loaded.device
-    )
-    return told(prompt_answer(prompt), written)
+    return told(prompt_answer(prompt), loaded.batch.write(prompt.tokens, settings))
 
 
-def told(start: dict[str, Any], written: Iterator[Written]) -> Steps:
+def told(start: dict[str, Any], written: Writing) -> Steps:
     """Yield what is written as it comes; return how much it was, how fast, and why it ended."""
     began = time.monotonic()
     num_tokens, end = 0, "cancelled"
-    is_cancelled = yield "start", start
-    while not is_cancelled and (one := next(written, None)) is not None:
-        num_tokens, end = num_tokens + 1, one.end or "cancelled"
-        is_cancelled = yield "token", {"text": one.text, "token": one.token, "probability": one.probability}
+    try:
+        is_cancelled = yield "start", start
+        while not is_cancelled and (one := next(written, None)) is not None:
+            num_tokens, end = num_tokens + 1, one.end or "cancelled"
+            is_cancelled = yield "token", {"text": one.text, "token": one.token, "probability": one.probability}
+    finally:
+        written.close()
     seconds = time.monotonic() - began
     return {"num_tokens": num_tokens, "end": end, "seconds": seconds, "tokens_per_second": num_tokens / seconds}
 

@@ -4,7 +4,7 @@
     modern    rotary positions, RMSNorm, SwiGLU, grouped queries, no biases, optional QK-norm (Llama, Qwen)
 
 Both normalise before each part and add the part's output to the residual stream. Sizes in comments:
-B batch, T tokens now, S tokens so far (with those in the cache), D model width, F feed-forward width, V vocabulary,
+B batch, T tokens, D model width, F feed-forward width, V vocabulary,
 H query heads, G key and value heads, K head width.
 
 Sources: Radford et al. 2019 (GPT-2), Brown et al. 2020 (GPT-3), Touvron et al. 2023 (Llama), Su et al. 2021 (RoPE).
@@ -22,29 +22,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
 from trainer.models.attention import causal_attention
+from trainer.models.gpt.decoder import Decoder
 from trainer.models.gpt.spec import GPTSpec
 from trainer.models.layers import FeedForward, Rotation, rotate, rotation_table
 
 EMBEDDING_STD = 0.02
-
-
-class KVCache:
-    """Keys and values of the tokens read so far, so that each new token costs one forward pass of one token."""
-
-    def __init__(
-        self, spec: GPTSpec, *, batch: int, length: int, device: torch.device, dtype: torch.dtype = torch.float32
-    ) -> None:
-        shape = (spec.num_layers, batch, spec.num_key_value_heads, length, spec.width_of_head)
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)  # (L, B, G, S, K)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)  # (L, B, G, S, K)
-        self.length = 0
-
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the new keys and values (B, G, T, K) of a layer; return all so far (B, G, S, K)."""
-        end = self.length + keys.size(2)
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +64,16 @@ class Attention(nn.Module):
         self.query_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
         self.key_norm = nn.RMSNorm(self.head_width, eps=spec.norm_eps) if spec.qk_norm else nn.Identity()
 
-    def forward(
-        self, x: Tensor, rotation: Rotation, cache: KVCache | None, packed_mask: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, rotation: Rotation, packed_mask: Tensor | None = None) -> Tensor:
         q, k, v = self.project(x, rotation)  # (B, H, T, K), (B, G, T, K) twice
         dropout = self.dropout if self.training else 0.0
-        shares_heads = self.num_kv_heads != self.num_heads
         if packed_mask is not None:
+            shares_heads = self.num_kv_heads != self.num_heads
             y = F.scaled_dot_product_attention(
                 q, k, v, attn_mask=packed_mask, dropout_p=dropout, enable_gqa=shares_heads
             )
-        elif cache is None or cache.length == 0:
+        else:
             y = causal_attention(q, k, v, dropout=dropout)  # (B, H, T, K)
-        if cache is not None:
-            first = cache.length
-            k, v = cache.extend(self.layer, k, v)  # (B, G, S, K)
-            if first:
-                mask = causal_mask(q.size(2), k.size(2), x.device) if q.size(2) > 1 else None  # (T, S)
-                y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=shares_heads)
         written: Tensor = self.out(y.transpose(1, 2).flatten(2))  # (B, T, D)
         return written
 
@@ -139,10 +113,8 @@ class Block(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self, x: Tensor, rotation: Rotation, cache: KVCache | None = None, packed_mask: Tensor | None = None
-    ) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), rotation, cache, packed_mask))
+    def forward(self, x: Tensor, rotation: Rotation, packed_mask: Tensor | None = None) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), rotation, packed_mask))
         out: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return out
 
@@ -193,37 +165,34 @@ class GPT(nn.Module):
             else:
                 parameter.normal_(std=std)
 
-    def forward(self, tokens: Tensor, cache: KVCache | None = None, packed: Packed | None = None) -> Tensor:
-        return self.to_logits(self.hidden(tokens, cache, packed))  # (B, T, V)
+    def forward(self, tokens: Tensor, packed: Packed | None = None) -> Tensor:
+        return self.to_logits(self.hidden(tokens, packed))  # (B, T, V)
 
-    def hidden(self, tokens: Tensor, cache: KVCache | None = None, packed: Packed | None = None) -> Tensor:
+    def hidden(self, tokens: Tensor, packed: Packed | None = None) -> Tensor:
         """Return the normalised residual stream behind the last block (B, T, D)."""
         if packed is not None:
             return self.packed_hidden(tokens, packed)
-        first = cache.length if cache is not None else 0
-        x = self.embed(tokens, first)  # (B, T, D)
-        rotation = self.rotation(first, tokens.size(1))
+        x = self.embed(tokens)  # (B, T, D)
+        rotation = self.rotation(tokens.size(1))
         for block in self.blocks:
             if not self.training:
-                x = block(x, rotation, cache)
+                x = block(x, rotation)
             elif self.recompute_blocks:
                 x = recompute(self.learning_block, block, x, rotation, use_reentrant=False)
             else:
                 x = self.learning_block(block, x, rotation)
-        if cache is not None:
-            cache.length += tokens.size(1)
         normalised: Tensor = self.norm(x)  # (B, T, D)
         return normalised
 
     def packed_hidden(self, tokens: Tensor, packed: Packed) -> Tensor:
         """Return the same of rows that hold several documents, as if each document were alone."""
-        x, rotation = self.embed(tokens, 0, packed.positions), self.rotation(0, tokens.size(1), packed.positions)
+        x, rotation = self.embed(tokens, packed.positions), self.rotation(tokens.size(1), packed.positions)
         mask = packed.mask()
         for block in self.blocks:
             if self.recompute_blocks and self.training:
-                x = recompute(block, x, rotation, None, mask, use_reentrant=False)
+                x = recompute(block, x, rotation, mask, use_reentrant=False)
             else:
-                x = block(x, rotation, None, mask)
+                x = block(x, rotation, mask)
         normalised: Tensor = self.norm(x)  # (B, T, D)
         return normalised
 
@@ -236,28 +205,28 @@ class GPT(nn.Module):
         """What the hidden state is multiplied with for the logits (V, D)."""
         return self.token_embedding.weight if self.head is None else self.head.weight
 
-    def embed(self, tokens: Tensor, first: int, positions: Tensor | None = None) -> Tensor:
-        """Return the tokens as vectors (B, T, D); `first` is the position of the first, `positions` (B, T) those of all."""
-        end = first + tokens.size(1)
-        assert end <= self.spec.context_length, f"{end} tokens do not fit into a context of {self.spec.context_length}"
+    def embed(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Return the tokens as vectors (B, T, D); `positions` (B, T) where they do not count from 0."""
+        count = tokens.size(1)
+        assert count <= self.spec.context_length, f"{count} tokens do not fit into {self.spec.context_length}"
         x = self.token_embedding(tokens)
         if self.position_embedding is not None:
-            x = x + self.position_embedding.weight[slice(first, end) if positions is None else positions]
+            x = x + self.position_embedding.weight[slice(count) if positions is None else positions]
         embedded: Tensor = self.dropout(x)
         return embedded
 
-    def rotation(self, first: int, count: int, positions: Tensor | None = None) -> Rotation:
+    def rotation(self, count: int, positions: Tensor | None = None) -> Rotation:
         """Return cosines and sines (T, K) of the positions, or (B, 1, T, K) where rows differ; None for the classic form."""
         if self.spec.form == "classic":
             return None
         if positions is not None:
             return self.cosines[positions].unsqueeze(1), self.sines[positions].unsqueeze(1)
-        return self.cosines[first : first + count], self.sines[first : first + count]  # (T, K) each
+        return self.cosines[:count], self.sines[:count]  # (T, K) each
 
     @torch.no_grad()
     def attention_map(self, tokens: Tensor, *, layer: int) -> Tensor:
         """Return what each head of a layer looks at (B, H, T, T). Only the blocks up to it are computed."""
-        x, rotation = self.embed(tokens, 0), self.rotation(0, tokens.size(1))
+        x, rotation = self.embed(tokens), self.rotation(tokens.size(1))
         for block in self.blocks[:layer]:
             x = block(x, rotation)
         block = self.blocks[layer]
@@ -272,9 +241,9 @@ class GPT(nn.Module):
     def context_length(self) -> int:
         return self.spec.context_length
 
-    def new_cache(self, *, batch: int, length: int) -> KVCache:
-        weight = self.token_embedding.weight
-        return KVCache(self.spec, batch=batch, length=length, device=weight.device, dtype=weight.dtype)
+    def decoder(self, dtype: torch.dtype = torch.float32) -> Decoder:
+        """Return the model as it writes, in numbers of some type."""
+        return Decoder(self, dtype)
 
     def parameters_by_part(self) -> dict[str, int]:
         """Return how many parameters each part has; the sum is the model."""

@@ -125,9 +125,8 @@ class GPTTask(Task):
         was_training = model.training
         model.eval()
         settings = SamplingSpec(num_tokens=num_tokens, seed=seed)
-        device = model.token_embedding.weight.device
         tokens = self.sample_tokens(prompt, context_length=model.context_length, num_new_tokens=num_tokens)
-        text = "".join(w.text for w in generate(model, tokens, settings, self.assets.tokenizer, device=device))
+        text = "".join(w.text for w in generate(model, tokens, settings, self.assets.tokenizer))
         model.train(was_training)
         return text
 

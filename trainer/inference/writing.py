@@ -1,0 +1,93 @@
+"""One text on its way from logits to what may be shown: what was read, what was drawn, what is held back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from trainer.data.tokenizer import StreamDecoder, Tokenizer
+from trainer.inference.sampling import SamplingSpec, StopAtText, distribution, draw
+
+if TYPE_CHECKING:
+    from trainer.inference.batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One token and the text that it lets through; half a character, or what may be a stop text, waits for the next."""
+
+    token: int
+    text: str
+    probability: float
+    end: str = ""
+    """Why writing ends here: `end_of_text`, `stop`, `length`; empty while it goes on."""
+
+
+class Writing:
+    """Iterates over what is written behind some tokens. Close it where not all of it is read."""
+
+    def __init__(self, batch: Batch, tokens: Sequence[int], settings: SamplingSpec, tokenizer: Tokenizer) -> None:
+        self.batch, self.settings, self.tokenizer = batch, settings, tokenizer
+        self.read = list(tokens)
+        """The prompt and what was written."""
+        self.start = 0
+        """Where in it the window begins that the model sees."""
+        self.row: Any = None
+        """The batch's row that holds the window; None while it has none."""
+        self.ready: deque[Written] = deque()
+        self.is_over = self._has_joined = False
+        self._count = 0
+        self._random = torch.Generator().manual_seed(settings.seed)
+        self._decoder, self._stop = StreamDecoder(tokenizer), StopAtText(settings.stop)
+
+    def __iter__(self) -> Writing:
+        return self
+
+    def __next__(self) -> Written:
+        if not self.ready and self.is_over:
+            raise StopIteration
+        if not self._has_joined:
+            self._has_joined = True
+            self.batch.join(self)
+        while not self.ready:
+            self.batch.step(self)
+        return self.ready.popleft()
+
+    def close(self) -> None:
+        """Leave the batch. Any thread may do so."""
+        self.is_over = True
+
+    @property
+    def window(self) -> list[int]:
+        """The tokens that the model sees."""
+        return self.read[self.start :]
+
+    @property
+    def unread(self) -> list[int]:
+        """Those of them whose keys and values are not there yet."""
+        return self.read[self.start + (len(self.row.tokens) if self.row else 0) :]
+
+    def shorten(self, length: int) -> None:
+        """Let the window be the last so many tokens."""
+        self.start = len(self.read) - length
+
+    def take(self, logits: Tensor) -> int:
+        """Draw the next token from its logits (V,)."""
+        probabilities = distribution(logits, self.settings, seen=self.read)
+        token = draw(probabilities, self._random)
+        self._count += 1
+        end = "end_of_text" if token == self.tokenizer.end_of_text_id else ""
+        text = self._stop.push("" if end else self._decoder.push(token))
+        if not end:
+            end = "stop" if self._stop.is_reached else "length" if self._count == self.settings.num_tokens else ""
+        if end and end != "stop":
+            text += self._stop.push(self._decoder.flush()) + self._stop.flush()
+        self.ready.append(Written(token, text, float(probabilities[token]), end))
+        self.read.append(token)
+        self.is_over = self.is_over or bool(end)
+        return token
