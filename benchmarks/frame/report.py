@@ -6,6 +6,7 @@ from html import escape
 
 from benchmarks.frame.check import FALL
 from benchmarks.frame.contenders import ROOT
+from benchmarks.frame.growth import growth_page
 from benchmarks.frame.lines import Line, ratio_of, read_all, runs_of
 
 FOLDER = ROOT / "docs" / "performance"
@@ -29,6 +30,7 @@ def main() -> None:
     for bench, runs in sorted(benches.items()):
         (FOLDER / f"{bench}.svg").write_text(plot(bench, runs), encoding="utf-8")
         parts += [f"## {title(bench)}\n", f"![{title(bench)}]({bench}.svg)\n", *(table(run) for run in runs)]
+    parts.append(growth_page(FOLDER / "growth"))
     (FOLDER / "README.md").write_text("\n".join(parts), encoding="utf-8")
     print(f"Written: {FOLDER / 'README.md'} and {len(benches)} plots.")
 

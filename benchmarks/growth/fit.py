@@ -45,12 +45,15 @@ def grow(
     return line
 
 
-def best_seconds(work: Callable[[], Any], *, times: int = 3) -> float:
-    """Return the processor seconds of the quickest of some tries: what others do on the machine counts least in it."""
+def best_seconds(work: Callable[[], Any], *, times: int = 3, clock: Callable[[], float] = time.process_time) -> float:
+    """Return the seconds of the quickest of some tries: what others do on the machine counts least in it.
+
+    Of this process's own processor time, unless `clock` says otherwise: where the database does the work, the wall's.
+    """
     work()
     taken = []
     for _ in range(times):
-        begin = time.process_time()
+        begin = clock()
         work()
-        taken.append(time.process_time() - begin)
+        taken.append(clock() - begin)
     return min(taken)

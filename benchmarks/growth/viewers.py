@@ -1,0 +1,22 @@
+"""Delay from a trainer's event to its viewers, and the web server's processor time, over the viewers of a run."""
+
+from __future__ import annotations
+
+from benchmarks.event_latency import measure
+from benchmarks.growth.fit import grow
+
+SECONDS = 8.0
+
+
+def main() -> None:
+    grow(
+        "delay_viewers",
+        over="viewers of a run",
+        unit="s, median",
+        sizes=[5, 20, 80],
+        cost=lambda num: float(measure(num_viewers=num, seconds=SECONDS)["median_seconds"]),
+    )
+
+
+if __name__ == "__main__":
+    main()
