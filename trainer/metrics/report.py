@@ -64,7 +64,9 @@ class Picture:
     """A small copy as a data URL, so that a report stands alone."""
 
     caption: str
-    is_right: bool
+    is_right: bool | None
+    """None: nothing was said of it."""
+
     source: str = ""
 
 

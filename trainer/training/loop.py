@@ -29,7 +29,7 @@ from trainer.training.schedule import rate_fraction
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState
 from trainer.training.task import Batch, Loss
-from trainer.training.validation import judge, validate
+from trainer.training.validation import judge, show_training_pictures, validate
 from trainer.training.watch import LossWatch
 
 
@@ -87,6 +87,8 @@ class Loop:
 
     def train(self) -> None:
         """Take steps until the run is over; raise `Interrupted` when told to end before."""
+        if self.state.step == 0:
+            show_training_pictures(self.set, self.batch_maker()(0)[0])
         batches = Prefetch(self.batch_maker(), range(self.num_steps - self.state.step))
         try:
             for number, micro_batches in enumerate(batches):

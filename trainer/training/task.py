@@ -137,6 +137,10 @@ class Task(ABC):
         """Return some pictures of the validation split with what the model says of them, the same ones each time."""
         return []
 
+    def training_pictures(self, batch: Batch) -> list[Picture]:
+        """Return some pictures of a batch as the model is shown them in training: varied, mixed, with what they are called."""
+        return []
+
     def hidden_matrices(self, model: nn.Module) -> set[str]:
         """Return the names of the matrices inside the model, which Muon may update; embeddings and heads are not."""
         return set()

@@ -15,6 +15,7 @@ from trainer.training.measuring import autocast, measure_split
 from trainer.training.meter import finite
 from trainer.training.setting import Setting
 from trainer.training.state import Best, TrainState
+from trainer.training.task import Batch
 
 SECONDS_BETWEEN_PROGRESS = 1.0
 
@@ -69,6 +70,14 @@ def show_sample(setting: Setting, step: int) -> None:
         text = setting.task.sample(setting.model, wanted.sample_prompt, num_tokens=wanted.sample_tokens, seed=seed)
     if text is not None:
         setting.context.emit(Sample(step=step, prompt=wanted.sample_prompt, output=text))
+
+
+def show_training_pictures(setting: Setting, batch: Batch) -> None:
+    """Tell what the first batch looks like when it reaches the model. No random number of the training is used up."""
+    with torch.random.fork_rng():
+        pictures = setting.task.training_pictures(batch)
+    if pictures:
+        setting.context.emit(Sample(step=0, pictures=[asdict(picture) for picture in pictures]))
 
 
 @torch.no_grad()

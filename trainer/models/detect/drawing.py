@@ -30,14 +30,23 @@ def draw(pixels: NDArray[np.uint8], found: Floats, there: Floats, names: Sequenc
     both = Image.new("RGB", (2 * SHOWN_SIDE + 4, SHOWN_SIDE), "white")
     for number, side in enumerate(sides):
         both.paste(side, (number * (SHOWN_SIDE + 4), 0))
-    out = io.BytesIO()
-    both.save(out, format="JPEG", quality=80)
     missed, wrong = missed_and_wrong(match_pictures([found], [there], num_classes=len(names)))
     caption = ", ".join(f"{names[int(row[4])]} {row[5]:.2f}" for row in told[:8]) or "nothing"
     if missed[0] or wrong[0]:
         caption += f" ({missed[0]} missed, {wrong[0]} wrong)"
-    image = "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
-    return Picture(image=image, caption=caption, is_right=not missed[0] and not wrong[0], source=source)
+    return Picture(image=_url(both), caption=caption, is_right=not missed[0] and not wrong[0], source=source)
+
+
+def draw_shown(pixels: NDArray[np.uint8], there: Floats, names: Sequence[str]) -> Picture:
+    """Return the picture with what is there, before anything was said of it."""
+    caption = ", ".join(names[int(row[4])] for row in there[:8]) or "nothing"
+    return Picture(image=_url(_drawn(pixels, there)), caption=caption, is_right=None)
+
+
+def _url(image: Image.Image) -> str:
+    out = io.BytesIO()
+    image.save(out, format="JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def _drawn(pixels: NDArray[np.uint8], boxes: Floats) -> Image.Image:

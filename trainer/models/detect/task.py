@@ -18,12 +18,12 @@ from trainer.metrics.labels import Floats
 from trainer.metrics.report import EvaluationReport, Picture
 from trainer.models.detect.augment import vary
 from trainer.models.detect.boxes import suppress
-from trainer.models.detect.drawing import answer, draw
+from trainer.models.detect.drawing import answer, draw, draw_shown
 from trainer.models.detect.model import Detector
 from trainer.models.detect.spec import DetectSpec
 from trainer.models.detect.targets import detection_loss
 from trainer.models.vision.picture import to_tensor
-from trainer.models.vision.task import to_pictures
+from trainer.models.vision.task import to_bytes, to_pictures
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task
@@ -80,9 +80,22 @@ class DetectTask(Task):
             "documents": torch.from_numpy(numbers),
         }
 
+    def training_pictures(self, batch: Batch) -> list[Picture]:
+        few = {name: tensor[:NUM_SHOWN] for name, tensor in batch.items()}
+        pictures, boxes = self.varied(few)
+        rows = torch.cat([boxes, few["boxes"][..., 4:5]], dim=-1).double().numpy()  # (B, M, 5)
+        return [
+            draw_shown(to_bytes(picture), row[:count][row[:count, 2] > row[:count, 0]], self.names)
+            for picture, row, count in zip(pictures, rows, few["counts"].tolist(), strict=True)
+        ]
+
+    @torch.no_grad()
+    def varied(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the pictures (B, C, S, S) as they are shown this time, and where their boxes (B, M, 4) are then."""
+        return vary(to_pictures(batch["pixels"]), batch["boxes"][..., :4], self.model_spec)
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        with torch.no_grad():
-            pictures, boxes = vary(to_pictures(batch["pixels"]), batch["boxes"][..., :4], self.model_spec)
+        pictures, boxes = self.varied(batch)
         return self._loss(model, model(pictures), boxes, batch)
 
     def _loss(self, model: nn.Module, told: Told, boxes: Tensor, batch: Batch) -> Tensor:

@@ -188,6 +188,19 @@ class VisionTask(Task):
         probabilities = model(to_pictures(pixels)).float().softmax(dim=1).cpu().numpy()
         return [self.pictured(split, int(n), row) for n, row in zip(numbers, probabilities, strict=True)]
 
+    def training_pictures(self, batch: Batch) -> list[Picture]:
+        few = {name: tensor[:NUM_SHOWN] for name, tensor in batch.items()}
+        pictures, classes = self.varied(few)
+        return [
+            Picture(image=thumbnail(to_bytes(picture), side=SHOWN_SIDE), caption=self.called(shares), is_right=None)
+            for picture, shares in zip(pictures, classes.tolist(), strict=True)
+        ]
+
+    def called(self, shares: Sequence[float]) -> str:
+        """Return the classes of a picture; where two were mixed, with the share of each."""
+        present = sorted(((share, name) for share, name in zip(shares, self.names, strict=True) if share), reverse=True)
+        return " + ".join(f"{name} {share:.0%}" if len(present) > 1 else name for share, name in present)
+
     def worst_pictures(self, split: ImageSplit, rows: dict[str, np.ndarray]) -> list[Picture]:
         """Return the pictures of which the model was most sure and wrong."""
         confidence, said = rows["probabilities"].max(axis=1), rows["probabilities"].argmax(axis=1)
@@ -285,6 +298,11 @@ def top_accuracy(probabilities: np.ndarray, truth: np.ndarray, count: int) -> In
     is_in = (np.argsort(-probabilities, axis=1, kind="stable")[:, :count] == truth[:, None]).any(axis=1).astype(float)
     measures = {f"top{count}_accuracy": lambda weights: float((weights * is_in).sum() / weights.sum())}
     return bootstrap(measures, num_examples=len(truth))[0]
+
+
+def to_bytes(picture: Tensor) -> np.ndarray:
+    """Return bytes (S, S, C) of a picture (C, S, S) from 0 to 1."""
+    return (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def to_pictures(pixels: Tensor) -> Tensor:

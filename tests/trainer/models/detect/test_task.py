@@ -52,7 +52,9 @@ def test_digits_on_canvases_are_found(tmp_path: Path) -> None:
     assert result["test"]["map50"] > result["test"]["map50_95"] > 0.5
     assert {each.split for each in of_kind(events, Evaluation)} == {"validation", "test"}
     assert metric(events, "validation/map50")
-    sample = of_kind(events, Sample)[-1]
+    shown, *_, sample = of_kind(events, Sample)
+    assert shown.step == 0
+    assert {word for each in shown.pictures for word in each["caption"].split(", ")} <= {"0", "1", "7", "nothing"}
     assert sample.pictures[0]["image"].startswith("data:image/jpeg;base64,")
     assert sum(picture["is_right"] for picture in sample.pictures) >= len(sample.pictures) // 2
     report = read_report(next((tmp_path / "job").glob("attempts/*/artifacts/evaluation-test.json")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -21,7 +22,7 @@ from trainer.data.images.recipe import ImageRecipe
 from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.errors import InputError
-from trainer.events import Artifact, Evaluation, Finished
+from trainer.events import Artifact, Evaluation, Finished, Sample
 from trainer.inference.loading import load_model
 from trainer.metrics.report import read_report
 
@@ -96,6 +97,18 @@ def test_stopped_and_resumed_equals_uninterrupted(version: Path, tmp_path: Path)
     one, other = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "parts", 2)
     left, right = (load_file(folder / "weights.safetensors") for folder in (one, other))
     assert all(left[name].equal(right[name]) for name in left)
+
+
+def test_the_run_shows_what_the_model_is_shown(version: Path, tmp_path: Path) -> None:
+    """Mixed pictures say of what, and looking at them changes nothing: the losses are those of the run without."""
+    raw = raw_spec(version, schedule={"num_steps": 2, "warmup_steps": 0})
+    raw["model"] |= {"mixup": 1.0}
+    (first, *later) = of_kind(run_job(tmp_path / "job", raw), Sample)
+    assert first.step == 0
+    assert all(picture["is_right"] is None for picture in first.pictures)
+    assert any(re.fullmatch(r"\w+ \d+% \+ \w+ \d+%", picture["caption"]) for picture in first.pictures)
+    assert len({picture["image"] for picture in first.pictures}) == len(first.pictures)
+    assert all(picture["is_right"] is not None for sample in later for picture in sample.pictures)
 
 
 def test_pictures_without_classes_are_refused_with_advice(tmp_path: Path) -> None:
