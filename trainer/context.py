@@ -57,6 +57,23 @@ class JobContext:
             self._on_event(event)
             return event.line
 
+    def heard(self, event: AnyEvent) -> None:
+        """Take note of an event that another process wrote to our journal, after `catch_up`."""
+        with self._lock:
+            if isinstance(event, LAST_EVENTS):
+                self.last_event = event
+            self._on_event(event)
+
+    def catch_up(self) -> None:
+        """Go on with the journal behind what another process wrote, now that it is gone."""
+        with self._lock:
+            self._journal.catch_up()
+
+    @property
+    def stored_line(self) -> int:
+        """The line up to which the supervisor has stored the journal."""
+        return self._stored_line
+
     def is_stored(self, line: int) -> bool:
         """Say whether whoever reads the journal has taken in this line; without a supervisor the journal is all there is.
 

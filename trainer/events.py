@@ -197,12 +197,26 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("xb").close()  # an attempt has one journal, written once
+        self._open(path)
+
+    def _open(self, path: Path) -> None:
         self.path = path
         self._reserve = path.with_name("reserve")
-        self._file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115  an attempt has one journal, written once
-        self._line = 0
+        self._file: BinaryIO = open(path, "r+b", buffering=0)  # noqa: SIM115  open as long as the attempt runs
+        self.catch_up()
         with contextlib.suppress(OSError):  # a disk that is full already: then without
             self._reserve.write_bytes(bytes(RESERVE_BYTES))
+
+    def catch_up(self) -> None:
+        """Go on behind the last whole line, whoever wrote it; a torn one, of a process that was killed, is dropped."""
+        whole = self._line = 0
+        with open(self.path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    whole, self._line = whole + len(line), self._line + 1
+        self._file.truncate(whole)
+        self._file.seek(whole)
 
     def write(self, event: AnyEvent) -> AnyEvent:
         """Write the event as the next line; return it with its line and time."""

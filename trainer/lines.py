@@ -15,7 +15,9 @@ def line_of(event: e.AnyEvent) -> str | None:
     """Return the line that a person reads of an event; None for those that only machines need."""
     if isinstance(event, e.Resolved):
         found = ", ".join(f"{key} {event.machine[key]}" for key in ("device", "dtype", "num_threads", "compile"))
-        return f"{event.facts.get('num_parameters', 0):,} parameters; {found}"
+        parallel = event.facts.get("parallel") or {}
+        shared = f", {parallel['processes']} processes with {parallel['strategy']}" if parallel else ""
+        return f"{event.facts.get('num_parameters', 0):,} parameters; {found}{shared}"
     if isinstance(event, e.Evaluation):
         return f"{event.split}: " + ", ".join(f"{key} {number(value)}" for key, value in event.metrics.items())
     if isinstance(event, e.Sample):
@@ -45,6 +47,8 @@ def lines_of_resolved(event: e.Resolved) -> list[str]:
         for name, value in event.machine.items()
         if value not in ("", None)
     ]
+    if parallel := event.facts.get("parallel"):
+        decided += [f"{name} {value} ({event.reasons.get(name, '')})" for name, value in parallel.items()]
     return [f"machine: {text}" for text in decided] + ([f"sizes: {', '.join(sizes)}"] if sizes else [])
 
 

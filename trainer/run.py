@@ -24,10 +24,11 @@ from typing import Any, TextIO
 
 from trainer.context import JobContext
 from trainer.errors import InputError, SpecError
-from trainer.events import AnyEvent, Failed, Finished, Journal, Stopped
+from trainer.events import AnyEvent, Failed, Finished, Stopped
 from trainer.failures import failed_event
 from trainer.folder import AttemptSpec, JobFolder
 from trainer.lines import EventLog
+from trainer.parallel.place import open_journal, place_here
 from trainer.spec import decode_spec
 
 EXIT_FINISHED, EXIT_FAILED, EXIT_STOPPED = 0, 1, 3
@@ -45,7 +46,7 @@ class Handler:
 
 
 HANDLERS = {
-    "train": Handler(function="trainer.training.job:run", emits_started=True),
+    "train": Handler(function="trainer.parallel.launch:run", emits_started=True),
     "prepare": Handler(function="trainer.data.kinds:run"),
     "evaluate": Handler(function="trainer.inference.evaluate:run", emits_started=True),
     "predict": Handler(function="trainer.inference.table:run", emits_started=True),
@@ -60,9 +61,16 @@ HANDLERS = {
 
 def run_attempt(folder: Path, fence: int, *, supervised: bool = False) -> int:
     """Do the attempt as a supervisor asks for it, and return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    on_event = EventLog(logging.getLogger("trainer"))
-    return exit_code(start_attempt(folder, fence, supervised=supervised, on_event=on_event))
+    place = place_here()
+    if place is None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+        on_event = EventLog(logging.getLogger("trainer"))
+        return exit_code(start_attempt(folder, fence, supervised=supervised, on_event=on_event))
+    text = f"%(asctime)s %(levelname)s rank {place.rank}: %(message)s"  # what happens, its launcher logs
+    logging.basicConfig(level=logging.WARNING, format=text, stream=sys.stderr)
+    code = exit_code(start_attempt(folder, fence, supervised=supervised))
+    logging.shutdown()
+    os._exit(code)  # all is written; connections that both ends take down at once were seen to wait for each other
 
 
 def start_attempt(
@@ -72,7 +80,7 @@ def start_attempt(
     job = JobFolder(folder)
     attempt = job.attempt(fence)
     try:
-        journal = Journal(attempt.journal)
+        journal = open_journal(attempt.journal)
     except FileExistsError as error:
         raise InputError(
             f"attempt {fence} of {folder} already has a journal; give the next attempt a new number"

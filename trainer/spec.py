@@ -216,6 +216,21 @@ class MachineSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ParallelSpec:
+    """How many processes share each step, and what each of them holds. A step sees the same examples with any number."""
+
+    processes: int | Literal["auto"] = "auto"
+    """Processes that share each step, one a device. auto: one for each CUDA device here; one where there is none."""
+
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    """ddp: each process holds the whole model. fsdp: each holds a part of it. auto: ddp where the model fits."""
+
+    def __post_init__(self) -> None:
+        if self.processes != "auto":
+            _at_least("parallel.processes", self.processes, 1, most=1024)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TransferSpec:
     """What is taken over from a model that was trained before, and how much of it may change."""
 
@@ -299,6 +314,7 @@ class TrainSpec:
     evaluation: EvaluationSpec = field(default_factory=EvaluationSpec)
     checkpoint: CheckpointSpec = field(default_factory=CheckpointSpec)
     machine: MachineSpec = field(default_factory=MachineSpec)
+    parallel: ParallelSpec = field(default_factory=ParallelSpec)
     transfer: TransferSpec = field(default_factory=TransferSpec)
     prune: PruneSpec = field(default_factory=PruneSpec)
     distil: DistilSpec = field(default_factory=DistilSpec)

@@ -20,9 +20,10 @@ from trainer.calibrate.machine import (
 from trainer.calibrate.spec import CalibrateSpec
 from trainer.calibrate.steps import made_up_of, step_facts, timed_presets
 from trainer.context import JobContext, hardware_facts
+from trainer.cores import usable_cores
 from trainer.events import Finished, Progress, Stopped
 from trainer.spec import MachineSpec
-from trainer.training.machine import DTYPES, apply_machine, resolve_device, usable_cores
+from trainer.training.machine import DTYPES, apply_machine, resolve_device
 
 MATMUL_SHARE, MEMORY_SHARE, STEPS_SHARE = 0.2, 0.1, 0.5
 """Of the time; the rest goes into building models and the disk."""

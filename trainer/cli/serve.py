@@ -37,8 +37,9 @@ def _answer(opened: socket.socket, options: argparse.Namespace) -> None:
 
     import torch
 
+    from trainer.cores import usable_cores
     from trainer.inference import serve
-    from trainer.training.machine import resolve_device, usable_cores
+    from trainer.training.machine import resolve_device
 
     torch.set_num_threads(options.threads or usable_cores())
     device, _ = resolve_device(options.device)

@@ -48,6 +48,14 @@ def add_parser(commands: Any) -> None:
         "or classes; --set distil.temperature and distil.weight say how",
     )
     parser.add_argument("--steps", type=int, default=1_000, help="optimiser steps; default: %(default)s")
+    parser.add_argument(
+        "--processes", help="processes that share each step: a number, or auto, one for each CUDA device"
+    )
+    parser.add_argument(
+        "--strategy",
+        choices=("auto", "ddp", "fsdp"),
+        help="with several processes: ddp, each holds the whole model, or fsdp, each a part; auto: ddp where it fits",
+    )
     add_set_option(parser)
     add_job_options(parser)
     parser.set_defaults(command=command)
@@ -75,6 +83,9 @@ def command(options: argparse.Namespace) -> int:
         from trainer.inference.find import find_checkpoint
 
         raw["distil"] = {"teacher": str(find_checkpoint(options.teacher).resolve())}
+    for name in ("processes", "strategy"):
+        if (wanted := getattr(options, name)) is not None:
+            apply_settings(raw, [f"parallel.{name}={wanted}"])
     apply_settings(raw, options.set)
     return run_job(make_job(options.out, raw), options)
 

@@ -7,6 +7,7 @@ metrics of each, and the difference of every metric with its 95 % interval over 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from trainer.inference.evaluate import machine_of
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.units import Units, collector, finished_units, ratios_of
 from trainer.spec import MachineSpec
-from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, write_checkpoint
+from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, save_tensors, tensor_bytes, write_checkpoint
 from trainer.training.machine import apply_machine
 from trainer.training.measuring import Interrupted, measure_split
 from trainer.training.meter import finite
@@ -105,12 +106,13 @@ def measured(
 
 def write(spec: CompressSpec, context: JobContext, stored: StoredCheckpoint, loaded: LoadedModel) -> StoredCheckpoint:
     """Write the checkpoint: the original's, but for its weights, and without what an optimiser would go on from."""
+    weights = loaded.model.state_dict()
     return write_checkpoint(
         context.attempt.checkpoints,
         spec=stored.spec(),
         state=stored.state(),
-        weights=loaded.model.state_dict(),
-        optimizer={},
+        num_bytes=tensor_bytes(weights),
+        write_tensors=partial(save_tensors, weights=weights, optimizer={}),
         assets=stored.assets(),
         facts={**stored.manifest.facts, FACT: {"method": spec.method, "made_of": stored.sha256}},
         metrics={},

@@ -25,7 +25,7 @@ from trainer.profile.roofline import under_the_roof
 from trainer.profile.spec import ProfileSpec
 from trainer.training import compile_cache
 from trainer.training.checkpoint import verify_checkpoint
-from trainer.training.job import load_into, make_setting, open_checked
+from trainer.training.job import begin_learning, load_weights, make_setting, open_checked
 from trainer.training.loop import Loop
 from trainer.training.machine import DTYPES
 
@@ -40,7 +40,8 @@ def run(spec: ProfileSpec, context: JobContext) -> Finished | Stopped:
     stored = verify_checkpoint(Path(spec.checkpoint), sha256=spec.sha256)
     train_spec = stored.spec()
     setting = make_setting(train_spec, context, open_checked(train_spec.data), stored.state(), stored)
-    load_into(setting, stored)
+    load_weights(setting, stored)
+    begin_learning(setting, stored)
     context.started(device=setting.machine.device, versions={"torch": str(torch.__version__)})
     loop = Loop(setting, stored.state(), saved_step=None)
     loop.prepare()

@@ -1,7 +1,8 @@
 """Checkpoints: folders that are complete or not there, and that prove it.
 
     <step>/weights.safetensors      the model
-    <step>/optimizer.safetensors    what the optimiser remembers
+    <step>/optimizer.safetensors    what the optimiser remembers; where each process held a part of the model, a folder
+                                    `optimizer` of each one's part
     <step>/state.json               step, data position, random states, best so far, how the machine is used
     <step>/spec.json                what the run is
     <step>/assets/                  tokenizer and label names: the checkpoint can be used without the data
@@ -16,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,10 @@ from trainer.training.assets import Assets
 from trainer.training.state import TrainState
 
 FORMAT_VERSION = 1
-WEIGHTS, OPTIMIZER, STATE, SPEC, ASSETS, MANIFEST, PINNED = (
+WEIGHTS, OPTIMIZER, OPTIMIZER_PARTS, STATE, SPEC, ASSETS, MANIFEST, PINNED = (
     "weights.safetensors",
     "optimizer.safetensors",
+    "optimizer",
     "state.json",
     "spec.json",
     "assets",
@@ -90,7 +92,11 @@ class StoredCheckpoint:
         return load_file(self.path / WEIGHTS)
 
     def optimizer(self) -> dict[str, Tensor]:
-        return load_file(self.path / OPTIMIZER)
+        if (self.path / OPTIMIZER).exists():
+            return load_file(self.path / OPTIMIZER)
+        from trainer.parallel.shards import read_whole  # only such a checkpoint needs torch.distributed
+
+        return read_whole(self.path / OPTIMIZER_PARTS)
 
 
 def write_checkpoint(
@@ -98,20 +104,20 @@ def write_checkpoint(
     *,
     spec: TrainSpec,
     state: TrainState,
-    weights: dict[str, Tensor],
-    optimizer: dict[str, Tensor],
+    num_bytes: int,
+    write_tensors: Callable[[Path], None],
     assets: Assets,
     facts: dict[str, Any],
     metrics: dict[str, float | None],
 ) -> StoredCheckpoint:
-    """Write `<parent>/<step>` whole or not at all, and return it verified."""
-    require_free_space(parent, needed_bytes=tensor_bytes(weights) + tensor_bytes(optimizer))
-    final, writing = parent / str(state.step), parent / f".writing-{state.step}"
+    """Write `<parent>/<step>` whole or not at all, and return it verified. `write_tensors` puts weights and optimiser,
+    of so many bytes, into the folder that it is given."""
+    require_free_space(parent, needed_bytes=num_bytes)
+    final, writing = parent / str(state.step), writing_folder(parent, state.step)
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(parents=True)
     try:
-        save_file(plain(weights), writing / WEIGHTS)
-        save_file(plain(optimizer), writing / OPTIMIZER)
+        write_tensors(writing)
         (writing / STATE).write_bytes(msgspec.json.encode(state))
         (writing / SPEC).write_bytes(encode_spec("train", spec))
         assets.save(writing / ASSETS)
@@ -128,9 +134,20 @@ def write_checkpoint(
     except BaseException:
         shutil.rmtree(writing, ignore_errors=True)
         raise
+    shutil.rmtree(final, ignore_errors=True)  # one of this step that was passed over because it is damaged
     os.replace(writing, final)
     sync_folder(parent)
     return verify_checkpoint(final)
+
+
+def writing_folder(parent: Path, step: int) -> Path:
+    """Return where a checkpoint is while it is written."""
+    return parent / f".writing-{step}"
+
+
+def save_tensors(folder: Path, *, weights: dict[str, Tensor], optimizer: dict[str, Tensor]) -> None:
+    save_file(plain(weights), folder / WEIGHTS)
+    save_file(plain(optimizer), folder / OPTIMIZER)
 
 
 def verify_checkpoint(folder: Path, *, sha256: str = "") -> StoredCheckpoint:

@@ -78,10 +78,13 @@ def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float 
         setting.version.open_split(split),
         machine=setting.machine,
         batch_size=setting.measured_at_once()[0],
-        should_stop=setting.context.should_stop,
+        should_stop=setting.should_stop,
+        group=setting.group,
     )
     if found is None:
         return {}
+    if not setting.group.speaks:
+        return found.report.values()
     tell_report(setting.context, found, step=step, content_hash=setting.version.manifest.content_hash)
     return found.report.values()
 
@@ -91,7 +94,7 @@ def load_best(setting: Setting, state: TrainState) -> None:
     if state.best is None or state.best.step == state.step:
         return
     try:
-        setting.model.load_state_dict(verify_checkpoint(Path(state.best.path)).weights())
+        setting.group.load_weights(setting.model, verify_checkpoint(Path(state.best.path)).weights())
     except CheckpointError as error:
         text = f"The best checkpoint (step {state.best.step}) cannot be read, so the last one is tested: {error}."
         setting.context.emit(Message(text=text, level="warning", code="best_checkpoint_missing"))

@@ -17,6 +17,8 @@ from trainer.data.shards import PreparedVersion, open_version
 from trainer.errors import InputError, SpecError
 from trainer.events import Finished, Message, Resolved, Stopped
 from trainer.families import DataFacts, get_family
+from trainer.parallel.group import Group
+from trainer.parallel.place import place_here
 from trainer.spec import DataSpec, MachineSpec, TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.checkpoint import (
@@ -39,13 +41,30 @@ OPTIMIZER_COPIES = 2
 
 
 def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
-    """Do one attempt of a training run."""
+    """Do one attempt of a training run, alone or as one of several processes that share it."""
+    group = join()
+    ended = train(spec, context, group)
+    group.wait()  # nobody's connections close while others still need them
+    return ended
+
+
+def join() -> Group:
+    """Return the processes that share the run, as torchrun's variables have it."""
+    place = place_here()
+    if place is None or place.size == 1:
+        return Group()
+    from trainer.parallel.ranks import Ranks  # a run of one process needs no torch.distributed
+
+    return Ranks(place)
+
+
+def train(spec: TrainSpec, context: JobContext, group: Group) -> Finished | Stopped:
     version = open_checked(spec.data)
     check_kind(spec, version)
     checkpoint = find_checkpoint(context)
     trunk = verify_checkpoint(Path(spec.branch_from)) if spec.branch_from and checkpoint is None else None
     state = start_state(checkpoint, trunk, spec)
-    setting = make_setting(spec, context, version, state, checkpoint)
+    setting = make_setting(spec, context, version, state, checkpoint, group=group)
     resumed_step = state.step if checkpoint is not None else None
     context.started(
         device=setting.machine.device, resumed_from_step=resumed_step, versions={"torch": str(torch.__version__)}
@@ -55,8 +74,9 @@ def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
         needed_bytes=(1 + OPTIMIZER_COPIES) * tensor_bytes(dict(setting.model.named_parameters())),
         num_checkpoints=2,
     )
-    if source := checkpoint or trunk:
-        load_into(setting, source)
+    source = checkpoint or trunk
+    if source is not None:
+        load_weights(setting, source)
     elif spec.transfer.source:
         started = start_from(setting.task, setting.model, spec.transfer)
         context.emit(Message(text=started.sentence, code="transfer"))
@@ -65,6 +85,7 @@ def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
         setting.teacher, setting.facts["distil"] = taught
         context.emit(Message(text=sentence_of(spec.distil, setting.facts["distil"]), code="distil"))
     setting.task.before_training(setting.model, version)
+    begin_learning(setting, source)
     loop = Loop(setting, state, saved_step=resumed_step)
     if checkpoint is None:
         setting.machine, reasons = decide_compile(
@@ -73,11 +94,12 @@ def run(spec: TrainSpec, context: JobContext) -> Finished | Stopped:
             trial_step=loop.trial_step,
             known_seconds=known_seconds(spec, setting.machine),
         )
+        setting.machine = replace(setting.machine, compile=group.agree(setting.machine.compile))
         setting.reasons.update(reasons)
     machine = {name: getattr(setting.machine, name) for name in MachineSpec.__dataclass_fields__}
     context.emit(Resolved(machine=machine, reasons=setting.reasons, facts=setting.facts))
-    if state.random_states:
-        set_random_states(state.random_states)
+    if states := group.own_random_states(state.random_states, seed=spec.seed, step=state.step):
+        set_random_states(states)
     return loop.run()
 
 
@@ -110,14 +132,26 @@ def check_kind(spec: TrainSpec, version: PreparedVersion) -> None:
 
 
 def find_checkpoint(context: JobContext) -> StoredCheckpoint | None:
-    """Return the first whole checkpoint that the attempt was given; warn of those that are not."""
+    """Return the first whole checkpoint that the attempt was given; warn of those that are not.
+
+    Processes that were started anew within the attempt begin at what those before them wrote.
+    """
     folders = [context.folder.path / path for path in context.attempt_spec.resume_from]  # absolute ones stay so
+    place = place_here()
+    if place is not None and place.num_restarts:
+        folders = [*written_before(context.attempt.checkpoints), *folders]
     checkpoint, problems = first_verified(folders)
     for problem in problems:
         context.emit(Message(text=f"A checkpoint was passed over: {problem}.", level="warning", code="bad_checkpoint"))
-    if folders and checkpoint is None:
+    if context.attempt_spec.resume_from and checkpoint is None:
         raise InputError("none of the checkpoints to resume from can be read; start the run anew, or from another one")
     return checkpoint
+
+
+def written_before(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, the newest first."""
+    found = [path for path in folder.glob("*") if path.name.isdigit()]
+    return sorted(found, key=lambda path: int(path.name), reverse=True)
 
 
 def start_state(checkpoint: StoredCheckpoint | None, trunk: StoredCheckpoint | None, spec: TrainSpec) -> TrainState:
@@ -160,25 +194,28 @@ def make_setting(
     version: PreparedVersion,
     state: TrainState,
     checkpoint: StoredCheckpoint | None,
+    *,
+    group: Group | None = None,
 ) -> Setting:
-    """Build model and optimiser on the device, as decided now or, when resuming, as decided at the first step."""
+    """Build the model on the device, as decided now or, when resuming, as decided at the first step."""
+    group = group or Group()
     wanted = spec.machine if checkpoint is None else machine_on_resume(state.machine, spec, context)
     device, why = resolve_device(wanted.device, attempt_device=context.attempt_spec.device)
+    device = group.begin(device)
     assets = Assets.of_version(version)
     task = make_task(spec, assets)
     torch.manual_seed(spec.seed)
     model = build_model(task)
     num_parameters = count_parameters(model)
     machine, reasons = resolve_machine(wanted, device=device, device_reason=why, num_parameters=num_parameters)
-    apply_machine(machine)
-    model.to(device)
-    optimizer = Optimizer(
-        model,
-        spec.optimizer,
-        hidden_matrices=task.hidden_matrices(model),
-        rate_scales=rate_scales(task, model),
-        zeros_stay=pruned_names(task, model),
-    )
+    machine = replace(machine, dtype=group.agree(machine.dtype))  # what was measured may differ between processes
+    reasons |= group.choose(spec, model, dtype=machine.dtype)
+    if group.shards_model:
+        machine = replace(machine, compile="off")
+        reasons["compile"] = "off: a model that several processes hold parts of runs as it is"
+    apply_machine(machine, num_processes=group.size)
+    if not group.shards_model:  # its parts go there one by one
+        model.to(device)
     train = version.open_split("train")
     task.see_training(train)
     facts = {
@@ -187,6 +224,7 @@ def make_setting(
         "num_train_tokens": train.num_tokens,
         "num_examples": task.num_examples(train),
         "content_hash": version.manifest.content_hash,
+        **group.facts(),
     }
     return Setting(
         spec=spec,
@@ -194,8 +232,8 @@ def make_setting(
         version=version,
         task=task,
         model=model,
-        optimizer=optimizer,
         machine=machine,
+        group=group,
         scaler=torch.amp.GradScaler("cuda") if machine.dtype == "float16" else None,
         reasons={**state.reasons, **reasons},
         facts=facts,
@@ -216,13 +254,27 @@ def machine_on_resume(before: MachineSpec, spec: TrainSpec, context: JobContext)
     return replace(spec.machine, device="auto")
 
 
-def load_into(setting: Setting, source: StoredCheckpoint) -> None:
-    """Put a checkpoint's weights and optimiser state into the model and the optimiser."""
+def load_weights(setting: Setting, source: StoredCheckpoint) -> None:
+    """Put a checkpoint's weights into the model, before it is the group's."""
     try:
         setting.model.load_state_dict(source.weights())
     except RuntimeError as error:
         raise InputError(f"the weights of {source.path} do not fit this model: {str(error).splitlines()[0]}") from error
-    setting.optimizer.load_state_tensors(source.optimizer())
+
+
+def begin_learning(setting: Setting, source: StoredCheckpoint | None) -> None:
+    """Make the model the group's, and the optimiser, with what a checkpoint remembers of it."""
+    setting.group.wrap(setting.model)
+    setting.optimizer = Optimizer(
+        setting.model,
+        setting.spec.optimizer,
+        hidden_matrices=setting.task.hidden_matrices(setting.model),
+        rate_scales=rate_scales(setting.task, setting.model),
+        zeros_stay=pruned_names(setting.task, setting.model),
+    )
+    if source is None:
+        return
+    setting.group.load_optimizer(setting.optimizer, source)
     scaler = source.state().scaler
     if setting.scaler is not None and scaler:
         setting.scaler.load_state_dict(scaler)

@@ -38,6 +38,7 @@ class Loop:
 
     def __init__(self, setting: Setting, state: TrainState, *, saved_step: int | None) -> None:
         self.set, self.spec, self.state = setting, setting.spec, state
+        self.group = setting.group
         self.num_steps = setting.spec.schedule.num_steps
         self.saver = Saver(setting, last_step=saved_step)
         self.split = setting.version.open_split("train")
@@ -57,7 +58,7 @@ class Loop:
             first_step=self.state.step,
             num_steps=self.num_steps,
             device=self.set.machine.device,
-            on_loss=lambda step, loss: self.watch.read(step, loss, last_checkpoint_step=self.saver.last_step),
+            on_loss=self.watch_loss if self.group.speaks else lambda *_: None,
         )
         try:
             if not self.state.is_validated:
@@ -69,6 +70,9 @@ class Loop:
             return finish(self.set, self.state)
         except Interrupted:
             return self.stopped()
+
+    def watch_loss(self, step: int, loss: float) -> None:
+        self.watch.read(step, loss, last_checkpoint_step=self.saver.last_step)
 
     def prepare(self) -> None:
         """Put the model into training, compiled where that was decided."""
@@ -102,18 +106,19 @@ class Loop:
                     self.save()
                 if self.is_over:
                     return
-                if self.set.context.should_stop():
+                if self.group.word(self.set.context.should_stop()):
                     raise Interrupted
         finally:
             batches.close()
 
     def batch_maker(self) -> Callable[[int], list[Batch]]:
-        """Return a function that makes the micro-batches of the n-th step from here. It runs in the prefetch thread."""
-        first, size, micro = self.state.position, self.spec.batch.sequences_per_step, self.set.micro_batch
+        """Return a function that makes our micro-batches of the n-th step from here. It runs in the prefetch thread."""
+        first, size, micro = self.state.position, self.spec.batch.sequences_per_step, self.set.share_chunk
 
         def make(n: int) -> list[Batch]:
             examples = examples_at(first + n * size, size, num_examples=self.num_examples, seed=self.spec.seed)
-            chunks = (examples[i : i + micro] for i in range(0, size, micro))
+            ours = self.group.share(examples)
+            chunks = (ours[i : i + micro] for i in range(0, len(ours), micro))
             return pin((self.set.task.batch(self.split, chunk) for chunk in chunks), self.set.machine.device)
 
         return make
@@ -123,7 +128,8 @@ class Loop:
         fraction = rate_fraction(self.state.step + 1, self.spec.schedule)
         loss, norm = self.accumulate(micro_batches)
         self.set.optimizer.step(fraction, self.set.scaler)
-        num_tokens = sum(self.set.task.count(batch) for batch in micro_batches)
+        our_tokens = sum(self.set.task.count(batch) for batch in micro_batches)
+        num_tokens = self.group.meet(our_tokens, self.set.context.should_stop())
         self.state.step += 1
         self.state.position += self.spec.batch.sequences_per_step
         self.state.num_tokens_seen += num_tokens
@@ -135,17 +141,19 @@ class Loop:
         """Leave the clipped gradient of all micro-batches on the parameters; return mean loss and its norm, unread."""
         self.set.optimizer.zero_grad()
         losses = []
-        for batch in micro_batches:
-            with autocast(self.set.machine):
-                loss = self.compute_loss(self.set.model, to_device(batch, self.set.machine.device)) / len(micro_batches)
-            torch.autograd.backward(self.set.scaler.scale(loss) if self.set.scaler is not None else loss)
+        for number, batch in enumerate(micro_batches, start=1):
+            with self.group.accumulating(is_last=number == len(micro_batches)):
+                with autocast(self.set.machine):
+                    inputs = to_device(batch, self.set.machine.device)
+                    loss = self.group.learn(self.compute_loss, self.set.model, inputs) / len(micro_batches)
+                torch.autograd.backward(self.set.scaler.scale(loss) if self.set.scaler is not None else loss)
             losses.append(loss.detach())
         if self.set.scaler is not None:
             for optimizer in self.set.optimizer.optimizers:
                 self.set.scaler.unscale_(optimizer)
         limit = self.spec.optimizer.gradient_clip or float("inf")
         norm = clip_gradients(self.set.model.parameters(), limit)
-        return torch.stack(losses).sum(), norm
+        return self.group.mean(torch.stack(losses).sum()), self.group.whole(norm)
 
     def trial_step(self) -> None:
         """Do the work of a step and leave no trace: neither weights nor random numbers change."""
@@ -175,7 +183,7 @@ class Loop:
         """End because the job was told to; unless it was cancelled, save first."""
         step = self.state.step
         self.meter.flush()
-        if self.set.context.should_stop() == "cancel":
+        if self.group.word(self.set.context.should_stop()) == "cancel":
             last = self.saver.last_step
             saved = f"the last checkpoint is that of step {last}" if last is not None else "nothing was saved yet"
             return Stopped(step=step, sentence=f"Cancelled at step {step}; {saved}.")

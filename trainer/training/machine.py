@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import torch
 
+from trainer.cores import usable_cores
 from trainer.errors import SpecError
 from trainer.spec import Dtype, MachineSpec
 
@@ -97,12 +98,6 @@ def bfloat16_speedup() -> float:
     return best[torch.float32] / best[torch.bfloat16]
 
 
-def usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def decide_compile(
     machine: MachineSpec, *, num_steps: int, trial_step: Callable[[], None], known_seconds: float | None = None
 ) -> tuple[MachineSpec, dict[str, str]]:
@@ -154,9 +149,9 @@ def timed_step(trial_step: Callable[[], None], device: str) -> float:
     return seconds
 
 
-def apply_machine(machine: MachineSpec) -> None:
-    """Set torch up as decided; before the first tensor is made."""
-    torch.set_num_threads(machine.num_threads)
+def apply_machine(machine: MachineSpec, *, num_processes: int = 1) -> None:
+    """Set torch up as decided; before the first tensor is made. Processes that share a run share its threads."""
+    torch.set_num_threads(max(1, machine.num_threads // num_processes))
     if machine.device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its bits only with this
         torch.cuda.set_device(machine.device if ":" in machine.device else "cuda:0")

@@ -14,6 +14,7 @@ from trainer.context import JobContext
 from trainer.events import Artifact, Message
 from trainer.metrics.report import EvaluationReport, report_name, write_report
 from trainer.metrics.scores import Scores, scores_name, write_scores
+from trainer.parallel.group import Group
 from trainer.spec import MachineSpec
 from trainer.training.machine import DTYPES
 from trainer.training.task import Batch, Split, Task
@@ -43,24 +44,28 @@ def measure_split(
     should_stop: Callable[[], object] = lambda: None,
     on_batch: Callable[[int], object] = lambda _: None,
     on_sums: Callable[[Batch, dict[str, Tensor]], object] = lambda batch, sums: None,
+    group: Group | None = None,
 ) -> dict[str, float]:
-    """Return the metrics of a pass over the split; empty where the split holds nothing to measure."""
+    """Return the metrics of a pass over the split, shared by a group; empty where it holds nothing to measure."""
+    group = group or Group()
     was_training = model.training
     model.eval()
     totals: dict[str, Tensor] = {}
     try:
         batches = task.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches)
-        for number, batch in enumerate(batches, start=1):
+        for number, (batch, counts) in enumerate(group.rounds(batches), start=1):
             if should_stop():
                 raise Interrupted
             with autocast(machine):
-                sums = task.measure(model, to_device(batch, machine.device))
+                sums = group.call(task.measure, model, to_device(batch, machine.device))
+            if not counts:
+                sums = {name: torch.zeros_like(value) for name, value in sums.items()}
             totals = {name: totals[name] + value if totals else value for name, value in sums.items()}
             on_sums(batch, sums)
             on_batch(number)
     finally:
         model.train(was_training)
-    return task.summarise({name: _plain(total) for name, total in totals.items()}) if totals else {}
+    return task.summarise({name: _plain(total) for name, total in group.total(totals).items()}) if totals else {}
 
 
 def _plain(total: Tensor) -> Any:
@@ -78,8 +83,10 @@ def report_split(
     batch_size: int,
     max_batches: int = 0,
     should_stop: Callable[[], object] = lambda: None,
+    group: Group | None = None,
 ) -> SplitReport | None:
     """Return the family's report of a split with the answers it is of; None where it makes none, or there is nothing."""
+    group = group or Group()
     was_training = model.training
     model.eval()
     rows: dict[str, list[np.ndarray]] = {}
@@ -88,7 +95,7 @@ def report_split(
             if should_stop():
                 raise Interrupted
             with autocast(machine):
-                found = task.details(model, to_device(batch, machine.device))
+                found = group.call(task.details, model, to_device(batch, machine.device))
             if not found:
                 return None
             for name, tensor in found.items():

@@ -89,14 +89,28 @@ class Optimizer:
                     found[f"{name}|{key}"] = value if isinstance(value, Tensor) else torch.tensor(value)
         return found
 
+    def empty_state(self, described: Mapping[str, tuple[torch.Size, torch.dtype]]) -> dict[str, Tensor]:
+        """Return tensors to read a stored state into, laid out as the parameters are: in parts where they are."""
+        found = {}
+        for joined, (size, dtype) in described.items():
+            parameter = self.parameter_of(joined, size)
+            found[joined] = torch.empty_like(parameter, dtype=dtype) if size else torch.zeros((), dtype=dtype)
+        return found
+
+    def parameter_of(self, joined: str, size: torch.Size) -> nn.Parameter:
+        """Return the parameter that a piece of state is of; raise `InputError` if it is of another model."""
+        name = joined.rsplit("|", 1)[0]
+        parameter = self.parameters.get(name)
+        if parameter is None or (size and size != parameter.shape):
+            raise InputError(f"the checkpoint's optimiser state of {name} does not fit this model")
+        return parameter
+
     @torch.no_grad()
     def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Take over the state that `state_tensors` gave; raise `InputError` if it is of another model."""
         for joined, tensor in tensors.items():
-            name, key = joined.rsplit("|", 1)
-            parameter = self.parameters.get(name)
-            if parameter is None or (tensor.ndim and tensor.shape != parameter.shape):
-                raise InputError(f"the checkpoint's optimiser state of {name} does not fit this model")
+            key = joined.rsplit("|", 1)[1]
+            parameter = self.parameter_of(joined, tensor.shape)
             owner = next(o for o in self.optimizers if any(parameter is p for g in o.param_groups for p in g["params"]))
             # the step counts stay where the optimiser made them: on the processor, unless it is fused
             device = parameter.device if tensor.ndim or owner.defaults.get("fused") else torch.device("cpu")

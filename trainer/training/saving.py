@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from trainer.events import Checkpoint, CheckpointRemoved
-from trainer.training.checkpoint import write_checkpoint
+from trainer.training.checkpoint import tensor_bytes, write_checkpoint, writing_folder
 from trainer.training.keep import Kept
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState, random_states
@@ -36,17 +37,25 @@ class Saver:
         is_best = state.best is not None and state.best.step == state.step
         if state.best is not None and is_best:
             state.best.path = str(here)
+        write = partial(self.set.group.write_tensors, model=self.set.model, optimizer=self.set.optimizer)
+        as_stored = self.as_stored(state, here)
+        self.last_step = state.step
+        if not self.set.group.speaks:
+            write(writing_folder(folder, state.step))
+            self.set.group.wait()
+            return
+        weights, optimizer = self.set.model.state_dict(), self.set.optimizer.state_tensors()
         stored = write_checkpoint(
             folder,
             spec=self.set.spec,
-            state=self.as_stored(state, here),
-            weights=self.set.model.state_dict(),
-            optimizer=self.set.optimizer.state_tensors(),
+            state=as_stored,
+            num_bytes=tensor_bytes(weights) + tensor_bytes(optimizer),
+            write_tensors=write,
             assets=self.set.task.assets,
             facts=self.set.facts,
             metrics=metrics,
         )
-        self.last_step = state.step
+        self.set.group.wait()
         self.kept.add(stored.path)
         relative = self.set.context.path_in_job
         self.told_line = self.set.context.emit(
@@ -77,7 +86,7 @@ class Saver:
         return replace(
             state,
             best=replace(state.best, path=os.path.relpath(state.best.path, here)) if state.best else None,
-            random_states=random_states(),
+            random_states=self.set.group.random_states(random_states()),
             scaler=self.set.scaler.state_dict() if self.set.scaler is not None else {},
             machine=self.set.machine,
             reasons=self.set.reasons,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from trainer.context import JobContext
+from trainer.context import JobContext, StopReason
 from trainer.data.shards import PreparedVersion
 from trainer.families import get_family
+from trainer.parallel.group import Group, chunk_size
 from trainer.spec import MachineSpec, TrainSpec
 from trainer.training.optimizer import Optimizer
 from trainer.training.task import Task
@@ -27,8 +28,11 @@ class Setting:
     version: PreparedVersion
     task: Task
     model: nn.Module
-    optimizer: Optimizer
+    optimizer: Optimizer = field(init=False)
+    """Made once the weights are loaded and the model is the group's (`trainer.training.job.begin_learning`)."""
+
     machine: MachineSpec
+    group: Group
     teacher: Teacher | None = None
     scaler: torch.amp.GradScaler | None = None
     reasons: dict[str, str]
@@ -55,3 +59,13 @@ class Setting:
     def _most_logits(self) -> int:
         vocab_size = self.task.assets.tokenizer.vocab_size if self.task.assets.has_tokenizer else 1
         return MEASURED_LOGITS // vocab_size
+
+    @property
+    def share_chunk(self) -> int:
+        """Sequences in one forward pass of this process's share of a step."""
+        batch = self.spec.batch
+        return chunk_size(batch.sequences_per_step, batch.micro_batch, self.group.size)
+
+    def should_stop(self) -> StopReason | None:
+        """Return what the job was told, as of now, the same in all processes: all have to ask."""
+        return self.group.ask(self.context.should_stop())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import torch
 
@@ -40,8 +41,9 @@ def measure(setting: Setting, state: TrainState, split: str, *, max_batches: int
         machine=setting.machine,
         batch_size=batch_size,
         max_batches=num_batches,
-        should_stop=setting.context.should_stop,
+        should_stop=setting.should_stop,
         on_batch=progress_teller(setting, state.step, split),
+        group=setting.group,
     )
 
 
@@ -60,6 +62,8 @@ def progress_teller(setting: Setting, step: int, phase: str) -> Callable[[int], 
 
 
 def show_sample(setting: Setting, step: int) -> None:
+    if not setting.group.takes_part:
+        return
     wanted = setting.spec.evaluation
     with autocast(setting.machine):
         if pictures := sample_pictures(setting):
@@ -67,7 +71,8 @@ def show_sample(setting: Setting, step: int) -> None:
         if not wanted.sample_tokens:
             return
         seed = setting.spec.seed + step
-        text = setting.task.sample(setting.model, wanted.sample_prompt, num_tokens=wanted.sample_tokens, seed=seed)
+        sample = partial(setting.task.sample, prompt=wanted.sample_prompt, num_tokens=wanted.sample_tokens, seed=seed)
+        text = setting.group.call(sample, setting.model)
     if text is not None:
         setting.context.emit(Sample(step=step, prompt=wanted.sample_prompt, output=text))
 
@@ -88,7 +93,7 @@ def sample_pictures(setting: Setting) -> list[Picture]:
         return []
     setting.model.eval()
     try:
-        return setting.task.sample_pictures(setting.model, split)
+        return setting.group.call(setting.task.sample_pictures, setting.model, split)
     finally:
         setting.model.train(was_training)
 
