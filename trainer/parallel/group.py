@@ -33,11 +33,6 @@ class Group:
         """This process tells what happens, and writes."""
         return self.rank == 0
 
-    @property
-    def takes_part(self) -> bool:
-        """This process has to run the model where only one needs the answer."""
-        return self.speaks or self.shards_model
-
     def begin(self, device: str) -> str:
         """Meet the others, and return our device of the kind."""
         return device
@@ -63,6 +58,10 @@ class Group:
     def learn(self, loss: Callable[..., Tensor], model: nn.Module, batch: Batch) -> Tensor:
         """Return the loss of a batch, from which gradients will flow."""
         return loss(model, batch)
+
+    def answering(self, model: nn.Module, build: Callable[[], nn.Module]) -> nn.Module | None:
+        """Return the model as one process can ask it, alone; None in the others. `build` makes another of its kind."""
+        return model
 
     def accumulating(self, *, is_last: bool) -> AbstractContextManager[None]:
         """Return the context of a micro-batch: gradients meet at the last one of a step."""

@@ -156,6 +156,19 @@ class Ranks(Group):
         found: Tensor = self._whole(loss, batch)
         return found
 
+    def answering(self, model: nn.Module, build: Callable[[], nn.Module]) -> nn.Module | None:
+        if not self.shards_model:
+            return model if self.speaks else None
+        from trainer.parallel.shards import gathered_weights
+
+        weights = gathered_weights(model)
+        if not self.speaks:
+            return None
+        with torch.random.fork_rng():
+            whole = build()
+        whole.load_state_dict(weights)
+        return whole.train(model.training)
+
     def accumulating(self, *, is_last: bool) -> AbstractContextManager[None]:
         if self.shards_model:
             self._whole.set_requires_gradient_sync(is_last)

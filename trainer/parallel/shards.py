@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
-from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, set_model_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
@@ -39,6 +39,11 @@ def write_parts(folder: Path, model: nn.Module, optimizer: Optimizer, *, is_firs
 def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
     """Put whole weights into a model that is held in parts."""
     set_model_state_dict(model, dict(weights), options=StateDictOptions(full_state_dict=True))
+
+
+def gathered_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return the whole weights of a model that is held in parts, in memory of the first process; all call it."""
+    return dict(get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)))  # type: ignore[arg-type]
 
 
 def load_optimizer(optimizer: Optimizer, stored: StoredCheckpoint) -> None:

@@ -72,19 +72,20 @@ def evaluate(
 
 def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float | None]:
     """Tell the family's own report of a split, if it makes one; return its measures."""
+    model = setting.answering_model()
+    if model is None:
+        return {}
+    alone = setting.group.size == 1  # with others, the next pass of all asks whether to stop
     found = report_split(
         setting.task,
-        setting.model,
+        model,
         setting.version.open_split(split),
         machine=setting.machine,
         batch_size=setting.measured_at_once()[0],
-        should_stop=setting.should_stop,
-        group=setting.group,
+        should_stop=setting.context.should_stop if alone else lambda: None,
     )
     if found is None:
         return {}
-    if not setting.group.speaks:
-        return found.report.values()
     tell_report(setting.context, found, step=step, content_hash=setting.version.manifest.content_hash)
     return found.report.values()
 

@@ -83,10 +83,8 @@ def report_split(
     batch_size: int,
     max_batches: int = 0,
     should_stop: Callable[[], object] = lambda: None,
-    group: Group | None = None,
 ) -> SplitReport | None:
     """Return the family's report of a split with the answers it is of; None where it makes none, or there is nothing."""
-    group = group or Group()
     was_training = model.training
     model.eval()
     rows: dict[str, list[np.ndarray]] = {}
@@ -95,7 +93,7 @@ def report_split(
             if should_stop():
                 raise Interrupted
             with autocast(machine):
-                found = group.call(task.details, model, to_device(batch, machine.device))
+                found = task.details(model, to_device(batch, machine.device))
             if not found:
                 return None
             for name, tensor in found.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
+from trainer.adapt.build import build_model
 from trainer.context import JobContext, StopReason
 from trainer.data.shards import PreparedVersion
 from trainer.families import get_family
@@ -65,6 +67,10 @@ class Setting:
         """Sequences in one forward pass of this process's share of a step."""
         batch = self.spec.batch
         return chunk_size(batch.sequences_per_step, batch.micro_batch, self.group.size)
+
+    def answering_model(self) -> nn.Module | None:
+        """Return the model for what one process does alone: samples, reports. None in the others."""
+        return self.group.answering(self.model, partial(build_model, self.task))
 
     def should_stop(self) -> StopReason | None:
         """Return what the job was told, as of now, the same in all processes: all have to ask."""

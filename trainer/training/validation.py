@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 
 import torch
+from torch import nn
 
 from trainer.events import Metrics, Progress, Sample
 from trainer.families import get_family
@@ -62,17 +62,17 @@ def progress_teller(setting: Setting, step: int, phase: str) -> Callable[[int], 
 
 
 def show_sample(setting: Setting, step: int) -> None:
-    if not setting.group.takes_part:
-        return
     wanted = setting.spec.evaluation
+    model = setting.answering_model()
+    if model is None:
+        return
     with autocast(setting.machine):
-        if pictures := sample_pictures(setting):
+        if pictures := sample_pictures(setting, model):
             setting.context.emit(Sample(step=step, pictures=[asdict(picture) for picture in pictures]))
         if not wanted.sample_tokens:
             return
         seed = setting.spec.seed + step
-        sample = partial(setting.task.sample, prompt=wanted.sample_prompt, num_tokens=wanted.sample_tokens, seed=seed)
-        text = setting.group.call(sample, setting.model)
+        text = setting.task.sample(model, wanted.sample_prompt, num_tokens=wanted.sample_tokens, seed=seed)
     if text is not None:
         setting.context.emit(Sample(step=step, prompt=wanted.sample_prompt, output=text))
 
@@ -86,16 +86,16 @@ def show_training_pictures(setting: Setting, batch: Batch) -> None:
 
 
 @torch.no_grad()
-def sample_pictures(setting: Setting) -> list[Picture]:
+def sample_pictures(setting: Setting, model: nn.Module) -> list[Picture]:
     """Return pictures with what the model says of them, as it answers when it does not learn."""
-    split, was_training = setting.version.open_split("validation"), setting.model.training
+    split, was_training = setting.version.open_split("validation"), model.training
     if not split.num_documents:
         return []
-    setting.model.eval()
+    model.eval()
     try:
-        return setting.group.call(setting.task.sample_pictures, setting.model, split)
+        return setting.task.sample_pictures(model, split)
     finally:
-        setting.model.train(was_training)
+        model.train(was_training)
 
 
 def judge(setting: Setting, state: TrainState, metrics: dict[str, float | None]) -> bool:
