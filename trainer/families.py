@@ -16,6 +16,19 @@ from typing import Any
 import trainer.models
 from trainer.errors import SpecError
 
+TASK_SETTINGS = (
+    "objective",
+    "template",
+    "beta",
+    "pooling",
+    "pooler",
+    "mask_fraction",
+    "class_weights",
+    "label_separator",
+    "temperature",
+)
+"""Settings that are about the task and not about the shape of the weights."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataFacts:

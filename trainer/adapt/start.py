@@ -16,22 +16,10 @@ from trainer.adapt.pruning import cut_source, prune_weights
 from trainer.adapt.source import Source, read_source
 from trainer.data.tokenizer import Tokenizer
 from trainer.errors import InputError, SpecError
-from trainer.families import get_family
+from trainer.families import TASK_SETTINGS, get_family
 from trainer.spec import TransferSpec
 from trainer.training.task import Task, make_task
 
-FREE = (
-    "objective",
-    "template",
-    "beta",
-    "pooling",
-    "pooler",
-    "mask_fraction",
-    "class_weights",
-    "label_separator",
-    "temperature",
-)
-"""Settings that are about the task and not about the shape of the weights."""
 PROBE = "The quick brown fox, naïve 今天天气 def f(x): return x + 1\n"
 TABLES = ("token_embedding.weight", "masked_head.bias", "head.weight")
 """Rows of these are tokens: a source may have more of them than the tokenizer has ids."""
@@ -107,7 +95,7 @@ def check_shape(task: Task, source: Source) -> None:
         )
     for field in fields(source.model):
         theirs, ours = getattr(source.model, field.name), getattr(task.spec.model, field.name)
-        is_free = field.name in FREE or field.name in family.free_settings
+        is_free = field.name in TASK_SETTINGS or field.name in family.free_settings
         is_free = is_free or (task.spec.prune.method == "structured" and field.name in family.prunable)
         if theirs != ours and not is_free and not same_meaning(task.spec.model, source.model, field.name):
             raise SpecError(
@@ -154,7 +142,7 @@ def with_objective(task: Task, source: Source) -> Any:
     """Return this run's settings with the shape of the source: the names of the weights follow from both."""
     if source.family != task.spec.family:
         return source.model
-    shape = {f.name: getattr(source.model, f.name) for f in fields(source.model) if f.name not in FREE}
+    shape = {f.name: getattr(source.model, f.name) for f in fields(source.model) if f.name not in TASK_SETTINGS}
     return replace(task.spec.model, **shape)
 
 

@@ -1,4 +1,6 @@
-"""The job kind `compress`: a checkpoint in fewer bits, with what that saves and what it costs in quality.
+"""The job kind `compress`: a checkpoint and its smaller form, with what that saves and what it costs in quality.
+
+The smaller form is made here, in fewer bits, or was trained before: pruned, or taught.
 
 Both forms are measured in this process, one after the other, on the same examples: the report holds bytes, seconds and
 metrics of each, and the difference of every metric with its 95 % interval over stretches of the split, paired.
@@ -14,9 +16,9 @@ from typing import Any
 import msgspec
 
 from trainer.compress.difference import differences
-from trainer.compress.measure import resident_bytes, speed_of
+from trainer.compress.measure import counts_of, resident_bytes, speed_of
 from trainer.compress.quantise import FACT, quantise, refuse_compressed
-from trainer.compress.spec import METHODS, CompressSpec
+from trainer.compress.spec import METHODS, TRAINED, CompressSpec
 from trainer.context import JobContext
 from trainer.data.shards import open_version
 from trainer.errors import InputError
@@ -24,7 +26,7 @@ from trainer.events import Checkpoint, Finished, Progress, Report, Stopped
 from trainer.inference.evaluate import machine_of
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.units import Units, collector, finished_units, ratios_of
-from trainer.spec import MachineSpec
+from trainer.spec import BatchSpec, MachineSpec
 from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, save_tensors, tensor_bytes, write_checkpoint
 from trainer.training.machine import apply_machine
 from trainer.training.measuring import Interrupted, measure_split
@@ -32,49 +34,74 @@ from trainer.training.meter import finite
 
 
 def run(spec: CompressSpec, context: JobContext) -> Finished | Stopped:
-    """Write the compressed checkpoint and tell the report."""
+    """Measure the checkpoint and its smaller form, which is made first where it is none that was trained."""
     loaded = load_model(Path(spec.checkpoint), sha256=spec.sha256, device="cpu")
     stored = loaded.stored
     assert stored is not None
-    refuse_compressed(stored.manifest.facts, "compress it again")
+    if spec.method != TRAINED:
+        refuse_compressed(stored.manifest.facts, "compress it again")
     machine = replace(machine_of(stored, loaded.device), dtype="float32", compile="off")
     apply_machine(machine)
     context.started(device=machine.device)
     try:
         before, whole = measured(spec, context, loaded, machine, "measuring the original")
-        quantise(loaded.model, spec.method)
-        made = write(spec, context, stored, loaded)
-        after, packed = measured(spec, context, loaded, machine, "measuring the compressed form")
+        batch = loaded.task.spec.batch
+        small, made = smaller_form(spec, context, loaded)
+        phase = "measuring the smaller form"
+        after, packed = measured(spec, context, small, machine, phase, batch=batch)
     except Interrupted:
         return Stopped(sentence="Stopped before both forms were measured.")
     before["file_bytes"], after["file_bytes"] = weight_bytes(stored), weight_bytes(made)
     changes = differences(whole, packed)
-    context.emit(
-        Checkpoint(
-            step=made.manifest.step,
-            path=context.path_in_job(made.path),
-            sha256=made.sha256,
-            size_bytes=made.manifest.size_bytes,
-            metrics=after["metrics"],
+    if spec.method != TRAINED:
+        context.emit(
+            Checkpoint(
+                step=made.manifest.step,
+                path=context.path_in_job(made.path),
+                sha256=made.sha256,
+                size_bytes=made.manifest.size_bytes,
+                metrics=after["metrics"],
+            )
         )
-    )
     report = {"method": spec.method, "split": spec.split, "before": before, "after": after, "differences": changes}
     context.emit(Report(report=report))
+    title = METHODS[spec.method].title if spec.method in METHODS else "Smaller form"
     return Finished(
         result={"method": spec.method},
-        sentence=f"{METHODS[spec.method].title}: {after['file_bytes'] / before['file_bytes']:.0%} of the bytes.",
+        sentence=f"{title}: {after['file_bytes'] / before['file_bytes']:.0%} of the bytes.",
     )
+
+
+def smaller_form(spec: CompressSpec, context: JobContext, loaded: LoadedModel) -> tuple[LoadedModel, StoredCheckpoint]:
+    """Return the smaller form: the one that was trained, or the model itself in fewer bits, written as a checkpoint."""
+    if spec.method != TRAINED:
+        quantise(loaded.model, spec.method)
+        assert loaded.stored is not None
+        return loaded, write(spec, context, loaded.stored, loaded)
+    small = load_model(Path(spec.smaller), sha256=spec.smaller_sha256, device="cpu")
+    assert small.stored is not None
+    return small, small.stored
 
 
 def measured(
-    spec: CompressSpec, context: JobContext, loaded: LoadedModel, machine: MachineSpec, phase: str
+    spec: CompressSpec,
+    context: JobContext,
+    loaded: LoadedModel,
+    machine: MachineSpec,
+    phase: str,
+    *,
+    batch: BatchSpec | None = None,
 ) -> tuple[dict[str, Any], Units]:
-    """Return bytes, seconds and metrics of the model as it stands, and the metrics' sums by stretch of the split."""
+    """Return bytes, seconds and metrics of the model as it stands, and the metrics' sums by stretch of the split.
+
+    `batch` is how the other form was measured: two models are paired where both have seen the same stretches.
+    """
     context.emit(Progress(done=0, total=1, unit="form", phase=phase))
     version = open_version(Path(spec.data_path or loaded.task.spec.data.path))
     split = version.open_split(spec.split)
     units = Units(split=spec.split, content_hash=version.manifest.content_hash)
-    batch = loaded.task.spec.batch
+    loaded.task.require_fitting(version)
+    batch = batch or loaded.task.spec.batch
     size = batch.micro_batch or batch.sequences_per_step
     found = measure_split(
         loaded.task,
@@ -98,6 +125,7 @@ def measured(
         units = finer or units
     facts = {
         "resident_bytes": resident_bytes(loaded),
+        **counts_of(loaded),
         "metrics": {name: finite(value) for name, value in found.items()},
         **msgspec.to_builtins(speed_of(loaded)),
     }

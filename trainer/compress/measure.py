@@ -37,6 +37,15 @@ def resident_bytes(loaded: LoadedModel) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in loaded.model.state_dict().values())
 
 
+def counts_of(loaded: LoadedModel) -> dict[str, int]:
+    """Return how many weights there are, and how many of them are zero: what pruning by magnitude leaves behind."""
+    weights = list(loaded.model.parameters())
+    return {
+        "num_parameters": sum(weight.numel() for weight in weights),
+        "num_zero": sum(int((weight == 0).sum()) for weight in weights if weight.dim() > 1),
+    }
+
+
 def speed_of(loaded: LoadedModel) -> Speed:
     """Return how fast the model is; what its family has no form for stays unknown."""
     per_token = seconds_per_token(loaded) if "generate" in loaded.task.abilities else None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from trainer.errors import SpecError
 
-Method = Literal["int8", "int4", "int8_dynamic"]
+Method = Literal["int8", "int4", "int8_dynamic", "trained"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +17,9 @@ class MethodAbout:
     title: str
     summary: str
 
+
+TRAINED: Method = "trained"
+"""The smaller form is there already: a run pruned the model or taught another one. It is only measured."""
 
 METHODS: dict[Method, MethodAbout] = {
     "int8": MethodAbout(
@@ -45,7 +48,13 @@ class CompressSpec:
     """Of its manifest; checked when given."""
 
     method: Method = "int8"
-    """int8, int4 or int8_dynamic."""
+    """int8, int4 or int8_dynamic; trained: nothing is made, and `smaller` is measured."""
+
+    smaller: str = ""
+    """trained only: folder of the smaller form's checkpoint."""
+
+    smaller_sha256: str = ""
+    """Of its manifest; checked when given."""
 
     data_path: str = ""
     """Folder of the prepared version to measure on; empty: the one that the model was trained on."""
@@ -57,5 +66,9 @@ class CompressSpec:
     """Batches of it, evenly chosen; 0: the whole split."""
 
     def __post_init__(self) -> None:
+        if (self.method == TRAINED) != bool(self.smaller):
+            raise SpecError(
+                "smaller names the form that is measured with method trained, and with no other: set both or none"
+            )
         if self.max_batches < 0:
             raise SpecError(f"max_batches is {self.max_batches}; it must be at least 0")

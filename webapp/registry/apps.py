@@ -8,11 +8,12 @@ class RegistryConfig(AppConfig):
     def ready(self) -> None:
         from auditlog.registry import auditlog
 
-        from webapp.jobs.kinds import register_kind
+        from webapp.jobs.kinds import register_end_hook, register_kind
         from webapp.registry.kinds import CompressKind, EvaluateKind, ExportKind, InspectKind
         from webapp.registry.models import Alias, EvaluationSuite, ModelVersion
         from webapp.registry.panels import ablation_panel, checkpoint_actions, run_panel
         from webapp.registry.services import held_by_version
+        from webapp.registry.smaller import smaller_ended
         from webapp.runs.checkpoints import register_holder
         from webapp.ui.panels import register_panel
         from webapp.ui.sections import Section, register_section
@@ -21,6 +22,7 @@ class RegistryConfig(AppConfig):
         register_kind(CompressKind())
         register_kind(ExportKind())
         register_kind(InspectKind())
+        register_end_hook(smaller_ended)
         register_holder(held_by_version)
         register_panel("run-overview", run_panel, order=40)
         register_panel("run-overview", ablation_panel, order=50)

@@ -1,4 +1,4 @@
-"""Kept models in fewer bits: jobs that make one, and the version that comes of it."""
+"""Smaller forms of kept models: jobs that store one in fewer bits or measure one that was trained, and the version of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from webapp.registry.errors import RegistryError
 from webapp.registry.models import Compression, ModelVersion, Result
 from webapp.registry.queries import queue_for_models, version_checkpoint
 from webapp.registry.services import model_version_create
-from webapp.runs.checkpoints import checkpoint_publish
+from webapp.runs.checkpoints import checkpoint_at, checkpoint_publish
+from webapp.runs.models import Checkpoint
 from webapp.teams.models import User
 
 
@@ -48,6 +49,32 @@ def compression_start(*, version: ModelVersion, method: str, created_by: User | 
     return Compression.objects.create(version=version, method=method, job=job, created_by=created_by)
 
 
+def title_of(row: Compression) -> str:
+    """Return what a smaller form is called: its method, or what the run did that made it."""
+    if row.run is None:
+        return METHODS[row.method].title if row.method in METHODS else row.method  # type: ignore[index]
+    prune, distil = row.run.spec.get("prune") or {}, row.run.spec.get("distil") or {}
+    pruned = {
+        "magnitude": _("pruned, %(share)s %% of the weights zero") % {"share": f"{100 * prune.get('fraction', 0):.3g}"},
+        "structured": _("pruned by whole parts"),
+    }.get(str(prune.get("method")), "")
+    taught = _("taught, temperature %(t)s, share %(w)s") % {
+        "t": f"{distil.get('temperature', 0):g}", "w": f"{distil.get('weight', 0):g}"
+    } if distil.get("teacher") else ""  # fmt: skip
+    found = ", ".join(part for part in (pruned, taught) if part)
+    return found[:1].upper() + found[1:]
+
+
+def smaller_checkpoint(row: Compression) -> Checkpoint:
+    """Return the checkpoint that was measured as the smaller form: one that the job wrote, or the best of a run."""
+    if row.run is None:
+        return row.version.run.checkpoints.filter(job=row.job, compression=row.method).latest("id")
+    found = checkpoint_at(str(row.job.spec.get("smaller", "")))
+    if found is None:
+        raise RegistryError(_("The files of this checkpoint are no longer there. Choose another."))
+    return found
+
+
 def compressed_publish(*, job: Job, fence: int, event: CheckpointWritten) -> None:
     """Make the row of the compressed checkpoint; the caller holds the job's fence."""
     made = Compression.objects.select_related("version__checkpoint__run").get(job=job)
@@ -58,15 +85,15 @@ def compressed_publish(*, job: Job, fence: int, event: CheckpointWritten) -> Non
 
 def compression_finish(*, job: Job, report: dict[str, Any]) -> None:
     """Keep the report, and register what was made as the model's next version with its result."""
-    row = Compression.objects.select_related("version__checkpoint__run__dataset_version", "created_by").get(job=job)
+    related = ("version__checkpoint__run__dataset_version", "created_by", "run", "job")
+    row = Compression.objects.select_related(*related).get(job=job)
     row.report = report
-    checkpoint = row.version.run.checkpoints.filter(job=job, compression=row.method).latest("id")
     row.made = model_version_create(
-        checkpoint=checkpoint,
+        checkpoint=smaller_checkpoint(row),
         name=row.version.name,
         created_by=row.created_by,
         licence=row.version.licence,
-        note=_("%(method)s of %(version)s.") % {"method": METHODS[row.method].title, "version": row.version},  # type: ignore[index]
+        note=_("%(method)s of %(version)s.") % {"method": title_of(row), "version": row.version},
     )
     row.save(update_fields=["report", "made"])
     data = row.version.run.dataset_version

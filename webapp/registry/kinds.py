@@ -22,6 +22,7 @@ from webapp.registry.models import (
     Result,
 )
 from webapp.registry.queries import queue_for_models
+from webapp.registry.smaller_forms import planned_run
 from webapp.registry.work import evaluate_work, inspect_work
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
@@ -133,6 +134,10 @@ class ExportKind(JobKind):
     def quote(self, job: Job) -> WorkFacts | None:
         return WorkFacts(group=f"export {job.spec.get('format') or ''}".strip(), amount=1.0, unit="export")
 
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        spec = {"kind": self.name, "format": data.get("format", "")}
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
+
     def resume_from(self, job: Job) -> list[str]:
         return []
 
@@ -165,6 +170,14 @@ class CompressKind(JobKind):
 
     def quote(self, job: Job) -> WorkFacts | None:
         return WorkFacts(group=f"compress {job.spec.get('method') or ''}".strip(), amount=1.0, unit="model")
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        """A form that trains plans a run; the others a job of this kind."""
+        if data.get("way"):
+            version = ModelVersion.objects.live().filter(project=project, code=data.get("version", "")).first()
+            return planned_run(version, data) if version else None
+        spec = {"kind": self.name, "method": data.get("method", "")}
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
 
     def resume_from(self, job: Job) -> list[str]:
         return []

@@ -262,13 +262,15 @@ class Export(models.Model):
 
 
 class Compression(models.Model):
-    """A version stored in fewer bits: a version of its own, measured beside the one it was made of."""
+    """A smaller form of a version, in fewer bits, pruned or taught: a version of its own, measured beside the other."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="compressions")
     method = models.CharField(max_length=16)
-    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="compression")
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="compression")  # the one that works on it
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, null=True, related_name="smaller_form")  # that trained it
     made = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, null=True, related_name="made_by")
     report = models.JSONField(default=dict)  # bytes, seconds and metrics of both; empty until the job is done
+    refusal = models.TextField(blank=True)  # why a run that ended well could not be measured
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -277,6 +279,11 @@ class Compression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} · {self.method}"
+
+    @property
+    def working_job(self) -> Job:
+        """The job that works on it now: a run that trains it may have been resumed by another one."""
+        return self.run.latest_job if self.run is not None and self.job.kind == "train" else self.job
 
     @property
     def owning_team(self) -> Team:

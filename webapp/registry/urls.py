@@ -1,6 +1,14 @@
 from django.urls import path
 
-from webapp.registry import views, views_ablation, views_compress, views_export, views_inspect, views_version
+from webapp.registry import (
+    views,
+    views_ablation,
+    views_compress,
+    views_export,
+    views_inspect,
+    views_smaller,
+    views_version,
+)
 
 urlpatterns = [
     path("projects/<str:code>/models/", views.model_list, name="model-list"),
@@ -17,6 +25,7 @@ urlpatterns = [
     path("models/<str:code>/inspect/", views_inspect.model_inspect, name="model-inspect"),
     path("inspections/<str:code>/", views_inspect.inspection_detail, name="inspection-detail"),
     path("models/<str:code>/compress/", views_compress.model_compress, name="model-compress"),
+    path("models/<str:code>/smaller/", views_smaller.model_smaller, name="model-smaller"),
     path("models/<str:code>/export/", views_export.model_export, name="model-export"),
     path("exports/<str:code>/download/", views_export.export_download, name="export-download"),
     path("runs/<str:code>/ablate/", views_ablation.run_ablate, name="run-ablate"),

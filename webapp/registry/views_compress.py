@@ -15,10 +15,11 @@ from trainer.compress.spec import METHODS
 from webapp.costs.models import LedgerEntry
 from webapp.jobs.errors import JobRefused
 from webapp.jobs.models import ACTIVE_STATES
-from webapp.registry.compressions import compression_start
+from webapp.registry.compressions import compression_start, title_of
 from webapp.registry.errors import RegistryError
 from webapp.registry.models import Compression, ModelVersion
 from webapp.registry.queries import RELATED
+from webapp.registry.smaller_forms import ways_of
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User
 
@@ -43,6 +44,8 @@ class Form:
 
     file_bytes: int
     resident_bytes: int
+    num_parameters: int | None
+    num_zero: int
     seconds_per_token: float | None
     seconds_per_example: float | None
     usd_per_million_tokens: float | None
@@ -56,6 +59,8 @@ class Form:
         return cls(
             file_bytes=facts["file_bytes"],
             resident_bytes=facts["resident_bytes"],
+            num_parameters=facts.get("num_parameters"),
+            num_zero=facts.get("num_zero") or 0,
             seconds_per_token=per_token,
             seconds_per_example=per_example,
             usd_per_million_tokens=rate * per_token * 1e6 if rate is not None and per_token else None,
@@ -64,17 +69,20 @@ class Form:
 
 
 def compress_context(version: ModelVersion) -> dict[str, Any]:
-    """Return the card: for each compression both forms, as they were measured in one process."""
-    rows = list(version.compressions.select_related("job__lease", "made", "created_by")[:20])
+    """Return the cards, for each smaller form both as they were measured in one process, and the forms that ask for more."""
+    related = ("job__lease", "run__latest_job__lease", "made", "created_by")
+    rows = list(version.compressions.select_related(*related)[:20])
     prices = dict(
         LedgerEntry.objects.filter(job__in=[row.job_id for row in rows], usd_per_device_hour__isnull=False)
         .order_by("pk")
         .values_list("job_id", "usd_per_device_hour")
     )
+    cards = [card_of_compression(row, prices.get(row.job_id)) for row in rows]
     return {
         "methods": [(name, each) for name, each in METHODS.items()],
-        "cards": [card_of_compression(row, prices.get(row.job_id)) for row in rows],
-        "is_under_way": any(row.job.state in ACTIVE_STATES for row in rows),
+        "ways": ways_of(version),
+        "cards": cards,
+        "is_under_way": any(card["job"].state in ACTIVE_STATES for card in cards),
         "is_compressed": bool(version.checkpoint.compression),
         "made_of": Compression.objects.filter(made=version).select_related("version").first(),
     }
@@ -83,4 +91,4 @@ def compress_context(version: ModelVersion) -> dict[str, Any]:
 def card_of_compression(row: Compression, usd_per_hour: Any) -> dict[str, Any]:
     price = None if usd_per_hour is None else float(usd_per_hour)
     forms = {side: Form.of(row.report[side], price) for side in ("before", "after")} if row.report else None
-    return {"row": row, "about": METHODS[row.method], "forms": forms}  # type: ignore[index]
+    return {"row": row, "title": title_of(row), "job": row.working_job, "forms": forms}

@@ -119,7 +119,7 @@ TABS = (
     Tab(name="lineage", title=gettext_lazy("Lineage"), context=lineage_context),
     Tab(name="evaluations", title=gettext_lazy("Evaluations"), context=evaluations_context),
     Tab(name="transparency", title=gettext_lazy("Transparency"), context=transparency_context),
-    Tab(name="compress", title=gettext_lazy("Compress"), context=compress_context),
+    Tab(name="compress", title=gettext_lazy("Make it smaller"), context=compress_context),
     Tab(name="exports", title=gettext_lazy("Export"), context=exports_context),
     Tab(name="files", title=gettext_lazy("Files"), context=files_context),
 )

@@ -13,7 +13,7 @@ from webapp.runs.checkpoints import checkpoint_at, stored_path
 from webapp.runs.machines import flop_per_second
 from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import start_seconds
-from webapp.runs.work import FORWARD_SHARE
+from webapp.runs.step_models import FORWARD_SHARE
 
 
 def evaluate_work(job: Job) -> WorkFacts | None:

@@ -18,7 +18,7 @@ from webapp.quotes.services import NOWHERE, quote_on
 from webapp.runs.alternatives import Alternative, alternatives
 from webapp.runs.architectures import num_parameters_of
 from webapp.runs.recommending import Recommending, recommending_of
-from webapp.runs.step_models import step_model_of
+from webapp.runs.taught_step import step_model_of
 from webapp.runs.work import train_work
 from webapp.teams.models import Team
 

@@ -35,6 +35,9 @@ class StartingPoint:
     model: Any
     """Its settings, as its family has them; None where it is of another family, from which this one can start."""
 
+    is_checkpoint: bool = False
+    """One that a run of the project wrote."""
+
     dataset: Dataset | None = None
     """Where it was uploaded; its folder is put together when it is chosen."""
 
@@ -57,7 +60,7 @@ def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
         best = f" · {_('best')}" if row.is_best else ""
         label = _("%(run)s · step %(step)s") % {"run": row.run.name, "step": f"{row.step:,}"}
         model = spec.model if row.run.family == family.name else None
-        yield StartingPoint(path=str(row.path), label=f"{label}{best}", model=model)
+        yield StartingPoint(path=str(row.path), label=f"{label}{best}", model=model, is_checkpoint=True)
 
 
 def _on_server(family: Family) -> Iterator[StartingPoint]:

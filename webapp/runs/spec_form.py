@@ -24,6 +24,7 @@ from trainer.spec import (
     BatchSpec,
     CheckpointSpec,
     DataSpec,
+    DistilSpec,
     EvaluationSpec,
     MachineSpec,
     OptimizerSpec,
@@ -51,6 +52,7 @@ SECTIONS: dict[str, tuple[Text, type]] = {
     "machine": (_("Machine"), MachineSpec),
     "transfer": (_("Start from a trained model"), TransferSpec),
     "prune": (_("Prune the model that it starts from"), PruneSpec),
+    "distil": (_("Learn from a teacher"), DistilSpec),
 }
 ESSENTIAL = (
     "schedule.num_steps", "batch.sequences_per_step", "batch.sequence_length", "optimizer.learning_rate",
@@ -132,6 +134,7 @@ class SpecForm(forms.Form):
             self.fields["batch.sequences_per_step"].label = _("%(units)s per step") % {"units": units.capitalize()}
         self.points = {point.path: point for point in starting_points(project, family)}
         self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
+        self.fields["distil.teacher"] = teacher_field(self.fields["distil.teacher"], list(self.points.values()))
         if start is None:
             if context := getattr(default, "context_length", None):
                 self.fields["batch.sequence_length"].initial = context
@@ -235,6 +238,20 @@ def source_field(plain: forms.Field, points: list[StartingPoint]) -> forms.Choic
     shapes = {point.path: model_values(point.model) if point.model else {} for point in points}
     field.widget.attrs["data-sources"] = msgspec.json.encode(shapes).decode()
     return field
+
+
+def teacher_field(plain: forms.Field, points: list[StartingPoint]) -> forms.ChoiceField:
+    """Return the choice of a model to learn from, in the place of a path: a checkpoint of this family."""
+    checkpoints = [(point.path, point.label) for point in points if point.is_checkpoint and point.model]
+    return forms.ChoiceField(
+        choices=[("", _("None")), *checkpoints],
+        required=False,
+        label=_("Teacher"),
+        help_text=_(
+            "It answers every batch, too, which costs its forward pass. Its tokenizer or classes must be the data's."
+        ),
+        initial=plain.initial,
+    )
 
 
 def family_defaults(family: Family) -> dict[str, Any]:

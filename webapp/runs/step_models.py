@@ -26,6 +26,9 @@ from economics.training.outcome import Conditions, Outcome
 from trainer.spec import BatchSpec, MachineSpec, TrainSpec
 from webapp.runs.architectures import Facts, architecture_of, link_of
 
+FORWARD_SHARE = 1 / 3
+"""Of the FLOP of training on something, what the forward pass alone takes: measuring, or answering as a teacher."""
+
 
 class StepModel(Protocol):
     """What can be asked of a step, whatever is trained."""
@@ -92,11 +95,6 @@ def step_model(family: str, model: Any, facts: Facts, form: StepForm) -> StepMod
     link, length = link_of(family), form.batch.sequence_length
     lengths = link.lengths(model, length, facts) if link and link.lengths else (length, length)
     return ExampleStep(architecture=architecture, form=form, lengths=lengths)
-
-
-def step_model_of(spec: TrainSpec, facts: Facts) -> StepModel | None:
-    """Return the step of a run."""
-    return step_model(spec.family, spec.model, facts, form_of(spec))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,17 +23,15 @@ from webapp.runs.architectures import num_parameters_of
 from webapp.runs.models import Run
 from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import start_seconds
-from webapp.runs.step_models import StepModel, precision_of, step_model_of
+from webapp.runs.step_models import FORWARD_SHARE, StepModel, precision_of
 from webapp.runs.step_speed import StepSpeed, measuring_seconds, step_speed
+from webapp.runs.taught_step import TaughtStep, step_model_of
 from webapp.ui.templatetags.figures import count
 
 MEMORY_PARTS = (
     "weights", "gradients", "optimizer", "activations", "logits", "gathered", "workspace", "fragmentation", "context",
     "communication",
 )  # fmt: skip
-FORWARD_SHARE = 1 / 3
-"""Of the FLOP of training on something, what measuring on it takes: the forward pass alone."""
-
 SAMPLE_SECONDS = 0.25
 """The sample that is written at each validation."""
 
@@ -111,7 +109,7 @@ def train_work(
         rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
         fixed_seconds=fixed.total,
         memory_by_part=_memory(spec, step, device),
-        assumptions=tuple(_assumptions(passes, speed, fixed, unit=unit, rate=rate, measuring=measuring)),
+        assumptions=(*_assumptions(passes, speed, fixed, unit=unit, rate=rate, measuring=measuring), *_teaching(step)),
     )
 
 
@@ -124,8 +122,9 @@ def _measuring_units(
     rate: float | None,
 ) -> float:
     """Return as much training as takes as long as all measuring: as it was timed, or else by its FLOP."""
+    alone = step.student if isinstance(step, TaughtStep) else step  # the teacher has no part in measuring
     each, told = (
-        measuring_seconds(spec, step, facts, calibration, what=what) for what in ("measuring", "reporting")
+        measuring_seconds(spec, alone, facts, calibration, what=what) for what in ("measuring", "reporting")
     )  # fmt: skip
     if each is None or rate is None:
         return FORWARD_SHARE * passes.measured_units
@@ -158,6 +157,18 @@ def _assumptions(
         yield _row("threads", speed.num_threads, "", "of the processor")
         measured = f"{speed.num_shapes} training steps that the calibration timed, at this size"
         yield _row("measured_over_modelled_step", speed.measured_over_modelled, "", measured)
+
+
+def _teaching(step: StepModel) -> Iterator[dict[str, Any]]:
+    """Yield what a teacher adds to each unit."""
+    if isinstance(step, TaughtStep):
+        flop = FORWARD_SHARE * step.teacher.flop_per_unit
+        yield _row(
+            "teacher",
+            flop,
+            "FLOP",
+            f"its forward pass, for each of what is trained on: {flop / step.flop_per_unit:.0%}",
+        )
 
 
 def work_of_job(job: Job) -> WorkFacts | None:

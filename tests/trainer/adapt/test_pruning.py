@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.trainer.conftest import last_checkpoint, metric, of_kind, run_job, train_dict
+from tests.trainer.conftest import events_of, last_checkpoint, metric, of_kind, run_job, train_dict
 from tests.trainer.training.test_resume import assert_same_end
 from trainer.cli.main import main
 from trainer.errors import SpecError
-from trainer.events import Failed, Finished, Message, Resolved
+from trainer.events import Failed, Finished, Message, Report, Resolved
 from trainer.inference.loading import load_model
 from trainer.models.bert.model import Bert
 from trainer.models.bert.spec import BertSpec
@@ -180,7 +180,7 @@ def test_sizes_that_are_no_pruning_are_refused(
     assert sentence in failed.sentence
 
 
-def test_the_command_line_prunes(version: Path, source: Path, tmp_path: Path) -> None:
+def test_the_command_line_prunes_and_measures_both(version: Path, source: Path, tmp_path: Path) -> None:
     quick = [
         "--set",
         "machine.num_threads=1",
@@ -198,3 +198,11 @@ def test_the_command_line_prunes(version: Path, source: Path, tmp_path: Path) ->
     small = load_model(last_checkpoint(tmp_path / "cut"), device="cpu")
     assert small.task.spec.model.feed_forward_width == 64
     assert small.task.spec.prune.method == "structured"
+    both = ["compress", str(source), "--smaller", str(tmp_path / "cut"), "--out", str(tmp_path / "both")]
+    assert main(both) == 0
+    [report] = of_kind(events_of(tmp_path / "both"), Report)
+    before, after = report.report["before"], report.report["after"]
+    assert after["num_parameters"] < 0.7 * before["num_parameters"]
+    assert after["file_bytes"] < 0.8 * before["file_bytes"]
+    assert all(row["low"] <= row["difference"] <= row["high"] for row in report.report["differences"])
+    assert main(["compress", str(source), "--set", "method=trained", "--out", str(tmp_path / "none")]) != 0

@@ -19,8 +19,8 @@ import pytest
 from tests.trainer.conftest import make_documents, metric, run_job, train_dict, write_version
 from trainer.events import Finished
 from trainer.spec import TrainSpec, spec_from_dict
-from webapp.runs.step_models import step_model_of
 from webapp.runs.step_speed import step_speed
+from webapp.runs.taught_step import step_model_of
 
 pytestmark = pytest.mark.long
 SHORT, LONG, VOCABULARY = 3, 11, 320

@@ -11,8 +11,8 @@ from trainer.spec import BatchSpec, DataSpec, ScheduleSpec, TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Worker
 from webapp.runs.estimates import estimate, memory_of
-from webapp.runs.step_models import step_model_of
 from webapp.runs.step_speed import step_speed
+from webapp.runs.taught_step import step_model_of
 
 pytestmark = pytest.mark.django_db
 
