@@ -24,8 +24,8 @@ from webapp.ui.templatetags.figures import figure
 
 pytestmark = pytest.mark.django_db
 
-PRUNE = {"way": "prune", "prune_method": "structured", "percent": "50", "scope": "layer", "num_steps": "20"}
-TEACH = {"way": "distil", "student": "half-as-wide", "temperature": "1", "weight": "0.8", "num_steps": "20"}
+PRUNE = {"way": "prune", "prune_method": "structured", "percent": "50", "scope": "layer", "num_steps": "10"}
+TEACH = {"way": "distil", "student": "half-as-wide", "temperature": "1", "weight": "0.8", "num_steps": "10"}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def worker() -> Worker:
 
 @pytest.fixture
 def version(cast: Cast, files: Path, worker: Worker) -> ModelVersion:  # noqa: F811
-    return kept(cast, trained(cast, worker, real_version(cast, files), num_steps=60))
+    return kept(cast, trained(cast, worker, real_version(cast, files), num_steps=15))
 
 
 @pytest.mark.parametrize("asked", [PRUNE, TEACH], ids=["pruned", "taught"])
