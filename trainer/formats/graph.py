@@ -100,7 +100,7 @@ def masked_graph(
     )
 
 
-def picture_graph(module: nn.Module, *, num_channels: int, side: int) -> Graph:
+def picture_graph(module: nn.Module, *, num_channels: int, side: int, output_name: str = "logits") -> Graph:
     """Return the graph of a model of pictures (B, C, S, S) from 0 to 1."""
 
     def make(rows: int, length: int, chance: torch.Generator) -> Inputs:
@@ -110,8 +110,29 @@ def picture_graph(module: nn.Module, *, num_channels: int, side: int) -> Graph:
         module=module,
         make_inputs=make,
         input_names=("pictures",),
-        output_name="logits",
+        output_name=output_name,
         open_sizes=({0: "rows"},),
+    )
+
+
+def pair_graph(module: nn.Module, *, vocab_size: int, longest: int) -> Graph:
+    """Return the graph of a model of a source, which of its tokens are there, and the target so far."""
+
+    def make(rows: int, length: int, chance: torch.Generator) -> Inputs:
+        source, target = (
+            torch.randint(0, vocab_size, (rows, size), generator=chance) for size in (length, length // 2 + 1)
+        )
+        lengths = torch.tensor([max(length - 2 * row, 1) for row in range(rows)])
+        return source, torch.arange(length)[None] < lengths[:, None], target
+
+    source_sizes = {0: "rows", 1: "source_length"}
+    return Graph(
+        module=module,
+        make_inputs=make,
+        input_names=("source", "source_mask", "target"),
+        output_name="logits",
+        open_sizes=(source_sizes, source_sizes, {0: "rows", 1: "target_length"}),
+        longest=longest,
     )
 
 

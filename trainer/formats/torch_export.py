@@ -17,11 +17,15 @@ TOLERANCE = 1e-4
 def write(spec: ExportSpec, folder: Path) -> Check:
     """Write `model.pt2` and what its inputs need; return how its answers compare."""
     loaded, graph = load_graph(Path(spec.checkpoint), sha256=spec.sha256)
-    sizes = tuple(dict.fromkeys(each, torch.export.Dim.AUTO) for each in graph.open_sizes)
-    program = torch.export.export(graph.module, graph.examples()[1], dynamic_shapes=sizes)
-    torch.export.save(program, folder / FILE)
+    torch.export.save(program_of(graph), folder / FILE)
     loaded.task.assets.save(folder)
     return check(graph, folder / FILE)
+
+
+def program_of(graph: Graph) -> torch.export.ExportedProgram:
+    """Trace the graph with the sizes that may change left open."""
+    sizes = tuple(dict.fromkeys(each, torch.export.Dim.AUTO) for each in graph.open_sizes)
+    return torch.export.export(graph.module, graph.examples()[1], dynamic_shapes=sizes)
 
 
 def check(graph: Graph, path: Path) -> Check:

@@ -23,6 +23,12 @@ def formats_of(version: ModelVersion) -> list[Format]:
     return [FORMATS[name] for name in family.formats] if family else []
 
 
+def missing_formats(version: ModelVersion) -> list[Format]:
+    """Return the formats that models of the version's family are not written in."""
+    offered = formats_of(version)
+    return [each for each in FORMATS.values() if each not in offered]
+
+
 @transaction.atomic
 def export_start(*, version: ModelVersion, name: str, weights: str, created_by: User | None) -> Export:
     """Put a job into the queue that writes the version in a format. While one is under way it is that one."""

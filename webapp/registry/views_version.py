@@ -14,13 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from trainer.families import families
 from trainer.formats.spec import FORMATS
 from webapp.jobs.errors import JobRefused
 from webapp.jobs.models import ACTIVE_STATES
 from webapp.registry import evaluations, services
 from webapp.registry.card import card_markdown, card_of
 from webapp.registry.errors import RegistryError
-from webapp.registry.exports import formats_of
+from webapp.registry.exports import formats_of, missing_formats
 from webapp.registry.forms import CardForm, inspection_form
 from webapp.registry.graph import lineage_drawing, result_boxes
 from webapp.registry.inspections import offered
@@ -98,6 +99,8 @@ def exports_context(version: ModelVersion) -> dict[str, Any]:
     rows = list(version.exports.select_related("job__lease", "created_by")[:50])
     return {
         "formats": formats_of(version),
+        "missing": missing_formats(version),
+        "family": families().get(version.run.family),
         "exports": [(row, FORMATS[row.format]) for row in rows],
         "is_under_way": any(row.job.state in ACTIVE_STATES for row in rows),
     }

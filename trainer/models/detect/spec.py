@@ -99,6 +99,7 @@ FAMILY = Family(
     main_metric="validation/map50_95",
     lower_is_better=False,
     abilities=frozenset({"detect_image"}),
+    formats=("folder", "onnx", "torch_export"),
     free_settings=frozenset(
         {"flip", "scale_fraction", "colour_fraction", "score_threshold", "overlap_threshold", "max_boxes"}
     ),

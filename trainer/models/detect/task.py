@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainer.data.images.store import ImageSplit
 from trainer.errors import InputError
+from trainer.formats.graph import Graph, picture_graph
 from trainer.metrics.detection import OVERLAPS, area_under, match_pictures, summary
 from trainer.metrics.detection_report import detection_report
 from trainer.metrics.labels import Floats
@@ -194,6 +195,14 @@ class DetectTask(Task):
     def documents(self, split: ImageSplit, example: int) -> Sequence[int]:
         return [example]
 
+    def graph(self, model: nn.Module) -> Graph:
+        """For each place of a picture the logits of the classes, then left, top, right and bottom as shares of its side, then
+        the logit of how near the middle of its box it lies."""
+        return picture_graph(
+            DetectorGraph(model, self.side), num_channels=self.num_channels, side=self.side,
+            output_name="classes_box_centreness",
+        )  # fmt: skip
+
     def facts(self, model: nn.Module) -> dict[str, Any]:
         assert isinstance(model, Detector)
         return {
@@ -251,3 +260,15 @@ def truth_of(batch: Batch) -> list[Floats]:
     """Return the boxes of each picture of a batch, as `match_pictures` takes them."""
     table, counts = batch["boxes"].double().cpu().numpy(), batch["counts"].tolist()
     return [row[:count] for row, count in zip(table, counts, strict=True)]
+
+
+class DetectorGraph(nn.Module):
+    """What a detector tells, as one tensor (B, N, K + 5)."""
+
+    def __init__(self, model: nn.Module, side: int) -> None:
+        super().__init__()
+        self.model, self.side = model, side
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits, boxes, centreness = self.model(pictures)
+        return torch.cat([logits, boxes / self.side, centreness[..., None]], dim=-1)

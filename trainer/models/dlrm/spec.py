@@ -67,6 +67,7 @@ FAMILY = Family(
     abilities=ABILITIES,
     calibration_presets=("small",),
     calibration_examples=256,
+    formats=("folder", "onnx", "torch_export"),
     defaults={
         "batch": {"sequence_length": 1, "sequences_per_step": 256},
         "optimizer": {"learning_rate": 3e-3, "weight_decay": 0.01, "beta2": 0.999},

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor, nn
+
+from trainer.formats.graph import Graph
 from trainer.models.dlrm.model import Dlrm
 from trainer.models.dlrm.spec import DlrmSpec
+from trainer.recommend.graph import ScoreGraph, mean_of, score_graph
 from trainer.recommend.task import RecommenderTask
 
 
@@ -16,4 +21,24 @@ class DlrmTask(RecommenderTask):
             num_user_features=len(self.user_feature_names),
             num_item_features=len(self.item_feature_names),
             dropout=self.spec.regularisation.dropout,
+        )
+
+    def graph(self, model: nn.Module) -> Graph:
+        assert isinstance(model, Dlrm)
+        dlrm = model
+        histories, features = (dlrm.history_embedding or dlrm.item_embedding), dlrm.user_feature_embedding
+        looked_up, counts = dlrm.item_side(torch.arange(len(self.items), device=dlrm.catalogue.counts.device))
+
+        def score(history: Tensor, mask: Tensor, *described: Tensor, looked_up: Tensor, counts: Tensor) -> Tensor:
+            found = [mean_of(histories.weight, history, mask)]
+            if features is not None:
+                found.append(mean_of(features.weight, *described))
+            users = torch.stack(found, dim=1), mask.sum(dim=1).float().log1p()
+            return dlrm.grid(users, (looked_up, counts))
+
+        return score_graph(
+            ScoreGraph(dlrm, score, looked_up=looked_up, counts=counts),
+            num_items=len(self.items),
+            num_user_features=len(self.user_feature_names),
+            longest=self.model_spec.max_history,
         )

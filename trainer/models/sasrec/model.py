@@ -62,8 +62,12 @@ class Sasrec(VectorRecommender):
 
     def read(self, items: Tensor, is_there: Tensor) -> Tensor:
         """Return what is known behind each place (B, L, D) of sequences of items (B, L)."""
-        B, L = items.shape
-        x = self.item_vectors(items.flatten()).view(B, L, -1) + self.position_embedding[-L:]
+        return self.read_vectors(self.item_vectors(items.flatten()).view(*items.shape, -1), is_there)
+
+    def read_vectors(self, x: Tensor, is_there: Tensor) -> Tensor:
+        """Return the same of the items' vectors (B, L, D)."""
+        L = x.size(1)
+        x = x + self.position_embedding[self.spec.max_history - L :]
         x = F.dropout(x, self.dropout, self.training) * is_there[..., None]
         before = torch.ones(L, L, dtype=torch.bool, device=x.device).tril()
         allowed = before & is_there[:, None, :] | torch.eye(L, dtype=torch.bool, device=x.device)

@@ -64,6 +64,7 @@ FAMILY = Family(
     abilities=ABILITIES,
     calibration_presets=("small",),
     calibration_examples=64,
+    formats=("folder", "onnx", "torch_export"),
     defaults={
         "batch": {"sequence_length": 1, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 1e-3, "weight_decay": 0.01, "beta2": 0.98},

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from trainer.data.interactions.store import InteractionSplit
 from trainer.errors import InputError
+from trainer.formats.graph import Graph
 from trainer.models.sasrec.model import Sasrec
 from trainer.models.sasrec.spec import SasrecSpec
 from trainer.recommend.examples import tensors
+from trainer.recommend.graph import ScoreGraph, score_graph
 from trainer.recommend.task import RecommenderTask
 from trainer.training.task import Batch
 
@@ -23,6 +26,17 @@ class SasrecTask(RecommenderTask):
             num_item_features=len(self.item_feature_names),
             dropout=self.spec.regularisation.dropout,
         )
+
+    def graph(self, model: nn.Module) -> Graph:
+        assert isinstance(model, Sasrec)
+        sasrec = model
+
+        def score(history: Tensor, mask: Tensor, *, items: Tensor) -> Tensor:
+            return sasrec.read_vectors(items[history], mask)[:, -1] @ items.T
+
+        module = ScoreGraph(sasrec, score, items=sasrec.all_item_vectors())
+        longest = sasrec.spec.max_history
+        return score_graph(module, num_items=len(self.items), num_user_features=0, longest=longest)
 
     def stretches(self, split: InteractionSplit) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return user and end of each stretch to learn from, counted back from each user's latest item."""

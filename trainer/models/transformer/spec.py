@@ -101,6 +101,7 @@ FAMILY = Family(
     task="trainer.models.transformer.task:TransformerTask",
     abilities=frozenset({"translate"}),
     calibration_presets=("tiny", "mini"),
+    formats=("folder", "onnx", "torch_export"),
     defaults={
         "batch": {"sequence_length": 64, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 2e-3, "beta2": 0.98, "weight_decay": 0.01},

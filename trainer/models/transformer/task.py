@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from trainer.data.parts.store import PartsSplit
 from trainer.errors import InputError, SpecError
+from trainer.formats.graph import Graph, pair_graph
 from trainer.inference.operations.translate import SearchSettings
 from trainer.metrics.report import EvaluationReport
 from trainer.metrics.text_report import text_report
@@ -210,6 +211,10 @@ class TransformerTask(Task):
 
     def documents(self, split: PartsSplit, example: int) -> Sequence[int]:
         return [example]
+
+    def graph(self, model: nn.Module) -> Graph:
+        assert isinstance(model, Transformer)
+        return pair_graph(model, vocab_size=model.vocab_size, longest=model.context_length)
 
     def facts(self, model: nn.Module) -> dict[str, Any]:
         assert isinstance(model, Transformer)

@@ -45,7 +45,11 @@ class TwoTower(VectorRecommender):
         if self.user_feature_embedding is not None:
             bags = self.thinned(batch["user_features"], batch["user_feature_starts"])
             read.append(self.user_feature_embedding(*bags))
-        return F.normalize(self.user_tower(torch.cat(read, dim=1)), dim=1) / self.spec.temperature
+        return self.user_of(read)
+
+    def user_of(self, read: Sequence[Tensor]) -> Tensor:
+        """Return the vector of each user of what was looked up (B, D) each."""
+        return F.normalize(self.user_tower(torch.cat(list(read), dim=1)), dim=1) / self.spec.temperature
 
     def thinned(self, numbers: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Return bags without some of what they hold, drawn anew at each step: no one item may decide (Liang et al. 2018)."""
