@@ -21,7 +21,7 @@ class Facts:
     """What the supervisor knows when the trainer is gone."""
 
     last_event: AnyEvent | None
-    exit_code: int
+    exit_code: int | None
     """As subprocess gives it: minus the signal's number when a signal ended it."""
 
     stop_request: str = ""
@@ -75,7 +75,7 @@ def _end_unasked(facts: Facts) -> End:
         return End(outcome="died", code="killed_trainer", sentence=sentence)
     if facts.exit_code == -signal.SIGKILL and facts.out_of_memory:
         return End(outcome="died", code="out_of_memory_host", sentence=OUT_OF_MEMORY_HOST)
-    if facts.exit_code < 0:
+    if facts.exit_code is not None and facts.exit_code < 0:
         name = _signal_name(-facts.exit_code)
         sentence = f"The job's process was ended by {name}, not by itself. The log's last lines may tell more."
         return End(outcome="died", code="killed_trainer", sentence=sentence)

@@ -95,7 +95,7 @@ def fit_later(ladder_id: int) -> None:
 
 
 def _largest(points: list[LadderPoint]) -> LadderPoint:
-    return max(points, key=lambda point: point.flop)
+    return max(points, key=lambda point: point.flop or 0.0)
 
 
 def _is_under_way(point: LadderPoint) -> bool:

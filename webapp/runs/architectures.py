@@ -45,7 +45,7 @@ class Link:
 
 def ranking_work(model: Any, facts: Facts) -> float:
     """Return what it takes to measure a recommender on one user: the whole catalogue is ranked."""
-    return float(facts["num_items"]) * model.embedding_width
+    return float(facts["num_items"] * model.embedding_width)
 
 
 @cache
