@@ -13,48 +13,28 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
+from webapp.costs.focus import (
+    CHARGE_CATEGORIES,
+    CHARGE_CLASSES,
+    COMMITMENT_STATUSES,
+    FIELDS,
+    NEEDED_OF_FOCUS,
+    NEEDED_OF_MAP,
+    OLDER_NAMES,
+    amount_in,
+    moment_in,
+    word_in,
+)
 from webapp.costs.models import LedgerEntry
 
 MAX_ROWS = 200_000
 MAX_PROBLEMS = 50
 MAX_CELL_CHARS = 65_536
-FIELDS = {
-    "billed_cost": "BilledCost",
-    "effective_cost": "EffectiveCost",
-    "list_cost": "ListCost",
-    "currency": "BillingCurrency",
-    "starts_at": "ChargePeriodStart",
-    "ends_at": "ChargePeriodEnd",
-    "service": "ServiceName",
-    "category": "ServiceCategory",
-    "charge_category": "ChargeCategory",
-    "charge_class": "ChargeClass",
-    "commitment_id": "CommitmentDiscountId",
-    "commitment_status": "CommitmentDiscountStatus",
-    "description": "ChargeDescription",
-    "resource_id": "ResourceId",
-    "quantity": "ConsumedQuantity",
-    "unit": "ConsumedUnit",
-    "provider": "ServiceProviderName",
-    "number": "InvoiceId",
-}
-"""Our field -> FOCUS's column."""
-OLDER_NAMES = {"provider": ("ProviderName", "InvoiceIssuerName")}
-"""What a column was called before FOCUS 1.3."""
-NEEDED_OF_FOCUS = (
-    "billed_cost", "effective_cost", "list_cost", "currency", "starts_at", "ends_at", "service", "charge_category",
-)  # fmt: skip
-NEEDED_OF_MAP = ("billed_cost", "starts_at", "service")
-CHARGE_CATEGORIES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
-COMMITMENT_STATUSES = ("", "Used", "Unused")
-CHARGE_CLASSES = ("", "Correction")
 KIND_OF_CATEGORY = {
     "compute": LedgerEntry.Kind.COMPUTE,
     "ai and machine learning": LedgerEntry.Kind.COMPUTE,
@@ -192,14 +172,14 @@ def _row_of(cells: list[str], where: Mapping[str, int]) -> dict[str, str]:
 def _charge(row: dict[str, str], constants: Mapping[str, str], *, strict: bool) -> Charge:
     """Return the charge of a row; raise ValueError with what is wrong. `strict` holds it to FOCUS's rules."""
     given = {**{name: str(value) for name, value in constants.items()}, **{k: v for k, v in row.items() if v}}
-    billed = _amount(given, "billed_cost", needed=True)
-    effective = _amount(given, "effective_cost", needed=strict)
-    starts_at = _moment(given, "starts_at")
-    ends_at = _moment(given, "ends_at") if given.get("ends_at") else starts_at + timedelta(days=1)
+    billed = amount_in(given, "billed_cost", needed=True)
+    effective = amount_in(given, "effective_cost", needed=strict)
+    starts_at = moment_in(given, "starts_at")
+    ends_at = moment_in(given, "ends_at") if given.get("ends_at") else starts_at + timedelta(days=1)
     if ends_at <= starts_at:
         raise ValueError(_("the charge ends at %(end)s, not after its start.") % {"end": ends_at.isoformat()})
-    charge_category = _word(given, "charge_category", CHARGE_CATEGORIES, default="" if strict else "Usage")
-    status = _word(given, "commitment_status", COMMITMENT_STATUSES, default="")
+    charge_category = word_in(given, "charge_category", CHARGE_CATEGORIES, default="" if strict else "Usage")
+    status = word_in(given, "commitment_status", COMMITMENT_STATUSES, default="")
     if status and not given.get("commitment_id") and strict:
         raise ValueError(_("CommitmentDiscountStatus is %s, but no CommitmentDiscountId is given.") % status)
     currency = given.get("currency", "").upper()
@@ -208,7 +188,7 @@ def _charge(row: dict[str, str], constants: Mapping[str, str], *, strict: bool) 
     return Charge(
         billed_cost=billed or Decimal(0),
         effective_cost=(billed or Decimal(0)) if effective is None else effective,
-        list_cost=_amount(given, "list_cost", needed=strict),
+        list_cost=amount_in(given, "list_cost", needed=strict),
         currency=currency,
         starts_at=starts_at,
         ends_at=ends_at,
@@ -216,12 +196,12 @@ def _charge(row: dict[str, str], constants: Mapping[str, str], *, strict: bool) 
         category=given.get("category", "")[:80],
         kind=_kind(given, charge_category, status),
         charge_category=charge_category,
-        charge_class=_word(given, "charge_class", CHARGE_CLASSES, default=""),
+        charge_class=word_in(given, "charge_class", CHARGE_CLASSES, default=""),
         commitment_id=given.get("commitment_id", "")[:200],
         commitment_status=status,
         description=given.get("description", "")[:400],
         resource_id=given.get("resource_id", "")[:300],
-        quantity=_amount(given, "quantity", needed=False),
+        quantity=amount_in(given, "quantity", needed=False),
         unit=given.get("unit", "")[:60],
         provider=given.get("provider", "")[:80],
         number=given.get("number", "")[:120],
@@ -236,52 +216,6 @@ def _kind(given: Mapping[str, str], charge_category: str, status: str) -> str:
         return str(LedgerEntry.Kind.PURCHASE)
     name = (given.get("category") or given.get("service") or "").lower()
     return str(KIND_OF_CATEGORY.get(name, LedgerEntry.Kind.PURCHASE))
-
-
-def _amount(given: Mapping[str, str], name: str, *, needed: bool) -> Decimal | None:
-    text = given.get(name, "")
-    if not text:
-        if needed:
-            raise ValueError(_("%s is empty.") % FIELDS[name])
-        return None
-    told = {"column": FIELDS[name], "text": text[:40]}
-    try:
-        number = Decimal(text.replace(",", "") if "." in text else text)
-    except InvalidOperation:
-        raise ValueError(_("%(column)s is %(text)r, which is not a number.") % told) from None
-    if not number.is_finite() or abs(number) >= Decimal(10) ** 11:
-        raise ValueError(_("%(column)s is %(text)s; no charge is that large.") % told)
-    return number.quantize(Decimal("0.00000001"))
-
-
-def _moment(given: Mapping[str, str], name: str) -> datetime:
-    text = given.get(name, "")
-    try:
-        found = parse_datetime(text)
-        day = None if found else parse_date(text)
-    except ValueError:
-        found = day = None
-    if found is None and day is not None:
-        found = datetime.combine(day, datetime.min.time())
-    if found is None:
-        raise ValueError(
-            _("%(column)s is %(text)r; write a time as 2026-11-23T00:00:00Z.") % {"column": FIELDS[name], "text": text[:40]}
-        )  # fmt: skip
-    return found if timezone.is_aware(found) else timezone.make_aware(found, timezone.get_default_timezone())
-
-
-def _word(given: Mapping[str, str], name: str, allowed: tuple[str, ...], *, default: str) -> str:
-    text = given.get(name, "") or default
-    if text.lower() in ("null", "none"):
-        text = ""
-    match = next((word for word in allowed if word.lower() == text.lower()), None)
-    if match is None:
-        words = ", ".join(word or _("empty") for word in allowed)
-        raise ValueError(
-            _("%(column)s is %(text)r; FOCUS knows %(words)s.")
-            % {"column": FIELDS[name], "text": text[:40], "words": words}
-        )
-    return match
 
 
 def _counted(charge: Charge, seen: Counter[str]) -> Charge:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from webapp.costs.charges import FIELDS, NEEDED_OF_MAP
+from webapp.costs.focus import FIELDS, NEEDED_OF_MAP
 from webapp.costs.models import ColumnMap
 from webapp.teams.models import Team
 

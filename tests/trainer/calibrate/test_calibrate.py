@@ -28,6 +28,10 @@ def test_the_machine_is_measured(tmp_path: Path) -> None:
         "training_flop_per_second",
     ):
         assert found[name] > 1e6, name
+    assert all(each["measuring_seconds_per_example"] > 0 for each in found["steps"])
+    told = {each["family"] for each in found["steps"] if each["reporting_seconds_per_example"] > 0}
+    assert "gpt" not in told, "sums are all that it tells"
+    assert told >= {"transformer", "two_tower", "vision"}
     step = found["steps"][0]
     assert step["family"] == "gpt"  # the usual family comes first
     timed = {name for name, family in families().items() if family.calibration_presets}
