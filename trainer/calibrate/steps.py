@@ -25,10 +25,13 @@ from trainer.training.optimizer import Optimizer
 from trainer.training.setting import MICRO_BATCHES_MEASURED
 from trainer.training.task import Batch, Task, count_parameters, make_task
 
-MEASURING_SHARE = 0.3
-"""Of the time of a preset, what goes into passes without gradients."""
+MEASURING_SHARE, FEW_SHARE = 0.3, 0.2
+"""Of the time of a preset, what goes into passes without gradients, and into steps of few examples."""
 
-REPORTED_TEXTS = 4
+FEW_EXAMPLES = 8
+"""An eighth of the batch: from both the part of a step is known that does not go with how much it is of."""
+
+REPORTED_TEXTS = 1
 """Written at once for a report."""
 
 TOKENS_PER_STEP = {"cpu": 1_024, "mps": 8_192, "cuda": 32_768}
@@ -52,11 +55,13 @@ def assets_of(made_up: MadeUp) -> Assets:
 
 
 def timed_presets() -> list[tuple[Family, str]]:
-    """Return the presets whose steps are timed: the smallest of each family, the usual one first, then the larger ones."""
+    """Return the presets whose steps are timed, as far as there is time: of the usual family the smallest two, of every
+    other the smallest, then the larger ones."""
     usual_first = sorted(families().values(), key=lambda family: not family.is_default)
     in_turn = zip_longest(*(family.calibration_presets for family in usual_first))
     rounds = [zip(usual_first, presets, strict=True) for presets in in_turn]
-    return [(family, preset) for each in rounds for family, preset in each if preset]
+    found = [(family, preset) for each in rounds for family, preset in each if preset]
+    return sorted(found, key=lambda each: not (each[0].is_default and each[1] in each[0].calibration_presets[:2]))
 
 
 def batch_of(family: Family, model_spec: Any, device: str) -> BatchSpec:
@@ -84,22 +89,26 @@ def step_facts(
     )
     model.to(machine.device).train()
     optimizer = Optimizer(model, spec.optimizer, hidden_matrices=())
-    made = to_device(task.batch(made_up.split, np.arange(batch.sequences_per_step)), machine.device)
 
-    def gradients() -> None:
+    def gradients(num_examples: int = batch.sequences_per_step) -> None:
+        made = to_device(task.batch(made_up.split, np.arange(num_examples)), machine.device)
         optimizer.zero_grad()
         with autocast(machine):
             loss = task.loss(model, made)
         torch.autograd.backward(loss)
 
-    def step() -> None:
-        gradients()
+    def step(num_examples: int = batch.sequences_per_step) -> None:
+        gradients(num_examples)
         torch.nn.utils.clip_grad_norm_(model.parameters(), spec.optimizer.gradient_clip)
         optimizer.step(1.0)
 
     flop = counted_flop(gradients)  # warms up, too
     device = torch.device(machine.device)
-    seconds = median_seconds(step, budget_seconds=(1 - MEASURING_SHARE) * budget_seconds, device=device, is_warm=True)
+    few = max(1, batch.sequences_per_step // FEW_EXAMPLES)
+    few_seconds = median_seconds(lambda: step(few), budget_seconds=FEW_SHARE * budget_seconds, device=device)
+    seconds = median_seconds(
+        step, budget_seconds=(1 - MEASURING_SHARE - FEW_SHARE) * budget_seconds, device=device, is_warm=True
+    )
     measuring = measuring_facts(
         task,
         model,
@@ -118,6 +127,8 @@ def step_facts(
         "sequences_per_step": batch.sequences_per_step,
         "dtype": machine.dtype,
         "seconds_per_step": seconds,
+        "few_examples": few,
+        "seconds_per_step_of_few": few_seconds,
         **measuring,
         "tokens_per_second": batch.tokens_per_step / seconds,
         "counted_flop_per_step": flop,

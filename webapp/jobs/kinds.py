@@ -38,6 +38,9 @@ class WorkFacts:
     units_per_second: float | None = None
     """What the device reaches on such work, as far as a calibration tells; None: only own finished jobs can."""
 
+    rate_spread: float = 0.0
+    """Standard deviation of ln(rate) where it is less well known than a calibration usually tells; 0: as usual."""
+
     rate_source: str = ""
     """Where that comes from, for people."""
 

@@ -122,9 +122,9 @@ def _file(
 ) -> QuoteFile | None:
     """Return what economics is asked; None without a rate."""
     if work.units_per_second:
-        rate, spread = work.units_per_second, 0.0
+        rate, spread = work.units_per_second, work.rate_spread
         if slower is not None:
-            rate, spread = rate * slower.rate_factor, slower.rate_spread
+            rate, spread = rate * slower.rate_factor, hypot(slower.rate_spread, spread)
     elif own is not None:
         rate, spread = own.units_per_second, own.rate_spread
     else:

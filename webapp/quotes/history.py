@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
+from operator import mul
 from statistics import median
 
 from economics.verbs.quote import PastJob
@@ -25,6 +26,9 @@ LEAST_VARIABLE_FRACTION = 0.3
 
 SPREAD_WEIGHT = 6.0
 """Jobs that the belief in `WORKSTATION_JOB_SPREAD` is worth against those that were seen."""
+
+COMMON_WEIGHT = 5.0
+"""Jobs off by nothing that stand against those that were off in common: one or two surprises are scatter, many are not."""
 
 HALF_LIFE_JOBS = 8.0
 """Finished jobs after which a surprise weighs half."""
@@ -86,12 +90,12 @@ def past_of_rate(rows: Sequence[QuoteOutcome], own: OwnRate, work: WorkFacts) ->
 def job_spread(rows: Sequence[QuoteOutcome]) -> float:
     """Return how far jobs scatter about their quotes: the belief to begin with, and how far the finished ones were off.
 
-    A machine that other work slows down shows it here: surprises widen the next quotes, and fade as quotes come true.
+    A machine that other work slows down shows it here: surprises widen the next quotes, and fade as quotes come true. What
+    they were off by in common is no scatter: it moves the rate.
     """
-    weight, squares = SPREAD_WEIGHT, SPREAD_WEIGHT * WORKSTATION_JOB_SPREAD**2
-    done = [row for row in rows if not row.is_censored and row.quote.seconds is not None and row.quote.seconds.p50 > 0]
-    for age, row in enumerate(done):  # the latest first
-        share = 0.5 ** (age / HALF_LIFE_JOBS)
-        weight += share
-        squares += share * log(row.seconds / row.quote.seconds.p50) ** 2  # type: ignore[union-attr]
-    return sqrt(squares / weight)
+    quoted = [(row.seconds, row.quote.seconds) for row in rows if not row.is_censored]
+    errors = [log(seconds / told.p50) for seconds, told in quoted if told is not None and told.p50 > 0]
+    shares = [0.5 ** (age / HALF_LIFE_JOBS) for age in range(len(errors))]  # the latest first
+    common = sum(map(mul, shares, errors)) / (COMMON_WEIGHT + sum(shares))
+    squares = sum(share * (error - common) ** 2 for share, error in zip(shares, errors, strict=True))
+    return sqrt((SPREAD_WEIGHT * WORKSTATION_JOB_SPREAD**2 + squares) / (SPREAD_WEIGHT + sum(shares)))

@@ -8,15 +8,18 @@ nearest in size, is the factor in which all else goes: the program, the processo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from economics.errors import EconomicsError
 from economics.hardware import Accelerator, calibrated
 from trainer.errors import SpecError
 from trainer.families import get_family
 from trainer.spec import BatchSpec, TrainSpec
+from webapp.quotes.load import CALIBRATED_SPREAD
 from webapp.runs.architectures import Facts, link_of
 from webapp.runs.step_models import StepForm, StepModel, precision_of, step_model
 
@@ -27,6 +30,13 @@ THREADS_MEMORY_EXPONENT = 0.4
 """Memory bandwidth goes with it much less: one core alone nearly fills it."""
 
 
+SPREAD_BEYOND, MOST_SPREAD_BEYOND = 0.15, 0.5
+"""Of ln(rate), for each factor of e in the FLOP of a position beyond what was timed."""
+
+MOST_OVERHEAD = 0.9
+"""Of a timed step: the rest is what it computes, however noisily both were timed."""
+
+Floats = NDArray[np.float64]
 TRANSFORMERS = ("decoder", "encoder", "encoder-decoder", "vision-transformer")
 
 
@@ -35,16 +45,21 @@ class StepSpeed:
     """Seconds of one step, and what that is made of."""
 
     seconds: float
+    overhead_seconds: float
+    """Of it, what every step takes however little it is of: the program itself."""
+
     modelled_seconds: float
     measured_over_modelled: float
     num_threads: int
     num_shapes: int
+    rate_spread: float
+    """Standard deviation of ln(rate) beyond the sizes that were timed; 0 among them."""
 
 
 def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) -> StepSpeed | None:
     """Return how long a step of the run takes on the machine that was calibrated; None if none of its kind was timed."""
-    shapes = _shapes(calibration, family=spec.family, sort=sort_of(step))
-    if not shapes:
+    timed = _timed(calibration, family=spec.family, sort=sort_of(step))
+    if not timed:
         return None
     dtype = spec.machine.dtype if spec.machine.dtype != "auto" else _usual_dtype(calibration)
     threads = _threads(spec.machine.num_threads, calibration) / max(1, _threads(0, calibration))
@@ -52,12 +67,21 @@ def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) ->
         modelled = step.seconds(_accelerator(calibration, dtype, threads), precision_of(dtype))
     except EconomicsError:
         return None
-    sizes, factors = (np.log(column) for column in zip(*sorted(shapes), strict=True))
-    factor = float(np.exp(np.interp(np.log(step.flop_per_position), sizes, factors)))
+    sizes, factors, overheads = zip(*sorted(timed), strict=True)
+    size = np.log(step.flop_per_position)
+    factor = float(np.exp(np.interp(size, np.log(sizes), np.log(factors))))
+    overhead = float(np.interp(size, np.log(sizes), overheads)) * _depth(step)
     return StepSpeed(
-        seconds=modelled * factor, modelled_seconds=modelled, measured_over_modelled=factor,
-        num_threads=_threads(spec.machine.num_threads, calibration), num_shapes=len(shapes),
+        seconds=overhead + modelled * factor, overhead_seconds=overhead, modelled_seconds=modelled,
+        measured_over_modelled=factor, num_threads=_threads(spec.machine.num_threads, calibration), num_shapes=len(timed),
+        rate_spread=_spread_beyond(size, np.log(sizes)),
     )  # fmt: skip
+
+
+def _spread_beyond(size: float, timed: Floats) -> float:
+    """Return how well the rate of a size is known, by how far it lies outside those that were timed (logarithms)."""
+    beyond = max(float(timed[0] - size), float(size - timed[-1]), 0.0)
+    return hypot(CALIBRATED_SPREAD, min(SPREAD_BEYOND * beyond, MOST_SPREAD_BEYOND)) if beyond else 0.0
 
 
 def measuring_seconds(
@@ -131,8 +155,8 @@ def sort_of(step: StepModel) -> str:
     return "attention" if kind in TRANSFORMERS else kind
 
 
-def _shapes(calibration: dict[str, Any], *, family: str, sort: str) -> list[tuple[float, float]]:
-    """Return (FLOP per position, measured over modelled seconds) of each step of a sort that was measured.
+def _timed(calibration: dict[str, Any], *, family: str, sort: str) -> list[tuple[float, float, float]]:
+    """Return (FLOP per position, measured over modelled seconds, overhead of a layer) of each step that was measured.
 
     Those of the same family tell alone, where there are any: what a program makes of a step is much its own.
     """
@@ -147,12 +171,28 @@ def _shapes(calibration: dict[str, Any], *, family: str, sort: str) -> list[tupl
     return []
 
 
-def _shape(timed: dict[str, Any], calibration: dict[str, Any], *, sort: str) -> tuple[float, float] | None:
+def _shape(timed: dict[str, Any], calibration: dict[str, Any], *, sort: str) -> tuple[float, float, float] | None:
     found, seconds = _timed_step(timed), timed.get("seconds_per_step") or 0.0
     if found is None or sort_of(found[1]) != sort or not seconds > 0:
         return None
     step, dtype = found[1], str(timed.get("dtype", "float32"))
-    return step.flop_per_position, seconds / step.seconds(_accelerator(calibration, dtype), precision_of(dtype))
+    modelled = step.seconds(_accelerator(calibration, dtype), precision_of(dtype))
+    overhead = _overhead(timed, seconds)
+    return step.flop_per_position, (seconds - overhead) / modelled, overhead / _depth(step)
+
+
+def _overhead(timed: dict[str, Any], seconds: float) -> float:
+    """Return the part of a timed step that does not go with its examples: what a line through two batches has at none."""
+    few, of_few = timed.get("few_examples") or 0, timed.get("seconds_per_step_of_few") or 0.0
+    ratio = timed["sequences_per_step"] / few if few else 1.0
+    if ratio <= 1 or not of_few:
+        return 0.0
+    return float(min(max((ratio * of_few - seconds) / (ratio - 1), 0.0), MOST_OVERHEAD * seconds))
+
+
+def _depth(step: StepModel) -> float:
+    """Return how many layers a program goes through; 1 where nothing alike is counted."""
+    return float(getattr(step.architecture, "num_layers", 0) or 1)
 
 
 def _timed_step(timed: dict[str, Any]) -> tuple[Any, StepModel, Facts] | None:

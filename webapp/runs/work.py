@@ -106,6 +106,7 @@ def train_work(
         group=f"train {spec.family} ~{_order(num_parameters)}",
         flop_per_unit=step.flop_per_unit,
         units_per_second=rate,
+        rate_spread=speed.rate_spread if speed else 0.0,
         rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
         fixed_seconds=fixed.total,
         memory_by_part=_memory(spec, step, device),

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import Cast, make_ended_job
-from tests.webapp.quotes.rows import CALIBRATION, end_job, make_worker
+from tests.webapp.quotes.rows import CALIBRATION, make_worker
 from tests.webapp.runs.rows import make_spec, make_version
 from webapp.jobs.models import Attempt
 from webapp.quotes import load
@@ -51,16 +51,21 @@ def test_a_machine_that_was_measured_as_busy_as_it_is_now_moves_nothing() -> Non
     assert freed.rate_factor > 1
 
 
+@pytest.mark.parametrize(("ended", "others"), [(0.0, 0.0), (41.6, 1.0), (600.0, 2.0)])
 def test_our_own_jobs_are_no_others_also_for_a_while_after_their_end(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, ended: float, others: float
 ) -> None:
     worker = make_worker(calibration=CALIBRATION, host=socket.gethostname())
     monkeypatch.setattr(load.os, "getloadavg", lambda: (2.0, 2.0, 2.0))
-    assert load_of(worker).others_cores == 2.0  # type: ignore[union-attr]
-    attempt = end_job(cast, make_ended_job(cast, kind="train"), worker, seconds=600)
-    assert load_of(worker).others_cores == pytest.approx(0.0, abs=0.1)  # type: ignore[union-attr]
-    Attempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now() - timedelta(seconds=42))
-    assert load_of(worker).others_cores == pytest.approx(1.0, abs=0.1)  # type: ignore[union-attr]
+    end = timezone.now() - timedelta(seconds=ended)
+    Attempt.objects.create(
+        job=make_ended_job(cast, kind="train"),
+        fence=1,
+        worker=worker,
+        started_at=end - timedelta(seconds=600),
+        ended_at=end,
+    )
+    assert load_of(worker).others_cores == pytest.approx(others, abs=0.1)  # type: ignore[union-attr]
 
 
 def test_a_machine_elsewhere_is_not_judged_by_this_one() -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import Cast, make_ended_job
-from tests.webapp.quotes.rows import CALIBRATION, end_job, make_worker
+from tests.webapp.quotes.rows import CALIBRATION, make_worker
 from tests.webapp.runs.rows import make_spec, make_version
 from webapp.costs.models import Machine
 from webapp.jobs.models import Attempt, JobEvent, Worker
@@ -59,16 +59,22 @@ def test_fewer_validations_are_quoted_shorter_and_a_report_longer(cast: Cast) ->
         measuring_seconds_per_example=MEASURING_SECONDS, reporting_seconds_per_example=MEASURING_SECONDS
     )
     Machine.objects.update(hardware={"calibration": calibration})
-    assert parts_of(cast, worker, every_steps=400)["measuring"] > 1.5 * seldom["measuring"]
+    assert parts_of(cast, worker, every_steps=400)["measuring"] == pytest.approx(1.5 * seldom["measuring"])
 
 
 def began(cast: Cast, worker: Worker, *, at: float, start: float) -> Attempt:
     """A training of a minute that was claimed so many seconds ago, and took its first step `start` seconds later."""
-    attempt = end_job(cast, make_ended_job(cast, kind="train"), worker, seconds=60)
-    claimed = timezone.now() - timedelta(seconds=at)
-    Attempt.objects.filter(pk=attempt.pk).update(started_at=claimed, ended_at=claimed + timedelta(seconds=60))
+    job, claimed = make_ended_job(cast, kind="train"), timezone.now() - timedelta(seconds=at)
+    attempt = Attempt.objects.create(
+        job=job,
+        fence=1,
+        worker=worker,
+        started_at=claimed,
+        ended_at=claimed + timedelta(seconds=60),
+        outcome="succeeded",
+    )
     JobEvent.objects.create(
-        job=attempt.job, seq=1, fence=1, line=1, at=claimed + timedelta(seconds=start), type="resolved", payload={}
+        job=job, seq=1, fence=1, line=1, at=claimed + timedelta(seconds=start), type="resolved", payload={}
     )
     return attempt
 
@@ -87,3 +93,22 @@ def test_a_start_right_after_another_job_is_told_by_those_that_began_so(cast: Ca
     settings.ISOCOST_WARM_SECONDS = 0
     assert start_seconds(machine.pk) == 3.0
     assert USUAL_WARM_SECONDS < USUAL_COLD_SECONDS
+
+
+def test_a_step_of_few_examples_takes_what_every_step_takes(cast: Cast) -> None:
+    version = make_version(cast)
+    whole = make_spec(version, num_steps=100)
+    whole = replace(whole, batch=replace(whole.batch, sequences_per_step=8))
+    few = replace(whole, batch=replace(whole.batch, sequences_per_step=1))
+
+    def seconds_of_training(calibration: dict[str, Any], *specs: Any) -> list[float]:
+        worker = make_worker(calibration=calibration, host=f"host-{len(calibration['steps'][0])}")
+        works = [train_work(spec, version, device_of_worker(worker)) for spec in specs]
+        return [next(row["value"] for row in work.assumptions if row["name"] == "training") for work in works]
+
+    half = {**CALIBRATION, "steps": [
+        {**step, "few_examples": 1, "seconds_per_step_of_few": step["seconds_per_step"] / 2} for step in CALIBRATION["steps"]
+    ]}  # fmt: skip
+    plain, through_two = (seconds_of_training(calibration, whole, few) for calibration in (CALIBRATION, half))
+    assert through_two[0] == pytest.approx(plain[0], rel=0.1), "of the batch that was timed both say the same"
+    assert through_two[1] > 3 * plain[1]
