@@ -92,7 +92,9 @@ class LadderPoint(models.Model):
     num_unique_tokens = models.FloatField(null=True)
     cluster = models.CharField(max_length=40, blank=True)  # points of one run made elsewhere share it
     spec = models.JSONField(default=dict)  # the training spec without the folder it branches from
-    predicted = models.JSONField(default=dict)  # {"seconds": {p10, p50, p90}, "usd": ...} when it was planned
+    predicted = models.JSONField(
+        default=dict
+    )  # {"seconds": {p10, p50, p90}, "usd": ...}: planned, then its job's own quote
     run = models.OneToOneField(Run, on_delete=models.PROTECT, null=True, blank=True, related_name="ladder_point")
     loss = models.FloatField(null=True)  # nats per token over the whole validation split
     bits_per_byte = models.FloatField(null=True)

@@ -20,6 +20,7 @@ from webapp.jobs.models import ACTIVE_STATES, Attempt
 from webapp.ladders.fits import fit_refresh
 from webapp.ladders.landing import branch_checkpoint, point_land
 from webapp.ladders.models import Ladder, LadderPoint
+from webapp.quotes.models import Quote
 from webapp.runs.services import run_create
 from webapp.ui.templatetags.figures import count
 
@@ -131,7 +132,12 @@ def _begin(ladder: Ladder, point: LadderPoint) -> None:
         _block(ladder, " ".join(error.messages) if isinstance(error, ValidationError) else str(error))
         return
     point.run = run
-    point.save(update_fields=["run"])
+    quote = Quote.objects.filter(job=run.latest_job).first()
+    if quote is not None and quote.seconds is not None:
+        point.predicted = (
+            quote.intervals
+        )  # what it is held against: said just before it begins, with all that is known by then
+    point.save(update_fields=["run", "predicted"])
 
 
 def _settle(ladder: Ladder, points: list[LadderPoint]) -> None:

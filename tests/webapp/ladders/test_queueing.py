@@ -115,6 +115,7 @@ def test_rungs_follow_one_another_to_the_end_and_the_largest_is_sealed_before_it
     assert ladder.points.filter(loss__isnull=False).count() == 10
     follower = ladder.points.get(position=1)
     assert follower.run is not None
+    assert follower.predicted == follower.run.latest_job.quote.intervals, "the quote that its job was made with"
     assert follower.run.spec["branch_from"].endswith(f"/{ladder.points.get(position=0).branch_step}")
     assert follower.run.parent == ladder.points.get(position=0).run
     rows = {row.name: row for row in outcomes_of(SealedPrediction.objects.get(run=last.run))}
