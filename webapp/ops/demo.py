@@ -19,6 +19,7 @@ from pathlib import Path
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from economics.errors import EconomicsError
@@ -35,8 +36,8 @@ from webapp.jobs.models import Attempt
 from webapp.ladders.models import Ladder
 from webapp.ladders.proposal import Proposal, propose
 from webapp.ladders.rungs import Common, RungRefused, trunk
-from webapp.ladders.services import common_of, ladder_create
-from webapp.ladders.timing import rung_quote
+from webapp.ladders.services import common_of, ladder_create, ladder_retarget
+from webapp.ladders.timing import device_of_ladders, rung_quote
 from webapp.ops.demo_model import spec_alone
 from webapp.ops.models import Demo
 from webapp.planning.inputs import OPTION_NAMES, PlanInputs
@@ -58,6 +59,9 @@ LADDER_AND_MODEL_SECONDS = 250.0
 
 TARGET_RATIO = 4.0
 """Compute of the demo's model over the ladder's largest run."""
+
+LEAST_RATIO = 2.0
+"""The same on a machine that turned out slower than it had measured itself."""
 
 VOCABULARY = 1_024
 """Small, so that a small model's table of tokens is not most of it."""
@@ -213,11 +217,30 @@ def _train(project: Project, owner: User, version: DatasetVersion, ladder: Ladde
     )
 
 
-def _spec_beyond(ladder: Ladder) -> TrainSpec:
-    """Return the run that the ladder was made to predict, made as its rungs are, with samples to read along the way."""
+def _target(ladder: Ladder) -> tuple[float, float]:
+    """Return the run beyond the ladder: the one that it was made for, or a smaller one where the ladder took long.
+
+    By now the team's own runs tell how long it takes. It stays at least twice as large as the largest rung.
+    """
     assert ladder.target_params is not None
     assert ladder.target_tokens is not None
-    spec = trunk(ladder.target_params, [ladder.target_tokens], common_of(ladder))[0].spec
+    target, common, device = (ladder.target_params, ladder.target_tokens), common_of(ladder), device_of_ladders()
+    if device is None:
+        return target
+    quoted = rung_quote(trunk(target[0], [target[1]], common)[0], common.version, device, ladder.project.team).seconds
+    left = LADDER_AND_MODEL_SECONDS - (timezone.now() - ladder.created_at).total_seconds()
+    if quoted is None or quoted.p50 <= left:
+        return target
+    share = max(left / quoted.p50, LEAST_RATIO / TARGET_RATIO) ** 0.5
+    target = (share * target[0], share * target[1])
+    ladder_retarget(ladder=ladder, num_params=target[0], num_tokens=target[1])
+    return target
+
+
+def _spec_beyond(ladder: Ladder) -> TrainSpec:
+    """Return the run that the ladder is to predict, made as its rungs are, with samples to read along the way."""
+    num_params, num_tokens = _target(ladder)
+    spec = trunk(num_params, [num_tokens], common_of(ladder))[0].spec
     every = max(5, spec.schedule.num_steps // 6)
     return replace(
         spec,

@@ -163,3 +163,28 @@ def test_a_ladder_is_made_however_slow_the_machine_is(db: None, files: Path, slo
 def test_where_no_ladder_can_be_made_the_model_is_trained_all_the_same(cast: Cast) -> None:
     version = make_version(cast)
     assert demo._ladder(cast.project, cast.alice, version) is None
+
+
+def test_after_a_ladder_that_took_long_the_model_is_smaller_and_the_ladder_asks_for_that(db: None, files: Path) -> None:
+    from datetime import timedelta
+    from types import SimpleNamespace
+
+    from tests.webapp.ladders.rows import measured_worker, splits
+    from tests.webapp.runs.rows import make_version as make_ready_version
+    from webapp.ladders.models import Ladder
+    from webapp.teams.services import owner_ensure
+
+    project, owner = start(), owner_ensure()
+    measured_worker()
+    version = make_ready_version(SimpleNamespace(project=project, team=project.team), splits=splits())  # type: ignore[arg-type]
+    ladder = demo._ladder(project, owner, version)
+    assert ladder is not None
+    planned = ladder.target_params * ladder.target_tokens  # type: ignore[operator]
+    Ladder.objects.filter(pk=ladder.pk).update(
+        created_at=timezone.now() - timedelta(seconds=2 * demo.LADDER_AND_MODEL_SECONDS)
+    )
+    ladder.refresh_from_db()
+    params, tokens = demo._target(ladder)
+    assert params * tokens == pytest.approx(planned * demo.LEAST_RATIO / demo.TARGET_RATIO)
+    ladder.refresh_from_db()
+    assert (ladder.target_params, ladder.target_tokens) == pytest.approx((params, tokens))
