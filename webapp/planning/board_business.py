@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from webapp.planning.inputs import PlanInputs
 from webapp.planning.shown import Board, Currency, Shown, months_text, number_interval
@@ -185,9 +186,11 @@ def _barrier_items(board: Board, barrier: dict[str, Any], money: Currency) -> No
         key="own_cost", label=_("It cost you"), text=text, detail=f"{span} · {titles()[barrier['of']]}",
         value=barrier["cost_usd"]["p50"], formula=_("training and data of the option, once"), source="economics.plan.options",
     ))  # fmt: skip
+    lasts = _("over five years") if lead is None else _("not at all")
+    if lead:
+        lasts = ngettext("%(n)s month", "%(n)s months", int(lead)) % {"n": f"{lead:g}"}
     board.add(Shown(
-        key="lead", label=_("The lead lasts"), value=lead,
-        text=_("%s months") % f"{lead:g}" if lead else _("not at all") if lead == 0 else _("over five years"),
+        key="lead", label=_("The lead lasts"), value=lead, text=lasts,
         detail=_("until a follower with %s can do it") % money.text(barrier["budget_usd"], 2),
         formula=_("cost × (1 − fall of rents)^(t/12) × ½^(t / halving of algorithms) ≤ budget, p50"),
         assumptions=(

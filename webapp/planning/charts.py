@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from webapp.planning.board_plan import titles
 from webapp.planning.inputs import PlanInputs
@@ -164,10 +166,25 @@ def serve_chart(results: dict[str, Any], money: Currency) -> Chart:
     )  # fmt: skip
 
 
+INPUT_NAMES: dict[str, Promise | str] = {
+    "usd_per_accelerator_hour": gettext_lazy("GPU-hour price"),
+    "training_flop_per_second": gettext_lazy("training speed"),
+    "decode_flop_per_second": gettext_lazy("speed of writing"),
+    "prefill_flop_per_second": gettext_lazy("speed of reading"),
+    "accelerators_per_replica": gettext_lazy("GPUs of a replica"),
+    "ablation_multiplier": gettext_lazy("small and failed runs"),
+    "volume_factor": gettext_lazy("tokens served"),
+    "api_price_factor": gettext_lazy("API price"),
+    "rent_decline_per_year": gettext_lazy("fall of rents"),
+    "algorithms_halving_months": gettext_lazy("better algorithms"),
+}
+"""What people call the draws of `economics.plan.options.INPUTS`; the levers of a venture go by their own names."""
+
+
 def tornado_chart(bars: list[dict[str, Any]], title: str, money: Currency | None) -> Chart:
     """How far each input alone moves the answer, the longest bar on top."""
     kept = bars[:10][::-1]
-    names = [bar["name"].replace("_", " ") for bar in kept]
+    names = [str(INPUT_NAMES.get(bar["name"], bar["name"].replace("_", " "))) for bar in kept]
     low, high = ([money.amount(b[k]) if money else b[k] for b in kept] for k in ("low", "high"))
     unit = f"{title}, {money.code}" if money else title
     return chart(

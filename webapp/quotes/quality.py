@@ -150,7 +150,7 @@ def course_chart(pairs: Sequence[Pair]) -> dict[str, Any]:
         widths.append(round(100 * (median(pair.quoted.width_ratio for pair in window) - 1), 1))
     return {
         "kind": "lines",
-        "x": {"title": _("Finished jobs"), "values": numbers, "type": "linear"},
+        "x": {"title": _("Finished jobs"), "values": numbers, "type": "linear", "is_whole": True},
         "y": {"title": _("%% (median of %(n)d)") % {"n": WINDOW}},
         "series": [
             {"name": _("off by"), "values": errors},
