@@ -15,6 +15,14 @@ DEFAULT_CEILING_FRACTION = Constant(
     date="2026-11-23",
     spread=0.15,
 )
+STEADY_CEILING_FRACTION = Constant(
+    value=0.95,
+    unit="measured ceiling / dense peak",
+    meaning="the same for devices whose peak is named at the clock that they keep under load",
+    source="systolic arrays in training with everything recomputed reach 0.85-0.9 of their peak over whole steps",
+    date="2026-11-30",
+    spread=0.05,
+)
 RESTART_SECONDS = Constant(
     value=900.0,
     unit="s",
@@ -104,4 +112,26 @@ SERVING_UTILISATION = Constant(
     source="common practice for interactive services, 0.2-0.5",
     date="2026-11-23",
     spread=0.3,
+)
+FAILURES_PER_ACCELERATOR_DAY = Constant(
+    value=4.74e-4,
+    unit="interruptions / (accelerator x day)",
+    meaning="unexpected interruptions of a synchronous run",
+    source="419 interruptions of 16,384 accelerators in 54 days, published 2024",
+    date="2026-11-23",
+    spread=0.7,
+)
+MEMORY_FRACTION = Constant(
+    value=0.85,
+    unit="streamed bytes per second / rated bandwidth",
+    meaning="what long element-wise operations and weight reads reach of the memory's rating",
+    source="stream-like measurements on data-centre accelerators, 0.80-0.93",
+    date="2026-11-23",
+)
+COLLECTIVE_FRACTION = Constant(
+    value=0.8,
+    unit="bandwidth of a ring collective / rated bandwidth of its slowest link",
+    meaning="what collectives of large messages reach, inside nodes and between them",
+    source="published collective benchmarks: 0.65-0.85 inside nodes, 0.75-0.95 between",
+    date="2026-11-23",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from economics.assumptions import DEFAULT_CEILING_FRACTION
+from economics.assumptions import DEFAULT_CEILING_FRACTION, STEADY_CEILING_FRACTION
 from economics.constants import POWER_EXPONENT
 from economics.errors import InputError
 
@@ -43,6 +43,8 @@ class Accelerator:
     vendor: str = ""
     family: str = ""
     kind: Literal["accelerator", "unified", "cpu"] = "accelerator"
+    steady_clock: bool = False
+    """The peak is named at the clock kept under load (systolic arrays at a fixed clock), not at a boost clock."""
     year: int = 0
     from_memory: bool = False
     source: str = ""
@@ -77,7 +79,8 @@ class Accelerator:
             ratio = self.peak(number) / self.peak("bf16")
             # doubled formats gain less than their peaks promise; measured: 1.75-1.97 for a factor of 2
             return self.ceiling("bf16") * (1.0 + 0.85 * (ratio - 1.0))
-        return DEFAULT_CEILING_FRACTION.value * self.peak(number)
+        usual = STEADY_CEILING_FRACTION if self.steady_clock else DEFAULT_CEILING_FRACTION
+        return usual.value * self.peak(number)
 
     @property
     def watts_of_server(self) -> float:

@@ -37,6 +37,9 @@ class Mixture:
     num_dense_layers: int = 0
     """Layers that have one dense feed-forward part (width `feed_forward_width`) in place of experts."""
 
+    groups_per_token: int = 0
+    """Groups of experts that one token may use, where routing is limited so that a token visits few nodes; 0: no limit."""
+
     router_bias: bool = False
     """The router has a bias per expert that is a parameter (not a buffer)."""
 

@@ -35,6 +35,8 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "shared_inner": ("shared_expert_intermediate_size", "shared_intermediate_size"),
     "shared_experts": ("n_shared_experts", "num_shared_experts"),
     "dense_layers": ("first_k_dense_replace",),
+    "groups": ("n_group",),
+    "groups_per_token": ("topk_group",),
     "expert_step": ("decoder_sparse_step", "moe_layer_freq"),
     "q_rank": ("q_lora_rank",),
     "kv_rank": ("kv_lora_rank",),
@@ -231,6 +233,7 @@ def _mixture(config: dict[str, Any], values: dict[str, Any], entry: dict[str, An
         shared_width=shared,
         shared_gate=bool(values.get("shared_gate")),
         num_dense_layers=min(dense, layers),
+        groups_per_token=int(values.get("groups_per_token") or 0) if int(values.get("groups") or 1) > 1 else 0,
         router_bias=bool(entry.get("router_bias")),
     )
 

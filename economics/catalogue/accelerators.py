@@ -57,6 +57,7 @@ def _accelerator(name: str, row: dict[str, Any]) -> Accelerator:
         vendor=str(row["vendor"]),
         family=str(row["family"]),
         kind=row.get("kind", "accelerator"),
+        steady_clock=bool(row.get("steady_clock", False)),
         year=int(row.get("year", 0)),
         from_memory=bool(row.get("memory", False)),
         source=str(row["source"]),

@@ -32,13 +32,15 @@ def layer_saved_tensors(
     dropout: bool = False,
     fused: bool = True,
     expert_layer: bool = False,
+    input_bytes: float | None = None,
 ) -> tuple[SavedTensor, ...]:
     """List what one layer keeps per token when nothing is recomputed.
 
     A product keeps its input (for the weight's gradient), a non-linearity its input, a norm its input, and fused
     attention its queries, keys, values, output and one fp32 number per head and token. Unfused attention also
     keeps the softmax of every pair of positions: the square that flash attention removed. Dropout keeps masks of
-    one byte. A compiler (`fused`) recomputes the activation between gate and up; eager execution keeps it.
+    one byte. A compiler (`fused`) recomputes the activation between gate and up; eager execution keeps it. Where inputs
+    are cast to fp8 by the operation before, products keep them so (`input_bytes` 1; None: as all values).
 
     With LayerNorm, GELU, dropout and two matrices of 4d the list adds up to the closed form 34 d + 5 h s bytes per
     token (Korthikanti et al. 2022, arXiv 2205.05198, §4.1):
@@ -50,8 +52,9 @@ def layer_saved_tensors(
     True
     """
     d, h, b = decoder.model_width, decoder.num_heads, value_bytes
+    product = b if input_bytes is None else input_bytes
     tensors = [SavedTensor(name="layer_input", bytes_per_token=b * d, split="sequence", kept_by_selective=True)]
-    tensors += _attention_tensors(decoder, b, dropout=dropout, fused=fused)
+    tensors += _attention_tensors(decoder, b, product, dropout=dropout)
     if attention == "unfused":
         square = float(h * sequence_length)
         tensors.append(SavedTensor(name="softmax", bytes_per_token=b * square, split="tensor"))
@@ -63,17 +66,17 @@ def layer_saved_tensors(
         tensors.append(SavedTensor(name="feed_forward_norm_input", bytes_per_token=b * d, split="sequence"))
     if decoder.norms_per_layer > 2:
         tensors.append(SavedTensor(name="post_norm_inputs", bytes_per_token=2 * b * d, split="sequence"))
-    tensors += _feed_forward_tensors(decoder, b, dropout=dropout, fused=fused, expert_layer=expert_layer)
+    tensors += _feed_forward_tensors(decoder, b, product, dropout=dropout, fused=fused, expert_layer=expert_layer)
     return tuple(tensors)
 
 
-def _attention_tensors(decoder: Decoder, b: float, *, dropout: bool, fused: bool) -> list[SavedTensor]:
+def _attention_tensors(decoder: Decoder, b: float, product: float, *, dropout: bool) -> list[SavedTensor]:
     d, h, k, e = decoder.model_width, decoder.num_heads, decoder.kv_heads, decoder.head
     values = h * decoder.value_head
     keys = h * e if decoder.latent else k * e
     value_inputs = values if decoder.latent else k * e
     tensors = [
-        SavedTensor(name="projection_input", bytes_per_token=b * d, split="sequence"),
+        SavedTensor(name="projection_input", bytes_per_token=product * d, split="sequence"),
         SavedTensor(name="queries", bytes_per_token=b * h * e, split="tensor", kept_by_selective=True),
         SavedTensor(name="keys", bytes_per_token=b * keys, split="tensor"),
         SavedTensor(name="values", bytes_per_token=b * value_inputs, split="tensor", kept_by_selective=True),
@@ -90,10 +93,10 @@ def _attention_tensors(decoder: Decoder, b: float, *, dropout: bool, fused: bool
 
 
 def _feed_forward_tensors(
-    decoder: Decoder, b: float, *, dropout: bool, fused: bool, expert_layer: bool
+    decoder: Decoder, b: float, product: float, *, dropout: bool, fused: bool, expert_layer: bool
 ) -> list[SavedTensor]:
     d, mixture = decoder.model_width, decoder.mixture
-    tensors = [SavedTensor(name="feed_forward_input", bytes_per_token=b * d, split="sequence")]
+    tensors = [SavedTensor(name="feed_forward_input", bytes_per_token=product * d, split="sequence")]
     if expert_layer and mixture:
         width = float(mixture.experts_per_token * mixture.expert_width + mixture.shared_width)
         dispatched = b * d * mixture.experts_per_token
@@ -108,7 +111,7 @@ def _feed_forward_tensors(
             tensors.append(SavedTensor(name="activation", bytes_per_token=b * width, split="tensor"))
     else:
         tensors.append(SavedTensor(name="up", bytes_per_token=b * width, split="tensor", kept_by_selective=True))
-    tensors.append(SavedTensor(name="down_input", bytes_per_token=b * width, split="tensor"))
+    tensors.append(SavedTensor(name="down_input", bytes_per_token=product * width, split="tensor"))
     if dropout:
         tensors.append(SavedTensor(name="feed_forward_dropout_mask", bytes_per_token=1.0 * d, split="sequence"))
     return tensors

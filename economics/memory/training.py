@@ -69,6 +69,7 @@ def training_memory(
     sequence_parallel: bool = True,
     trainable_fraction: float = 1.0,
     unified_memory: bool = False,
+    tuned: bool = False,
 ) -> TrainingMemory:
     """Return the memory that one training step takes on the fullest device.
 
@@ -88,6 +89,7 @@ def training_memory(
     fused : a compiler fuses element-wise operations (fewer tensors kept)
     loss_chunks : parts into which the cross-entropy cuts the sequence, so that only one part's logits exist
     trainable_fraction : share of the parameters that get gradients and optimizer state (adapters: about 0.01)
+    tuned : in fp8, inputs are cast by the operations before, and products keep them so
 
     >>> from economics.architecture import modern_decoder
     >>> llama = modern_decoder(num_layers=32, model_width=4096, num_heads=32, num_kv_heads=8, vocabulary_size=128256,
@@ -103,7 +105,7 @@ def training_memory(
             decoder, stage, sequence_length=sequence_length, micro_batch=micro_batch, layout=layout,
             precision=precision, optimizer=optimizer, recompute=recompute, attention=attention, dropout=dropout,
             fused=fused, loss_chunks=loss_chunks, sequence_parallel=sequence_parallel,
-            trainable_fraction=trainable_fraction, unified_memory=unified_memory,
+            trainable_fraction=trainable_fraction, unified_memory=unified_memory, tuned=tuned,
         )
         for stage in pipeline_stages(decoder, layout, num_micro_batches)
     ]  # fmt: skip
@@ -127,6 +129,7 @@ def _stage_memory(
     sequence_parallel: bool,
     trainable_fraction: float,
     unified_memory: bool,
+    tuned: bool,
 ) -> TrainingMemory:
     value_bytes = compute_bytes(precision)
     tokens = micro_batch * sequence_length / layout.context
@@ -139,6 +142,7 @@ def _stage_memory(
         tensors = layer_saved_tensors(
             decoder, sequence_length=sequence_length, value_bytes=value_bytes, attention=attention,
             dropout=dropout, fused=fused, expert_layer=expert_layer,
+            input_bytes=1.0 if tuned and precision == "fp8" else None,
         )  # fmt: skip
         per_token = kept_bytes_per_token(tensors, sequence_parallel=sequence_parallel, **kept)  # type: ignore[arg-type]
         activations += per_token * tokens * num_layers * stage.micro_batches_held

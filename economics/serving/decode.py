@@ -127,9 +127,12 @@ def _communication(decoder: Decoder, accelerator: Accelerator, layout: Layout, l
         wire = max(0.0, all_reduce_seconds(ring, num_bytes) - all_reduce_seconds(ring, 0.0))
         seconds += 2 * decoder.num_layers * (small + wire)
     if layout.expert > 1 and decoder.mixture:
-        ring = ring_of(accelerator, size=layout.expert, stride=layout.tensor)
-        copies = min(decoder.mixture.experts_per_token, layout.expert)
-        seconds += 2 * decoder.num_expert_layers * all_to_all_seconds(ring, copies * num_bytes)
+        mixture, copies = decoder.mixture, min(decoder.mixture.experts_per_token, layout.expert)
+        exchange = all_to_all_seconds(
+            accelerator, copies * num_bytes, size=layout.expert, stride=layout.tensor,
+            most_leaving=mixture.groups_per_token / copies if mixture.groups_per_token else 1.0,
+        )  # fmt: skip
+        seconds += 2 * decoder.num_expert_layers * exchange
     if layout.pipeline > 1:
         ring = ring_of(accelerator, size=2, stride=layout.tensor)
         seconds += (layout.pipeline - 1) * (num_bytes / ring.bytes_per_second + ring.latency_seconds)

@@ -9,7 +9,7 @@ import numpy as np
 
 from economics.architecture.decoder import Decoder
 from economics.assumptions import SERVING_UTILISATION
-from economics.constants import OVERLAP_EXPONENT, SERVING_SPREAD
+from economics.constants import MIXTURE_SPREAD, OVERLAP_EXPONENT, SERVING_SPREAD
 from economics.errors import InputError
 from economics.hardware import Accelerator
 from economics.layout import Layout
@@ -126,7 +126,9 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
         raise InputError("batch", plan.batch, "at least 1, or max")
     prefill, step, busy = replica_seconds_per_request(plan, batch)
     stages = plan.layout.pipeline
-    factor = np.exp(SERVING_SPREAD.value * normal_draws("serving"))
+    # one sequence reads its experts; many also route, gather and wait for the fullest expert
+    routed = MIXTURE_SPREAD.value if plan.decoder.mixture and batch > 1 else 0.0
+    factor = np.exp(float(np.hypot(SERVING_SPREAD.value, routed)) * normal_draws("serving"))
     memory = serving_memory(
         plan.decoder, layout=plan.layout, batch=batch, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
         weights=plan.weights, kv=plan.kv, prefill_tokens=min(8192.0, float(plan.input_tokens)),

@@ -55,7 +55,7 @@ def prefill_seconds(
         layer = layer_time(
             decoder, accelerator, micro_batch=local * fresh / input_tokens, sequence_length=max(1, round(input_tokens)),
             number=number, tensor=layout.tensor, context=layout.context, expert=layout.expert,
-            expert_layer=expert_layer, quantise=False,
+            expert_layer=expert_layer, quantise=False, tuned=True,
         )  # fmt: skip
         busy = layer.matmul_forward + layer.attention_forward + layer.elementwise_forward
         seconds += count * max(busy, LAYER_SECONDS.value)

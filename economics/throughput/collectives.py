@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from economics.assumptions import LINK_LATENCY_SECONDS, NETWORK_LATENCY_SECONDS
-from economics.constants import COLLECTIVE_FRACTION
+from economics.assumptions import COLLECTIVE_FRACTION, LINK_LATENCY_SECONDS, NETWORK_LATENCY_SECONDS
 from economics.hardware import Accelerator
 
 
@@ -75,10 +74,32 @@ def all_reduce_seconds(ring: Ring, num_bytes: float) -> float:
     return 2.0 * all_gather_seconds(ring, num_bytes)
 
 
-def all_to_all_seconds(ring: Ring, num_bytes: float) -> float:
-    """Return the time to exchange `num_bytes` per device, each to its owner.
+def all_to_all_seconds(
+    accelerator: Accelerator, num_bytes: float, *, size: int, stride: int = 1, most_leaving: float = 1.0
+) -> float:
+    """Return the time in which every member of a group sends `num_bytes`, each part to its owner.
 
-    >>> all_to_all_seconds(Ring(size=4, bytes_per_second=1e9, latency_seconds=0.0), 1e9)
-    0.75
+    Unlike a ring, which crosses the border of a node once, each device sends what other nodes own through its own
+    network adapter; what stays in the node goes over its links at the same time. The slower of the two counts.
+
+    Parameters
+    ----------
+    most_leaving : what leaves the node is at most this share of the bytes (group-limited routing sends one copy to a node)
+
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> h100 = find_accelerator("h100")
+    >>> inside, across = (all_to_all_seconds(h100, 1e9, size=n) for n in (8, 16))
+    >>> 5 < across / inside < 6           # half of the bytes at 50 GB/s, not seven eighths at 450
+    True
     """
-    return all_gather_seconds(ring, num_bytes)
+    if size <= 1:
+        return 0.0
+    members = min(size, max(1, max(1, accelerator.num_per_node) // stride))
+    link = (accelerator.link_bytes_per_second or _PCIE) * COLLECTIVE_FRACTION.value
+    inside = (members - 1) / size * num_bytes / link
+    latency = LINK_LATENCY_SECONDS.value * min(size - 1, 2 * size.bit_length())
+    if members == size:
+        return inside + latency
+    network = min(link, (accelerator.network_bytes_per_second or _DEFAULT_NETWORK) * COLLECTIVE_FRACTION.value)
+    outside = min(most_leaving, (size - members) / size) * num_bytes / network
+    return max(inside, outside) + latency + NETWORK_LATENCY_SECONDS.value

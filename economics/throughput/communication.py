@@ -69,19 +69,25 @@ def context_seconds_per_layer(
     return max(0.0, seconds - behind) + OVERLAP_COST.value * min(seconds, behind)
 
 
-def expert_seconds_per_layer(accelerator: Accelerator, decoder: Decoder, layout: Layout, *, tokens: float) -> float:
+def expert_seconds_per_layer(
+    accelerator: Accelerator, decoder: Decoder, layout: Layout, *, tokens: float, fp8: bool = False
+) -> float:
     """Return the time of a mixture layer's exchanges: out and back, forward and backward, K values of d per token.
 
-    Tokens travel to the ranks that hold their experts; with many experts per token several copies go to one node. A part
-    hides behind products of other tokens, as with tensor parallelism.
+    Tokens travel to the ranks that hold their experts, a copy to each; routing that is limited to groups of experts sends
+    one copy to a node. A part hides behind products of other tokens, as with tensor parallelism. Values are bf16; in `fp8`
+    they leave cast (1 byte) and come back whole (2).
     """
     mixture = decoder.mixture
     if mixture is None or layout.expert == 1:
         return 0.0
-    ring = ring_of(accelerator, size=layout.expert, stride=layout.tensor * layout.context)
     copies = min(mixture.experts_per_token, layout.expert)
-    num_bytes = copies * tokens * decoder.model_width * 2.0 / layout.tensor
-    return 4.0 * all_to_all_seconds(ring, num_bytes) * (1.0 - TENSOR_HIDDEN.value)
+    num_bytes = copies * tokens * decoder.model_width * (1.5 if fp8 else 2.0) / layout.tensor
+    seconds = all_to_all_seconds(
+        accelerator, num_bytes, size=layout.expert, stride=layout.tensor * layout.context,
+        most_leaving=mixture.groups_per_token / copies if mixture.groups_per_token else 1.0,
+    )  # fmt: skip
+    return 4.0 * seconds * (1.0 - TENSOR_HIDDEN.value)
 
 
 def pipeline_transfer_seconds(accelerator: Accelerator, layout: Layout, *, num_bytes: float) -> float:

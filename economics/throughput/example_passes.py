@@ -16,6 +16,7 @@ from economics.errors import InputError
 from economics.example_work import ExampleWork
 from economics.flop.others import embedding_bytes_per_example
 from economics.hardware import Accelerator, Number
+from economics.memory.states import compute_bytes
 from economics.throughput.layer import LayerTime, layer_time
 from economics.throughput.operations import attention_seconds, copy_seconds, matmul_seconds
 
@@ -187,5 +188,6 @@ def _recommender(m: Recommender, work: ExampleWork, number: Number) -> Passes:
     out.add("elementwise", 3.0 * interacting, 4.0 * interacting, 8)
     read = copy_seconds(device, b * embedding_bytes_per_example(m) / lookup_fraction(4.0 * m.embedding_width))
     out.add("lookup", read, 3.0 * read, 6)
-    out.exchanged_bytes = 4.0 * b * num_tables * m.embedding_width
+    # rows travel in the precision that computes
+    out.exchanged_bytes = compute_bytes(work.precision) * b * num_tables * m.embedding_width
     return out

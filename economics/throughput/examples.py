@@ -62,8 +62,7 @@ def _table_seconds(work: ExampleWork, passes: Passes) -> float:
     """Looked-up rows travel from the devices that hold them, and their gradients back."""
     if not passes.exchanged_bytes or work.layout.num_accelerators == 1:
         return 0.0
-    ring = ring_of(work.accelerator, size=work.layout.num_accelerators)
-    return 2.0 * all_to_all_seconds(ring, passes.exchanged_bytes)
+    return 2.0 * all_to_all_seconds(work.accelerator, passes.exchanged_bytes, size=work.layout.num_accelerators)
 
 
 def _data_seconds(work: ExampleWork, passes: Passes) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from economics.architecture.decoder_parts import (
     dense_feed_forward_matmuls,
     expert_matmuls,
 )
-from economics.constants import EAGER_TRAFFIC, RING_ATTENTION_EXPONENT
+from economics.constants import EAGER_TRAFFIC
 from economics.flop.decoder import attended_tokens
 from economics.hardware import Accelerator, Number
 from economics.throughput.operations import attention_seconds, copy_seconds, matmul_seconds
@@ -101,8 +101,16 @@ def layer_time(
     expert_layer: bool = False,
     value_bytes: float = 2.0,
     quantise: bool = True,
+    tuned: bool = False,
+    dropout: bool = False,
+    sequence_split: bool = True,
 ) -> LayerTime:
     """Return the time of one layer for one micro-batch.
+
+    Kernels written for the device (`tuned`) attend faster and cast to fp8 within the operations before. Attention that is
+    not fused writes and reads the square of positions: forward once by the first product, twice by softmax and once by
+    the second product, twice more and a mask with dropout; backward seven times, two more and the mask with dropout.
+    Without `sequence_split` every tensor rank norms the whole sequence.
 
     >>> from economics.architecture import modern_decoder
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -117,7 +125,7 @@ def layer_time(
     num_products = 0
     for m in (*attention_matmuls(decoder), *feed_forward):
         seconds = product_seconds(
-            accelerator, m, tokens, tensor=tensor, expert=expert, number=number, quantise=quantise
+            accelerator, m, tokens, tensor=tensor, expert=expert, number=number, quantise=quantise and not tuned
         )
         forward, backward, num_products = forward + seconds[0], backward + seconds[1], num_products + 1
         if m.name in _REPEATED_BY_SELECTIVE:
@@ -128,19 +136,18 @@ def layer_time(
     heads = decoder.num_heads / tensor
     core = 2.0 * heads * (decoder.head + decoder.value_head) * keys * tokens
     elementwise_forward, elementwise_backward = elementwise_bytes_per_token(
-        decoder, tensor=tensor, fused=fused, expert_layer=expert_layer, value_bytes=value_bytes
-    )
+        decoder, tensor=tensor, fused=fused, expert_layer=expert_layer, value_bytes=value_bytes, dropout=dropout,
+        sequence_split=sequence_split,
+    )  # fmt: skip
     if unfused_attention:
-        # the whole square is computed, and softmax streams it several times
-        core *= 2.0
+        core *= 2.0  # the whole square is computed
         square = heads * sequence_length
-        elementwise_forward += (4 + 2 * value_bytes) * square
-        elementwise_backward += (2 + 4 * value_bytes) * square
+        elementwise_forward += (4 * value_bytes + (2 * value_bytes + 1 if dropout else 0)) * square
+        elementwise_backward += (7 * value_bytes + (2 * value_bytes + 1 if dropout else 0)) * square
         attention_forward = 2 * core / (2 * accelerator.ceiling(number) * 0.7)
         attention_backward = 2.0 * attention_forward
     else:
-        attention_forward = attention_seconds(accelerator, core, head_width=decoder.head, number=number)
-        attention_forward *= context**RING_ATTENTION_EXPONENT.value
+        attention_forward = attention_seconds(accelerator, core, head_width=decoder.head, number=number, tuned=tuned)
         attention_backward = 2.5 * attention_forward
     return LayerTime(
         matmul_forward=forward,
@@ -156,14 +163,16 @@ def layer_time(
 
 
 def elementwise_bytes_per_token(
-    decoder: Decoder, *, tensor: int = 1, fused: bool = True, expert_layer: bool = False, value_bytes: float = 2.0
-) -> tuple[float, float]:
+    decoder: Decoder, *, tensor: int = 1, fused: bool = True, expert_layer: bool = False, value_bytes: float = 2.0,
+    dropout: bool = False, sequence_split: bool = True,
+) -> tuple[float, float]:  # fmt: skip
     """Return the bytes that norms, residuals, activations and rotations move per token, forward and backward.
 
     Counted as values read and written by fused kernels: a norm with its residual 2 + 2 forward and 3 backward, an
     activation its inputs and outputs (gated: 2 in, 1 out; backward 3 in, 2 out), rotation both ways. Eager execution
     moves the same values several times (`constants.EAGER_TRAFFIC`). With tensor parallelism (and the sequence split
-    beside it) each device has its share.
+    beside it) each device has its share; without `sequence_split` each norms, drops and adds the whole sequence. Dropout
+    writes and reads a mask of one byte at both residuals.
 
     >>> from economics.architecture import modern_decoder
     >>> tiny = modern_decoder(num_layers=1, model_width=64, num_heads=1, vocabulary_size=10, feed_forward_width=128)
@@ -180,11 +189,14 @@ def elementwise_bytes_per_token(
     )
     rotated = (decoder.num_heads + decoder.kv_heads) * decoder.head if decoder.positions == "rotary" else 0
     passes = 2 if decoder.qk_norm != "none" else 1
-    forward = 3.0 * d * norms + (3.0 if decoder.gated else 2.0) * width + 2.0 * rotated * passes
-    backward = 4.0 * d * norms + (5.0 if decoder.gated else 3.0) * width + 2.0 * rotated * passes
+    masks = 2.0 * d / value_bytes if dropout else 0.0
+    residual = 3.0 * d * norms + masks, 4.0 * d * norms + masks
+    forward = (3.0 if decoder.gated else 2.0) * width + 2.0 * rotated * passes
+    backward = (5.0 if decoder.gated else 3.0) * width + 2.0 * rotated * passes
     if mixture:
         # tokens are copied to their experts and back, and weighed
         forward += 4.0 * d * mixture.experts_per_token
         backward += 4.0 * d * mixture.experts_per_token
-    traffic = value_bytes * (1.0 if fused else EAGER_TRAFFIC.value) / tensor
-    return forward * traffic, backward * traffic
+    traffic = value_bytes * (1.0 if fused else EAGER_TRAFFIC.value)
+    split = tensor if sequence_split else 1
+    return traffic * (residual[0] / split + forward / tensor), traffic * (residual[1] / split + backward / tensor)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from economics.constants import ATTENTION_FRACTION, MATMUL_FRACTION, MEMORY_FRACTION, OVERLAP_EXPONENT, SPEED_EXPONENT
+from economics.assumptions import MEMORY_FRACTION
+from economics.constants import (
+    ATTENTION_EXPONENT,
+    ATTENTION_FRACTION,
+    MATMUL_FRACTION,
+    OVERLAP_EXPONENT,
+    SPEED_EXPONENT,
+    TUNED_ATTENTION_FRACTION,
+)
 from economics.hardware import Accelerator, Number
 
 _BYTES: dict[str, float] = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
@@ -22,13 +30,16 @@ def sustained_fraction(accelerator: Accelerator) -> float:
     """Return the share of its measured ceiling that a device sustains on ordinary products in training.
 
     Ceilings come from the best shape for some seconds; training runs all shapes for weeks at the power limit. The
-    faster the device, the less of its ceiling it keeps, by a fitted power of the ceiling.
+    faster the device, the less of its ceiling it keeps, by a fitted power of the ceiling. A device whose peak is named
+    at the clock that it keeps under load (`steady_clock`) loses nothing to power.
 
     >>> from economics.catalogue.accelerators import find_accelerator
     >>> a100, h100 = find_accelerator("a100"), find_accelerator("h100")
     >>> 1.0 >= sustained_fraction(a100) > sustained_fraction(h100) > 0.6
     True
     """
+    if accelerator.steady_clock:
+        return MATMUL_FRACTION.value
     ceiling = max(1e12, accelerator.ceiling("bf16"))
     return min(0.97, MATMUL_FRACTION.value * float((ceiling / 1e14) ** -SPEED_EXPONENT.value))
 
@@ -79,12 +90,15 @@ def copy_seconds(accelerator: Accelerator, num_bytes: float) -> float:
 
 
 def attention_seconds(
-    accelerator: Accelerator, flop: float, *, head_width: int = 128, number: Number = "bf16"
+    accelerator: Accelerator, flop: float, *, head_width: int = 128, number: Number = "bf16", tuned: bool = False
 ) -> float:
     """Return the time of fused attention for `flop` floating point operations of its two products.
 
     Softmax between the products runs on vector units while the matrix units wait, so attention stays well under
-    the ceiling; narrow heads give the matrix units less to do per exponential.
+    the ceiling; narrow heads give the matrix units less to do per exponential. Kernels carried over from one generation
+    of devices to the next feed the new matrix units in the old way, and exponentials grow more slowly than products:
+    above 100 TFLOP/s the share falls by a fitted power of the ceiling. Kernels written for the device (`tuned`) work on
+    the products of one block behind the softmax of another and keep their share.
 
     >>> from economics.catalogue.accelerators import find_accelerator
     >>> a100 = find_accelerator("a100")
@@ -95,5 +109,8 @@ def attention_seconds(
         return 0.0
     precise: Number = number if number in ("fp32", "tf32") else "bf16"
     width = min(1.0, float((head_width / 128.0) ** 0.35))
-    slowed = sustained_fraction(accelerator) / 0.9
-    return flop / (accelerator.ceiling(precise) * ATTENTION_FRACTION.value * slowed * width)
+    ceiling = accelerator.ceiling(precise)
+    share = ATTENTION_FRACTION.value * min(1.0, float((ceiling / 1e14) ** -ATTENTION_EXPONENT.value))
+    if tuned:
+        share = max(share, TUNED_ATTENTION_FRACTION.value)
+    return flop / (ceiling * share * width)

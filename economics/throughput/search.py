@@ -12,7 +12,8 @@ from economics.layout import Layout
 from economics.memory.training import TrainingMemory, training_memory
 from economics.throughput.step import StepTime, Workload, step_time
 
-_NEARLY = 1.12
+NEARLY = 1.12
+"""What misses the memory by this much is run in practice with a trick or two."""
 _MICRO_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -98,7 +99,7 @@ def memory_of(work: Workload) -> TrainingMemory:
         work.decoder, sequence_length=work.sequence_length, micro_batch=work.micro_batch, layout=work.layout,
         num_micro_batches=work.num_micro_batches, precision=work.precision, optimizer=work.optimizer,
         recompute=work.recompute, attention=work.attention, dropout=work.dropout, fused=work.fused,
-        unified_memory=work.accelerator.kind != "accelerator",
+        sequence_parallel=work.sequence_split, unified_memory=work.accelerator.kind != "accelerator", tuned=work.tuned,
     )  # fmt: skip
 
 
@@ -144,7 +145,9 @@ def best_layout(
 ) -> Choice:
     """Return the fastest choice that fits, of layout, micro-batch and recomputing where they are not given.
 
-    With `any_virtual` a given layout's stages per pipeline rank are searched too, where a source does not say them.
+    A layout that is not given says nothing of the library: its kernels are taken to be those made for all devices, but in
+    fp8, which recent libraries brought. With `any_virtual` a given layout's stages per pipeline rank are searched too,
+    where a source does not say them.
 
     Where nothing fits, `fits` is false and it is still an estimate: the fastest that misses by at most 12 %, else
     the one with the least memory.
@@ -162,6 +165,8 @@ def best_layout(
     True
     """
     capacity = work.accelerator.memory_bytes or float("inf")
+    if layout is None and work.precision != "fp8":
+        work = replace(work, recent=False)
     layouts = [layout] if layout else list(valid_layouts(work, num_accelerators))
     if not layouts:  # fewer sequences than data ranks: the batch is rounded up to one each
         work = replace(work, num_sequences=max(work.num_sequences, num_accelerators))
@@ -175,8 +180,7 @@ def best_layout(
         return best
     if smallest is None:
         raise NoAnswerError(f"No layout of {num_accelerators} devices exists for this model and batch.")
-    # what misses by a little is run in practice with a trick or two: judge its speed by what nearly fits
-    nearly, _ = _fastest(work, layouts, levels, micro_batch, _NEARLY * capacity)
+    nearly, _ = _fastest(work, layouts, levels, micro_batch, NEARLY * capacity)  # judge its speed by what nearly fits
     if nearly:
         return replace(nearly, fits=False)
     return Choice(workload=smallest, time=step_time(smallest), memory=memory_of(smallest), fits=False)
@@ -194,8 +198,9 @@ def _fastest(
     smallest: tuple[float, Workload] | None = None
     for layout in layouts:
         for level in levels:
-            # time falls with the micro-batch: the largest that fits, and smaller ones for the pipeline's sake
-            tried = 0
+            # work shrinks with larger micro-batches, a pipeline's bubble with smaller ones: from the largest that fits
+            # downwards until it gets no better
+            here = float("inf")
             for candidate in reversed(list(_choices(work, layout, micro_batch, level))):
                 memory = memory_of(candidate)
                 if smallest is None or memory.device_total < smallest[0]:
@@ -203,9 +208,10 @@ def _fastest(
                 if memory.device_total > capacity:
                     continue
                 time = step_time(candidate)
-                if best is None or time.seconds / time.tokens < best.time.seconds / best.time.tokens:
+                per_token = time.seconds / time.tokens
+                if best is None or per_token < best.time.seconds / best.time.tokens:
                     best = Choice(workload=candidate, time=time, memory=memory, fits=True)
-                tried += 1
-                if tried >= (3 if layout.pipeline > 1 else 2):
+                if per_token >= here:
                     break
+                here = per_token
     return best, smallest[1] if smallest else None

@@ -43,6 +43,17 @@ class Workload:
     attention: Attention = "flash"
     dropout: bool = False
     optimizer: Optimizer = "adamw"
+    recent: bool = True
+    """Software of 2024 and later; see `tuned`."""
+    sequence_split: bool = True
+    """Tensor ranks share the sequence between products (sequence parallelism); libraries of before 2022 did not."""
+
+    @property
+    def tuned(self) -> bool:
+        """Kernels written for this generation of devices (attention, casts to fp8 within other operations): recent
+        libraries of tensor, pipeline and expert parallelism and of divided optimizers bring them; plain data parallelism
+        and divided weights run on what frameworks have for all devices."""
+        return self.recent and self.layout.zero < 3 and (self.layout.zero > 0 or self.layout.model_ranks > 1)
 
     @property
     def num_micro_batches(self) -> int:
@@ -145,7 +156,7 @@ def _passes(work: Workload) -> _Passes:
             decoder, device, micro_batch=work.micro_batch, sequence_length=work.sequence_length,
             number=_number(work.precision), tensor=layout.tensor, context=layout.context, expert=layout.expert,
             fused=work.fused, unfused_attention=work.attention == "unfused", expert_layer=expert_layer,
-            value_bytes=value_bytes,
+            value_bytes=value_bytes, tuned=work.tuned, dropout=work.dropout, sequence_split=work.sequence_split,
         )  # fmt: skip
         again = _recomputed(work, layer)
         busy = layer.forward + layer.backward + again
@@ -164,7 +175,9 @@ def _passes(work: Workload) -> _Passes:
             behind=layer.attention_forward + layer.attention_backward,
         )  # fmt: skip
         if expert_layer:
-            sums["expert"] += count * expert_seconds_per_layer(device, decoder, layout, tokens=tokens)
+            sums["expert"] += count * expert_seconds_per_layer(
+                device, decoder, layout, tokens=tokens, fp8=work.tuned and work.precision == "fp8"
+            )
         sums["backward"] += count * (layer.backward + again)
     sums["head"] = _head_seconds(work, tokens) / (layout.pipeline if _balances(decoder, layout.pipeline) else 1)
     return _Passes(**sums)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from economics.constants import CHOICE_SPREAD, STEP_SPREAD
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.layout import Layout, check_layout
 from economics.memory.training import TrainingMemory
@@ -15,6 +12,7 @@ from economics.throughput.search import Choice, best_layout, with_practice
 from economics.throughput.step import StepTime, Workload
 from economics.training.billing import Term
 from economics.training.outcome import Conditions, Outcome, outcome_of, run_assumptions
+from economics.training.spread import step_spread
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +99,7 @@ def training_estimate(plan: RunPlan) -> Estimate:
     known = plan.layout is not None and plan.micro_batch is not None and plan.recompute is not None
     if plan.layout is None:
         choice = with_practice(choice)
-    sd = STEP_SPREAD.value if known else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
+    sd = step_spread(decoder, work.accelerator, known=known)
     flop = training_flop_per_token(decoder, work.sequence_length).total
     outcome = outcome_of(
         replace(plan.conditions, step_seconds=choice.time.seconds),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, expm1, sqrt
 
-from economics.assumptions import CHECKPOINT_BYTES_PER_SECOND_PER_NODE, RESTART_SECONDS
-from economics.constants import FAILURES_PER_ACCELERATOR_DAY
+from economics.assumptions import (
+    CHECKPOINT_BYTES_PER_SECOND_PER_NODE,
+    FAILURES_PER_ACCELERATOR_DAY,
+    RESTART_SECONDS,
+)
 from economics.errors import InputError
 
 SECONDS_PER_DAY = 86_400.0

@@ -10,21 +10,19 @@ import numpy as np
 
 from economics.assumptions import (
     ABLATION_MULTIPLIER,
+    FAILURES_PER_ACCELERATOR_DAY,
     GRID_KG_PER_KWH,
     POWER_USAGE_EFFECTIVENESS,
     RESTART_SECONDS,
     SERVER_LOAD_FRACTION,
 )
-from economics.constants import FAILURES_PER_ACCELERATOR_DAY, RUN_FRACTION, STEP_OVERHEAD_SECONDS, Constant
+from economics.constants import MOST_STEP_OVERHEAD, RUN_FRACTION, STEP_OVERHEAD_SECONDS, Constant
 from economics.energy import two_digits
 from economics.hardware import Accelerator
 from economics.training.billing import Term, run_bill
 from economics.training.draws import NUM_DRAWS, normal_draws, spread_draws
 from economics.training.goodput import Goodput, run_goodput
 from economics.uncertainty import Interval, interval_of
-
-_MOST_BETWEEN = 0.3
-"""Share of a step that the time between steps adds at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,7 +165,8 @@ def share_between_steps(share: float) -> float:
     >>> share_between_steps(0.0), round(share_between_steps(0.1), 3), round(share_between_steps(10.0), 3)
     (0.0, 0.085, 0.3)
     """
-    return _MOST_BETWEEN * (1.0 - exp(-share / _MOST_BETWEEN))
+    most = MOST_STEP_OVERHEAD.value
+    return most * (1.0 - exp(-share / most))
 
 
 def _energy_draws(conditions: Conditions, hours: Any) -> Any:
@@ -224,6 +223,7 @@ def run_assumptions(*, steady_state: bool) -> list[dict[str, Any]]:
             ("restart_seconds", RESTART_SECONDS),
             ("whole_run_fraction", RUN_FRACTION),
             ("step_overhead_seconds", STEP_OVERHEAD_SECONDS),
+            ("most_step_overhead", MOST_STEP_OVERHEAD),
         ]
     used += [
         ("server_load_fraction", SERVER_LOAD_FRACTION),

@@ -7,11 +7,11 @@ from math import exp, log
 
 import numpy as np
 
-from economics.constants import CHOICE_SPREAD, STEP_SPREAD
 from economics.flop.decoder import training_flop_per_token
-from economics.throughput.search import Choice, best_layout, memory_of, with_practice
+from economics.throughput.search import NEARLY, Choice, best_layout, memory_of, with_practice
 from economics.throughput.step import Workload, step_time
 from economics.training.defaults import usual_batch_tokens
+from economics.training.spread import step_spread
 from economics.uncertainty import Interval
 from economics.validation.runs import RunRow
 
@@ -50,7 +50,7 @@ def workload_of(row: RunRow, num_accelerators: int) -> Workload:
     return Workload(
         decoder=row.decoder, accelerator=row.accelerator, sequence_length=row.sequence_length,
         num_sequences=max(1, round(batch / row.sequence_length)), precision=row.precision, fused=row.fused,
-        attention=row.attention,
+        attention=row.attention, recent=row.recent, dropout=row.early, sequence_split=not row.early,
     )  # fmt: skip
 
 
@@ -60,6 +60,12 @@ def steady_choice(row: RunRow, *, given: bool) -> Choice:
     if given and row.layout and row.micro_batch and row.recompute:
         work = replace(work, layout=row.layout, micro_batch=row.micro_batch, recompute=row.recompute)
         return Choice(workload=work, time=step_time(work), memory=memory_of(work), fits=True)
+    if given and row.layout and row.micro_batch and row.schedule_told:
+        # a table of layouts, micro-batches and schedules that is silent on recomputing did none where that nearly fits
+        work = replace(work, layout=row.layout, micro_batch=row.micro_batch)
+        memory = memory_of(work)
+        if memory.device_total <= NEARLY * row.accelerator.memory_bytes:
+            return Choice(workload=work, time=step_time(work), memory=memory, fits=True)
     found = best_layout(
         work, row.num_accelerators, layout=row.layout if given else None,
         micro_batch=row.micro_batch if given else None, recompute=row.recompute if given else None,
@@ -93,7 +99,7 @@ def steady_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> 
         complete = bool(row.layout and row.micro_batch and row.recompute)
         for given in (True, False):
             choice = steady_choice(row, given=given)
-            sd = STEP_SPREAD.value if given and complete else float(np.hypot(STEP_SPREAD.value, CHOICE_SPREAD.value))
+            sd = step_spread(row.decoder, row.accelerator, known=given and complete)
             out.append(
                 Prediction(
                     model=row.model,

@@ -45,6 +45,10 @@ class RunRow:
     precision: Precision
     fused: bool
     attention: Attention
+    recent: bool
+    """Software of 2024 and later that may bring kernels for the device (a plain sharding library does not)."""
+    early: bool
+    """A library of before sequence parallelism and fused attention: dropout, whole sequences on every tensor rank."""
     measured_tokens_per_second: float | None
     """Per accelerator, in steady state."""
     measured_hours: float | None
@@ -167,9 +171,10 @@ def read_run(row: dict[str, str]) -> RunRow | None:
     # compilers came into use in 2023: whole runs until then ran element-wise work eagerly, but for libraries of
     # tensor and pipeline parallelism, which have brought their own fused kernels since 2020
     eager = eager or (get("row_type") == "full_run" and year <= 2023 and not plan.strip())
-    eager = eager and "fused kernels" not in notes
+    eager = eager and "fused kernels" not in notes and not device.steady_clock  # those run compiled graphs alone
+    named = told.layout is not None and told.layout.zero < 3
     batch = _float(get("global_batch_tokens"))
-    fp8 = bool(re.search(r"\bfp8\b", re.sub(r"w/o fp8", "", f"{plan} {notes}")))
+    fp8 = bool(re.search(r"(?<![a-z])(?:amp_|mx)?fp8\b", re.sub(r"w/o fp8", "", f"{plan} {notes}"), re.IGNORECASE))
     run = RunRow(
         model=get("model") or "",
         cluster=_cluster(row),
@@ -189,6 +194,8 @@ def read_run(row: dict[str, str]) -> RunRow | None:
         precision="fp8" if fp8 else "bf16",
         fused=not eager,
         attention=attention,
+        recent=year >= 2024 and "FSDP" not in plan,
+        early=named and attention == "unfused" and recompute == "full",
         measured_tokens_per_second=None,
         measured_hours=hours,
         measured_reserved_bytes=(_float(get("mem_gib_per_gpu")) or 0) * 2**30 or None,
