@@ -62,7 +62,7 @@ def write_file(
     num_layers = add_sizes(writer, config)
     add_tokenizer(writer, tokenizer)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[kind.upper()], num_layers)
-    kinds = {"float32": "F32", "float16": "F16", "int8": "Q8_0"}
+    kinds = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int8": "Q8_0"}
     for theirs, tensor in weights.items():
         if (found := names.get_name(theirs, try_suffixes=(".weight", ".bias"))) is None:
             raise InputError(f"llama.cpp has no place for the weights {theirs}")

@@ -18,14 +18,15 @@ from trainer.errors import TrainerError
 class LlamaCpp:
     """A model in llama.cpp. Its server listens on this machine alone, on a port of its own, with a key nobody else has."""
 
-    def __init__(self, path: Path, *, context_length: int, num_threads: int = 1) -> None:
+    def __init__(self, path: Path, *, context_length: int, num_threads: int = 1, num_texts: int = 1) -> None:
         import xllamacpp
 
         self._key = secrets.token_hex(16)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
-        params.n_ctx = params.n_batch = context_length
-        params.n_parallel = 1
+        params.n_ctx = context_length * num_texts
+        params.n_batch = context_length
+        params.n_parallel = num_texts
         params.warmup = False
         params.verbosity = 0
         params.api_keys = [self._key]
@@ -57,13 +58,17 @@ class LlamaCpp:
             # what is drawn here does not matter, but half a character or an end of text comes back without probabilities
             "logit_bias": [[self._letter, 1e6]],
         }
-        answer = self._server.handle_completions(wanted)
-        found: dict[str, Any] = answer if isinstance(answer, dict) else json.loads(answer)
-        choices = found["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+        choices = self.complete(wanted)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
         values = np.full(max(each["id"] for each in choices) + 1, -np.inf)
         for each in choices:
             values[each["id"]] = each["logprob"]
         return values
+
+    def complete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return llama.cpp's whole answer to a request for a completion."""
+        answer = self._server.handle_completions(request)
+        found: dict[str, Any] = answer if isinstance(answer, dict) else json.loads(answer)
+        return found
 
     def tokens_of(self, text: str) -> list[int]:
         """Return the tokens that llama.cpp cuts a text into."""
