@@ -20,7 +20,7 @@ class KVCache:
     ) -> None:
         self._shape = (num_layers, num_heads, head_width)
         self.num_rows = self.length = 0
-        self.keys = self.values = torch.empty(num_layers, 0, 0, num_heads, head_width, dtype=dtype, device=device)
+        self.keys = self.values = torch.empty(num_layers, 0, num_heads, 0, head_width, dtype=dtype, device=device)
 
     def reserve(self, num_rows: int, length: int) -> None:
         """Have room for so many rows of so many tokens; what is there stays."""
@@ -32,14 +32,14 @@ class KVCache:
 
     def _grown(self, old: Tensor, num_rows: int, length: int) -> Tensor:
         num_layers, num_heads, head_width = self._shape
-        new = old.new_zeros(num_layers, num_rows, length, num_heads, head_width)  # (L, N, S, G, K)
-        new[:, : self.num_rows, : self.length] = old
+        new = old.new_zeros(num_layers, num_rows, num_heads, length, head_width)  # (L, N, G, S, K)
+        new[:, : self.num_rows, :, : self.length] = old
         return new
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Give a row the first tokens of another."""
         for each in (self.keys, self.values):
-            each[:, target, :length] = each[:, source, :length]
+            each[:, target, :, :length] = each[:, source, :, :length]
 
     def bytes_of(self, num_rows: int, length: int) -> int:
         num_layers, num_heads, head_width = self._shape
@@ -70,14 +70,14 @@ class Places:
         self._index = None if in_line and self.is_together else torch.tensor(rows, device=device)[:, None]
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the keys and values (R, T, G, K) of a layer; return all that its rows have so far (R, E, G, K)."""
+        """Add the keys and values (R, T, G, K) of a layer; return all that its rows have so far (R, G, E, K)."""
         found = []
         for store, new in ((self.cache.keys[layer], keys), (self.cache.values[layer], values)):
             if self._index is None:
-                store[self.rows, self.end - self.num_tokens : self.end] = new
+                store[self.rows, :, self.end - self.num_tokens : self.end] = new.transpose(1, 2)
             else:
-                store[self._index, self.positions] = new
-            found.append(store[self.rows, : self.end])
+                store[self._index, :, self.positions] = new.to(store.dtype)
+            found.append(store[self.rows, :, : self.end])
         return found[0], found[1]
 
     def mask(self, dtype: torch.dtype) -> Tensor | None:

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from trainer.errors import SpecError
 
+SORTED_FIRST = 512
+"""The likeliest tokens mostly reach top-p; all are sorted only where they do not."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplingSpec:
@@ -81,7 +84,12 @@ def penalise(logits: Tensor, tokens: Tensor, penalty: float) -> None:
 
 def keep_top_p(probabilities: Tensor, top_p: float) -> Tensor:
     """Leave the smallest set of likeliest tokens whose probabilities reach `top_p`."""
-    ordered, tokens = probabilities.sort(descending=True)
+    count = min(SORTED_FIRST, probabilities.numel())
+    ordered, tokens = probabilities.topk(count)
+    if count < probabilities.numel() and float(ordered.sum()) < top_p:
+        ordered, tokens = probabilities.sort(descending=True)
+    elif count < probabilities.numel():
+        probabilities = torch.zeros_like(probabilities).scatter_(0, tokens, ordered)
     reached_before = ordered.cumsum(dim=0) - ordered >= top_p
     reached_before[0] = False  # the likeliest stays, whatever top_p is
     return probabilities.scatter(0, tokens[reached_before], 0.0)
@@ -90,6 +98,17 @@ def keep_top_p(probabilities: Tensor, top_p: float) -> Tensor:
 def draw(probabilities: Tensor, generator: torch.Generator) -> int:
     """Draw a token. On the processor always, so that a seed means the same on every device."""
     return int(torch.multinomial(probabilities.cpu(), 1, generator=generator))
+
+
+def choose(
+    logits: Tensor, settings: SamplingSpec, *, seen: Sequence[int], generator: torch.Generator
+) -> tuple[int, float]:
+    """Return the next token, given its logits (V,), and the probability that it had."""
+    if settings.temperature == 0 and settings.repetition_penalty == 1:
+        return int(logits.argmax()), 1.0
+    probabilities = distribution(logits, settings, seen=seen)
+    token = int(probabilities.argmax()) if settings.temperature == 0 else draw(probabilities, generator)
+    return token, float(probabilities[token])
 
 
 class StopAtText:

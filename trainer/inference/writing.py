@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trainer.data.tokenizer import StreamDecoder, Tokenizer
-from trainer.inference.sampling import SamplingSpec, StopAtText, distribution, draw
+from trainer.inference.sampling import SamplingSpec, StopAtText, choose
 
 if TYPE_CHECKING:
     from trainer.inference.batch import Batch
@@ -78,8 +78,7 @@ class Writing:
 
     def take(self, logits: Tensor) -> int:
         """Draw the next token from its logits (V,)."""
-        probabilities = distribution(logits, self.settings, seen=self.read)
-        token = draw(probabilities, self._random)
+        token, probability = choose(logits, self.settings, seen=self.read, generator=self._random)
         self._count += 1
         end = "end_of_text" if token == self.tokenizer.end_of_text_id else ""
         text = self._stop.push("" if end else self._decoder.push(token))
@@ -87,7 +86,7 @@ class Writing:
             end = "stop" if self._stop.is_reached else "length" if self._count == self.settings.num_tokens else ""
         if end and end != "stop":
             text += self._stop.push(self._decoder.flush()) + self._stop.flush()
-        self.ready.append(Written(token, text, float(probabilities[token]), end))
+        self.ready.append(Written(token, text, probability, end))
         self.read.append(token)
         self.is_over = self.is_over or bool(end)
         return token

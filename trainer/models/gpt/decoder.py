@@ -77,18 +77,18 @@ class Layer:
         if rotation is not None:
             turning = rotate(turning, rotation)
         q, k = turning[:, :, : self.num_heads], turning[:, :, self.num_heads :]
-        keys, values = places.extend(self.number, k, v)  # (R, E, G, K)
-        keys, values = keys.transpose(1, 2), values.transpose(1, 2)  # (R, G, E, K)
+        keys, values = places.extend(self.number, k, v)  # (R, G, E, K)
+        q = q.to(keys.dtype)
         if places.is_from_start:
             y = causal_attention(q.transpose(1, 2), keys, values)  # (R, H, T, K)
-            return y.transpose(1, 2).flatten(2)
+            return y.transpose(1, 2).flatten(2).to(x.dtype)
         # the query heads that share keys become further queries of one head: nothing is repeated in memory
         shared = self.num_heads // self.num_kv_heads
         q = q.view(R, T, self.num_kv_heads, shared, -1).permute(0, 2, 1, 3, 4).flatten(2, 3)  # (R, G, T * H / G, K)
         if mask is not None and shared > 1:
             mask = mask.repeat_interleave(shared, dim=2)
         y = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
-        return y.view(R, self.num_kv_heads, T, shared, -1).permute(0, 2, 1, 3, 4).reshape(R, T, -1)
+        return y.view(R, self.num_kv_heads, T, shared, -1).permute(0, 2, 1, 3, 4).reshape(R, T, -1).to(x.dtype)
 
 
 class Decoder:
@@ -101,12 +101,14 @@ class Decoder:
         self.norm = copy.deepcopy(model.norm).to(dtype).requires_grad_(False)
         self.head = self._head()
         self.is_exact = dtype == torch.float32 and isinstance(self.head, Projection)
+        device = model.cosines.device
         self.cache = KVCache(
             num_layers=len(self.layers),
             num_heads=model.spec.num_key_value_heads,
             head_width=model.spec.width_of_head,
-            dtype=dtype,
-            device=model.cosines.device,
+            # a processor's attention takes six times as long in bfloat16, and keys are few beside the weights
+            dtype=torch.float32 if device.type == "cpu" else dtype,
+            device=device,
         )
 
     def _head(self) -> Projection | LayerProjection:
@@ -133,7 +135,7 @@ class Decoder:
         They are those behind the token numbered `lasts` of each row (R, V); without it those behind every token (R, T, V).
         """
         places = Places(self.cache, rows, firsts, tokens.size(1))
-        x, rotation, mask = self.embed(tokens, places), self.rotation(places), places.mask(self.dtype)
+        x, rotation, mask = self.embed(tokens, places), self.rotation(places), places.mask(self.cache.keys.dtype)
         for layer in self.layers:
             x = layer(x, rotation, places, mask)
         if lasts is not None:
