@@ -16,9 +16,11 @@ from tests.webapp.datasets.helpers import add_file, prose
 from tests.webapp.datasets.live import live_server
 from tests.webapp.datasets.test_versions import make, prepare_as_a_worker
 from tests.webapp.runs.rows import make_run
+from tests.webapp.sweeps.rows import make_sweep
 from webapp.datasets.models import Dataset
+from webapp.registry.services import model_version_create
 from webapp.runs.metrics import metrics_append
-from webapp.runs.models import Checkpoint, Sample
+from webapp.runs.models import Checkpoint, Run, Sample
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -46,16 +48,26 @@ def pages(transactional_db: None, tmp_path: Path, settings: Any) -> tuple[Cast, 
         run=run, job=run.latest_job, fence=1, step=50, stored_path="x", sha256="a" * 64, size_bytes=9_000, is_best=True
     )
     make_run(cast, name="the next one", state="queued")
+    sweep = make_sweep(cast)
+    kept = model_version_create(checkpoint=kept_checkpoint(tmp_path, run), name="客服 assistant", created_by=cast.bob)
     project, team = [cast.project.code], [cast.team.code]
     named = [
         ("dataset-list", project), ("dataset-detail", [dataset.code]), ("file-detail", [file.code]),
         ("version-new", [dataset.code]), ("version-detail", [version.code]), ("run-list", project),
         ("run-create", project), ("playground", project), ("project-costs", project), ("project-settings", project),
+        ("sweep-list", project), ("sweep-create", project), ("sweep-detail", [sweep.code]),
         ("team-detail", team), ("account", []), ("queue", []), ("admin:index", []), ("admin:jobs_job_changelist", []),
     ]  # fmt: skip
     addresses = ["/", *(reverse(name, args=args) for name, args in named)]
+    addresses += [f"{kept.get_absolute_url()}?tab={tab}" for tab in ("compress", "exports")]
     tabs = ("overview", "logs", "config", "checkpoints", "evaluation", "cost", "events")
     return cast, [*addresses, *(f"{run.get_absolute_url()}?tab={tab}" for tab in tabs)]
+
+
+def kept_checkpoint(files: Path, run: Run) -> Checkpoint:
+    """Return a checkpoint of the run whose folder is there, so that a version can be made of it."""
+    (files / "x").mkdir()
+    return Checkpoint.objects.get(run=run)
 
 
 def violations(page: Page, address: str) -> list[str]:

@@ -11,6 +11,7 @@ from trainer.errors import InputError, TrainerError
 COMMANDS = (
     "prepare",
     "train",
+    "sweep",
     "resume",
     "evaluate",
     "predict",

@@ -24,6 +24,13 @@ LONGEST_DEFAULT_SEQUENCE = 256
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a model", formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_spec_options(parser)
+    add_job_options(parser)
+    parser.set_defaults(command=command)
+
+
+def add_spec_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which run is meant: `spec_dict` reads it."""
     parser.add_argument(
         "--data", type=Path, required=True, help="folder that prepare wrote, or a prepared version in it"
     )
@@ -57,11 +64,14 @@ def add_parser(commands: Any) -> None:
         help="with several processes: ddp, each holds the whole model, or fsdp, each a part; auto: ddp where it fits",
     )
     add_set_option(parser)
-    add_job_options(parser)
-    parser.set_defaults(command=command)
 
 
 def command(options: argparse.Namespace) -> int:
+    return run_job(make_job(options.out, spec_dict(options)), options)
+
+
+def spec_dict(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the plain form of the spec that the options describe."""
     family, model = options.family, None
     if options.source:
         from trainer.adapt.hub import located
@@ -87,7 +97,7 @@ def command(options: argparse.Namespace) -> int:
         if (wanted := getattr(options, name)) is not None:
             apply_settings(raw, [f"parallel.{name}={wanted}"])
     apply_settings(raw, options.set)
-    return run_job(make_job(options.out, raw), options)
+    return raw
 
 
 def pruned_dict(family: str, model: Any, *, method: str, fraction: float) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from economics.spending import Bought, frontier
+from trainer.sweep.space import Setting
 from webapp.sweeps.models import Sweep, Trial
-from webapp.sweeps.space import Setting
 from webapp.ui.templatetags.figures import figure, usd
 
 WIDTH, HEIGHT, TOP, MARGIN = 1000, 300, 34, 70

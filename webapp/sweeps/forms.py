@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from trainer.errors import SpecError
 from trainer.families import Family, families, get_family
 from trainer.spec import DataSpec, TrainSpec, spec_from_dict, spec_to_dict
+from trainer.sweep.space import Setting, SweepRefused, read_setting, spec_with, types_of
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.runs.data_facts import data_facts
@@ -19,7 +20,6 @@ from webapp.runs.models import Run
 from webapp.runs.spec_form import family_defaults
 from webapp.sweeps.models import Sweep
 from webapp.sweeps.services import Plan
-from webapp.sweeps.space import Setting, SweepRefused, read_setting, spec_with, types_of
 
 NUM_ROWS = 6
 MAX_RUNS_OFFERED = 30

@@ -16,7 +16,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from webapp.sweeps.space import Setting
+from trainer.sweep.space import Setting
 
 MIN_RUNS = 6
 ENOUGH_RUNS_A_SETTING = 10

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from trainer.sweep.space import Setting
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.runs.models import Run
-from webapp.sweeps.space import Setting
 from webapp.teams.codes import new_code
 from webapp.teams.models import Team, User
 

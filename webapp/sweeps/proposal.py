@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from trainer.spec import spec_to_dict
+from trainer.sweep.space import num_combinations, spec_with
 from webapp.quotes.devices import device_of_queue
 from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import quote_on
@@ -15,7 +16,6 @@ from webapp.runs.work import train_work
 from webapp.sweeps.importance import ENOUGH_RUNS_A_SETTING
 from webapp.sweeps.models import Sweep
 from webapp.sweeps.services import Plan
-from webapp.sweeps.space import num_combinations, spec_with
 from webapp.teams.models import Team
 
 

@@ -13,16 +13,17 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from trainer.sweep.halving import to_stop
+from trainer.sweep.samplers import Tried, next_values
+from trainer.sweep.space import SweepRefused, spec_with
 from webapp.costs.queries import job_spend
 from webapp.jobs.errors import JobRefused
 from webapp.jobs.models import ACTIVE_STATES, Attempt, Job, State
 from webapp.jobs.services import job_stop
 from webapp.runs.ranking import value_of
 from webapp.runs.services import run_create
-from webapp.sweeps.halving import curve_of, to_stop
+from webapp.sweeps.halving import curve_of
 from webapp.sweeps.models import Sweep, Trial
-from webapp.sweeps.samplers import Tried, next_values
-from webapp.sweeps.space import SweepRefused, spec_with
 from webapp.sweeps.spending import next_costs, spent_on
 
 log = logging.getLogger(__name__)

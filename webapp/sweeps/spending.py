@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from trainer.sweep.space import spec_with
 from webapp.costs.queries import job_spend
 from webapp.jobs.models import ACTIVE_STATES, Job
 from webapp.quotes.devices import Device, device_of_queue
@@ -14,7 +15,6 @@ from webapp.quotes.services import quote_on
 from webapp.runs.estimates import queue_of
 from webapp.runs.work import train_work
 from webapp.sweeps.models import Sweep, Trial
-from webapp.sweeps.space import spec_with
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from trainer.sweep.space import SweepRefused
 from webapp.jobs.errors import JobRefused
 from webapp.projects.models import Project
 from webapp.runs.models import Run
@@ -19,7 +20,6 @@ from webapp.sweeps import services
 from webapp.sweeps.forms import SweepForm, metric_names, setting_names
 from webapp.sweeps.models import Sweep
 from webapp.sweeps.proposal import propose
-from webapp.sweeps.space import SweepRefused
 from webapp.sweeps.status import best_of, live_context
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User

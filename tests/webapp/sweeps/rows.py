@@ -11,8 +11,8 @@ from tests.factories import Cast
 from tests.webapp.runs.rows import make_run, make_spec, make_version
 from trainer.families import get_family
 from trainer.spec import spec_to_dict
+from trainer.sweep.space import read_setting
 from webapp.sweeps.models import Sweep, Trial
-from webapp.sweeps.space import read_setting
 
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 

@@ -14,13 +14,13 @@ from tests.webapp.runs.rows import make_spec, make_version
 from tests.webapp.runs.test_kinds import Attempt
 from trainer import events as ev
 from trainer.families import get_family
+from trainer.sweep.space import SweepRefused, read_setting
 from webapp.costs.models import LedgerEntry
 from webapp.jobs.models import Job, Worker
 from webapp.sweeps import services
 from webapp.sweeps.models import Sweep, Trial
 from webapp.sweeps.queueing import sweep_continue, sweeps_continue
 from webapp.sweeps.services import Plan
-from webapp.sweeps.space import SweepRefused, read_setting
 
 pytestmark = pytest.mark.django_db
 RATE = "optimizer.learning_rate"

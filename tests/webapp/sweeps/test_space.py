@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from trainer.families import get_family
-from webapp.sweeps.halving import Curve, to_stop
+from trainer.sweep.halving import Curve, to_stop
+from trainer.sweep.samplers import Tried, next_values
+from trainer.sweep.space import Setting, SweepRefused, check_space, grid_of, num_combinations, read_setting
 from webapp.sweeps.importance import importances
 from webapp.sweeps.rates import RATE, rate_rule
-from webapp.sweeps.samplers import Tried, next_values
-from webapp.sweeps.space import Setting, SweepRefused, check_space, grid_of, num_combinations, read_setting
 
 GPT = get_family("gpt")
 

@@ -16,7 +16,6 @@ from itertools import product
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
-from django.utils.translation import gettext as _
 
 from trainer.errors import SpecError
 from trainer.families import Family, get_family
@@ -26,11 +25,13 @@ RANGE = re.compile(r"^\s*(\S+?)\s*(?:\.\.|…|–)\s*(\S+)\s*(.*)$")
 WORDS = re.compile(r"[\s,]+")
 GRID_POINTS = 4
 MAX_POINTS, MAX_CHOICES, MAX_SETTINGS = 50, 50, 12
-PARTS = ("batch", "optimizer", "schedule", "regularisation", "transfer", "evaluation", "machine")
+PARTS = ("batch", "optimizer", "schedule", "regularisation", "transfer", "prune", "distil", "evaluation", "machine")
 
 
-class SweepRefused(Exception):
+class SweepRefused(SpecError):
     """No sweep can be made of this; the message says why."""
+
+    code = "bad_sweep"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,28 +92,27 @@ def read_setting(family: Family, name: str, text: str) -> Setting:
         return _range(name, hint, match[1], match[2], match[3])
     texts = [each for each in (part.strip() for part in re.split(r"[,，、]", text)) if each]
     if not texts:
-        raise SweepRefused(_("%(name)s has no values; write some, such as 1e-4 .. 1e-2 log or 2, 4.") % {"name": name})
+        raise SweepRefused(f"{name} has no values; write some, such as 1e-4 .. 1e-2 log or 2, 4.")
     if len(texts) > MAX_CHOICES:
-        raise SweepRefused(_("%(name)s has more than %(n)d values.") % {"name": name, "n": MAX_CHOICES})
+        raise SweepRefused(f"{name} has more than {MAX_CHOICES} values.")
     return Setting(name=name, choices=tuple(dict.fromkeys(_value(name, hint, each) for each in texts)))
 
 
 def _range(name: str, hint: Any, low_text: str, high_text: str, rest: str) -> Setting:
     if hint not in (int, float):
-        raise SweepRefused(_("%(name)s is no number; list its values, with commas between.") % {"name": name})
+        raise SweepRefused(f"{name} is no number; list its values, with commas between.")
     low, high = (_value(name, float, text) for text in (low_text, high_text))
     words = [word for word in WORDS.split(rest.strip().lower()) if word]
     numbers = [int(word) for word in words if word.isdecimal()]
     is_log = "log" in words
     if unknown := [word for word in words if word != "log" and not word.isdecimal()]:
         raise SweepRefused(
-            _("%(name)s: “%(word)s” is not understood; behind a range may stand log and a number of grid points.")
-            % {"name": name, "word": unknown[0]}
+            f"{name}: “{unknown[0]}” is not understood; behind a range may stand log and a number of grid points."
         )
     if not low < high:
-        raise SweepRefused(_("%(name)s: a range goes from the smaller to the larger value.") % {"name": name})
+        raise SweepRefused(f"{name}: a range goes from the smaller to the larger value.")
     if is_log and low <= 0:
-        raise SweepRefused(_("%(name)s: a range in the logarithm begins above 0.") % {"name": name})
+        raise SweepRefused(f"{name}: a range in the logarithm begins above 0.")
     points = min(max(numbers[0], 2), MAX_POINTS) if numbers else GRID_POINTS
     return Setting(name=name, low=low, high=high, is_log=is_log, is_whole=hint is int, num_points=points)
 
@@ -127,14 +127,9 @@ def _value(name: str, hint: Any, text: str) -> Any:
         if hint is float:
             return float(text)
     except (KeyError, ValueError, OverflowError):
-        raise SweepRefused(
-            _("%(name)s: “%(text)s” is not a value that it can take.") % {"name": name, "text": text}
-        ) from None
+        raise SweepRefused(f"{name}: “{text}” is not a value that it can take.") from None
     if get_origin(hint) is Literal and text not in get_args(hint):
-        raise SweepRefused(
-            _("%(name)s: “%(text)s” is none of %(choices)s.")
-            % {"name": name, "text": text, "choices": ", ".join(get_args(hint))}
-        )
+        raise SweepRefused(f"{name}: “{text}” is none of {', '.join(get_args(hint))}.")
     return text
 
 
@@ -152,8 +147,8 @@ def type_of(family: Family, name: str) -> Any:
     known = types_of(family)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = _(" Did you mean %(near)s?") % {"near": near[0]} if near else ""
-        raise SweepRefused(_("There is no setting %(name)s.") % {"name": name or "∅"} + hint)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise SweepRefused(f"There is no setting {name or '∅'}.{hint}")
     return known[name]
 
 
@@ -178,11 +173,11 @@ def check_space(family_name: str, space: Sequence[Setting]) -> None:
     """Raise `SweepRefused` where the settings cannot be swept together."""
     names = [setting.name for setting in space]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise SweepRefused(_("%(name)s is there twice.") % {"name": twice})
+        raise SweepRefused(f"{twice} is there twice.")
     if not any(not setting.is_fixed for setting in space):
-        raise SweepRefused(_("Nothing varies: give at least one setting two values or a range."))
+        raise SweepRefused("Nothing varies: give at least one setting two values or a range.")
     if len(space) > MAX_SETTINGS:
-        raise SweepRefused(_("At most %(n)d settings.") % {"n": MAX_SETTINGS})
+        raise SweepRefused(f"At most {MAX_SETTINGS} settings.")
     for name in names:
         type_of(get_family(family_name), name)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from webapp.sweeps.space import Setting, grid_of
+from trainer.sweep.space import Setting, grid_of
 
 NUM_RANDOM = 8
 """Trials drawn by chance before the Bayesian sampler has anything to go by."""
