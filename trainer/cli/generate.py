@@ -27,6 +27,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--system", default="", help="a model that answers: what it is told before the question")
     parser.add_argument("--plain", action="store_true", help="a model that answers: continue the text all the same")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps or cuda")
+    parser.add_argument(
+        "--draft", default="", help="checkpoint of a small model of the same tokenizer that guesses ahead"
+    )
     parser.add_argument("--json", action="store_true", help="write one object with the text at the end")
     add_set_option(parser)
     parser.set_defaults(command=command)
@@ -35,7 +38,7 @@ def add_parser(commands: Any) -> None:
 def command(options: argparse.Namespace) -> int:
     from trainer.export import load_any
     from trainer.inference.operations.asking import prompt_answer, read
-    from trainer.inference.operations.generate import read_settings
+    from trainer.inference.operations.generate import guessed, read_settings
 
     loaded = load_any(options.model, device=options.device)
     text = sys.stdin.read() if options.prompt == "-" else options.prompt
@@ -51,13 +54,15 @@ def command(options: argparse.Namespace) -> int:
     if not options.json:
         sys.stdout.write(prompt.shown)
     written, end = [], ""
-    for one in loaded.batch.write(prompt.tokens, settings):
+    writing = loaded.batch.write(prompt.tokens, settings, loaded.draft_of(options.draft))
+    for one in writing:
         written.append(one.text)
         end = one.end
         if not options.json:
             sys.stdout.write(one.text)
             sys.stdout.flush()
     answer = {**prompt_answer(prompt), "text": "".join(written), "num_tokens": len(written), "end": end}
+    answer |= guessed(writing)
     sys.stdout.write(msgspec.json.encode(answer).decode() + "\n" if options.json else "\n")
     return 0
 
@@ -82,7 +87,9 @@ def chat(loaded: LoadedModel, text: str, settings: SamplingSpec, options: argpar
     from trainer.inference.operations.chat import ChatRequest, Turn, stream
 
     messages = [*([Turn("system", options.system)] if options.system else []), Turn("user", text)]
-    request = ChatRequest(id="", op="chat", messages=messages, settings=msgspec.to_builtins(settings))
+    request = ChatRequest(
+        id="", op="chat", messages=messages, settings=msgspec.to_builtins(settings), draft=options.draft
+    )
     pieces = []
     steps = stream(loaded, request)
     event, fields = next(steps)

@@ -169,6 +169,12 @@ class Tokenizer:
         """Return the bytes of one token; of a special token, its name. An id without a token has none."""
         return self._bytes.get(int(token_id), b"")
 
+    def has_same_tokens(self, other: Tokenizer) -> bool:
+        """Whether each number stands for the same token in both."""
+        return self.vocab_size == other.vocab_size and all(
+            self.token_bytes(number) == other.token_bytes(number) for number in range(self.vocab_size)
+        )
+
     def special_id(self, *names: str) -> int | None:
         """Return the id of the first of these special tokens that there is: `[MASK]`, `<mask>`."""
         id_of = {name: i for i, name in self._special.items()}

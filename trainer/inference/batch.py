@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from trainer.data.tokenizer import Tokenizer
 from trainer.inference.cache import KVCache
 from trainer.inference.sampling import SamplingSpec
 from trainer.inference.writing import Writing
+
+if TYPE_CHECKING:
+    from trainer.inference.draft import Draft
 
 MOST_ROWS = 32
 MOST_CACHE_BYTES = 2 * 2**30
@@ -71,9 +74,12 @@ class Batch:
         """How often the weights were read, and for how many tokens of prompts and texts."""
         self._clock = itertools.count(1)
 
-    def write(self, tokens: Sequence[int], settings: SamplingSpec) -> Writing:
-        """Return an iterator over what follows the tokens. When the context is full its newer half is read again."""
-        return Writing(self, tokens, settings, self.tokenizer)
+    def write(self, tokens: Sequence[int], settings: SamplingSpec, draft: Draft | None = None) -> Writing:
+        """Return an iterator over what follows the tokens. When the context is full its newer half is read again.
+
+        A draft guesses ahead while the text is alone; several texts share the reading of the weights already.
+        """
+        return Writing(self, tokens, settings, self.tokenizer, draft)
 
     def join(self, writing: Writing) -> None:
         self.writings.append(writing)
@@ -85,6 +91,9 @@ class Batch:
         going = [wanted, *(w for w in self.writings if w is not wanted and len(w.ready) < MOST_AHEAD)]
         placed = [writing for writing in going if self._has_place(writing, keep=wanted)]
         placed = [writing for writing in placed if writing.row is not None]  # a later one may have taken a row
+        if len(placed) == 1 and wanted.draft is not None:
+            self._read_guesses(wanted, wanted.draft)
+            return
         fresh = [writing for writing in placed if len(writing.unread) > 1]
         for group in (*padded_groups(fresh, self.decoder.context_length), [w for w in placed if w not in fresh]):
             if group:
@@ -105,6 +114,25 @@ class Batch:
             row.tokens += each
             row.used_at = next(self._clock)
             writing.take(scores)
+
+    def _read_guesses(self, writing: Writing, draft: Draft) -> None:
+        """Read what is unread and what the draft guesses behind it; keep as much as the model draws itself."""
+        row, unread = row_of(writing), writing.unread
+        first, room = len(row.tokens), self.decoder.context_length - len(writing.window)
+        guesses = draft.guesses(writing.read, max(min(draft.num_guesses, room, writing.num_left - 1), 0))
+        self._reserve(first + len(unread) + len(guesses))
+        tokens = torch.tensor([[*unread, *guesses]], device=self.device)
+        logits = self.decoder.read(tokens, [row.number], [first])[0, len(unread) - 1 :]  # (1 + guesses, V)
+        self.num_steps += 1
+        self.num_tokens_read += tokens.size(1)
+        row.tokens += unread
+        row.used_at = next(self._clock)
+        writing.num_guessed += len(guesses)
+        for scores, guess in itertools.zip_longest(logits, guesses):
+            if writing.take(scores) != guess or writing.is_over:
+                return
+            row.tokens.append(guess)
+            writing.num_right += 1
 
     # ---- places
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,9 @@ from trainer.adapt.build import build_model
 from trainer.compress.quantise import as_stored
 from trainer.errors import InputError
 from trainer.inference.batch import Batch
+from trainer.inference.draft import Draft
 from trainer.inference.engine import LanguageModel
+from trainer.inference.find import find_checkpoint
 from trainer.inference.precision import Precision, writing_dtype
 from trainer.training.checkpoint import StoredCheckpoint, tensor_bytes, verify_checkpoint
 from trainer.training.machine import resolve_device
@@ -31,6 +34,9 @@ class LoadedModel:
     precision: Precision = "auto"
     """Numbers in which it writes."""
 
+    open_other: Callable[[str], LoadedModel] = field(default=lambda path: load_model(find_checkpoint(Path(path))))
+    """Returns the model of another checkpoint."""
+
     stored: StoredCheckpoint | None = None
     """The checkpoint; None for an exported model."""
 
@@ -45,6 +51,21 @@ class LoadedModel:
         dtype = writing_dtype(self.precision, self.device, count_parameters(self.model))
         return Batch(self.language_model.decoder(dtype), self.task.assets.tokenizer)
 
+    @cached_property
+    def as_draft(self) -> Draft:
+        """The model as one that guesses for larger ones."""
+        return Draft(self.language_model.decoder())
+
+    def draft_of(self, path: str) -> Draft | None:
+        """Return a small model that guesses for this one; None without a path. It must cut text into the same tokens."""
+        if not path:
+            return None
+        small = self.open_other(path)
+        small.require("generate")
+        if not small.task.assets.tokenizer.has_same_tokens(self.task.assets.tokenizer):
+            raise InputError("the draft cuts text into other tokens; take a model that has this one's tokenizer")
+        return small.as_draft
+
     @property
     def size_bytes(self) -> int:
         own = tensor_bytes(self.model.state_dict())
@@ -57,12 +78,25 @@ class LoadedModel:
             raise InputError(f"a model of family {self.task.spec.family} cannot {ability}; it can {can}")
 
 
-def load_model(folder: Path, *, sha256: str = "", device: str = "auto", precision: Precision = "auto") -> LoadedModel:
+def load_model(
+    folder: Path,
+    *,
+    sha256: str = "",
+    device: str = "auto",
+    precision: Precision = "auto",
+    open_other: Callable[[str], LoadedModel] | None = None,
+) -> LoadedModel:
     """Return the model of a checkpoint; raise `CheckpointError` where it is not whole or not the one meant."""
     stored = verify_checkpoint(folder, sha256=sha256)
     task = make_task(stored.spec(), stored.assets())
     model = as_stored(build_model(task), stored.manifest.facts)
     model.load_state_dict(stored.weights())
     name, _ = resolve_device(device)
-    ready = model.to(name).eval()
-    return LoadedModel(stored=stored, task=task, model=ready, device=torch.device(name), precision=precision)
+    return LoadedModel(
+        stored=stored,
+        task=task,
+        model=model.to(name).eval(),
+        device=torch.device(name),
+        precision=precision,
+        open_other=open_other or (lambda path: load_model(find_checkpoint(Path(path)), device=device)),
+    )

@@ -19,7 +19,7 @@ class ModelStore:
         """Return the model of a checkpoint, from memory if it is there."""
         loaded = self._models.pop(checkpoint, None)
         if loaded is None or not is_meant(loaded, sha256):
-            loaded = load_model(Path(checkpoint), sha256=sha256, device=self.device)
+            loaded = load_model(Path(checkpoint), sha256=sha256, device=self.device, open_other=self.get)
         self._models[checkpoint] = loaded  # at the end: the one asked for last
         while self.size_bytes > self.limit_bytes and len(self._models) > 1:
             self._models.popitem(last=False)

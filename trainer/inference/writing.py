@@ -15,6 +15,7 @@ from trainer.inference.sampling import SamplingSpec, StopAtText, choose
 
 if TYPE_CHECKING:
     from trainer.inference.batch import Batch
+    from trainer.inference.draft import Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,14 @@ class Written:
 class Writing:
     """Iterates over what is written behind some tokens. Close it where not all of it is read."""
 
-    def __init__(self, batch: Batch, tokens: Sequence[int], settings: SamplingSpec, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        tokens: Sequence[int],
+        settings: SamplingSpec,
+        tokenizer: Tokenizer,
+        draft: Draft | None = None,
+    ) -> None:
         self.batch, self.settings, self.tokenizer = batch, settings, tokenizer
         self.read = list(tokens)
         """The prompt and what was written."""
@@ -41,6 +49,9 @@ class Writing:
         """The batch's row that holds the window; None while it has none."""
         self.ready: deque[Written] = deque()
         self.is_over = self._has_joined = False
+        self.draft = draft
+        self.num_guessed = self.num_right = 0
+        """Tokens that the draft guessed, and those of them that were drawn."""
         self._count = 0
         self._random = torch.Generator().manual_seed(settings.seed)
         self._decoder, self._stop = StreamDecoder(tokenizer), StopAtText(settings.stop)
@@ -61,6 +72,11 @@ class Writing:
     def close(self) -> None:
         """Leave the batch. Any thread may do so."""
         self.is_over = True
+
+    @property
+    def num_left(self) -> int:
+        """How many tokens may still come."""
+        return self.settings.num_tokens - self._count
 
     @property
     def window(self) -> list[int]:

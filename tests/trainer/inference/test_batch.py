@@ -9,6 +9,7 @@ import torch
 
 from trainer.data.tokenizer import Tokenizer
 from trainer.inference.batch import Batch
+from trainer.inference.draft import Draft
 from trainer.inference.precision import writing_dtype
 from trainer.inference.sampling import SamplingSpec
 from trainer.inference.writing import Writing
@@ -150,6 +151,22 @@ def test_a_model_in_bfloat16_writes_what_its_rounded_weights_foretell(tokenizer:
         logits = model.bfloat16().float()(read)[0, len(given) - 1 : -1]
     chosen = logits.gather(1, torch.tensor(written)[:, None])[:, 0]
     assert bool((logits.max(dim=1).values - chosen <= 0.02 * logits.std()).all())
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_a_draft_changes_the_number_of_steps_and_not_the_text(tokenizer: Tokenizer, temperature: float) -> None:
+    model, (given,) = make(FORMS["grouped"]), prompts(20)
+    other = make(GPTSpec(num_layers=1, model_width=16, num_heads=2, context_length=CONTEXT // 2))
+    settings = SamplingSpec(temperature=temperature, num_tokens=60, seed=4)  # beyond both contexts
+    alone = Batch(model.decoder(), tokenizer)
+    expected = list(alone.write(given, settings))
+    for small in (model, other):
+        batch = Batch(model.decoder(), tokenizer)
+        writing = batch.write(given, settings, Draft(small.decoder()))
+        assert [(one.token, one.text, one.end) for one in writing] == [(o.token, o.text, o.end) for o in expected]
+        assert batch.num_steps + writing.num_right == alone.num_steps
+        if small is model and not temperature:
+            assert writing.num_right == writing.num_guessed > 30
 
 
 def test_small_models_on_a_processor_write_in_float32() -> None:

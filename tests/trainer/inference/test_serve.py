@@ -126,6 +126,20 @@ async def test_text_streams_token_by_token(socket: Path, checkpoint: Path) -> No
     assert all(0 < answer["probability"] <= 1 for answer in tokens)
 
 
+async def test_a_draft_that_is_the_model_itself_guesses_right(socket: Path, checkpoint: Path) -> None:
+    client, settings = await Client.connect(socket), {"num_tokens": 12, "temperature": 0}
+    asked = {"op": "generate", "checkpoint": str(checkpoint), "prompt": "rain", "settings": settings}
+    client.send(id="a", **asked)
+    client.send(id="b", **asked, draft=str(checkpoint))
+    answers = [await client.next()]
+    while sum(answer["event"] == "done" for answer in answers) < 2:
+        answers.append(await client.next())
+    texts = {id_: [a["token"] for a in answers if a["id"] == id_ and a["event"] == "token"] for id_ in "ab"}
+    assert texts["a"] == texts["b"]
+    answer = await client.ask(**asked, draft=str(checkpoint))
+    assert answer["result"]["acceptance"] == 1.0
+
+
 async def test_two_generations_take_turns(socket: Path, checkpoint: Path) -> None:
     client = await Client.connect(socket)
     for id_ in ("a", "b"):

@@ -26,6 +26,9 @@ class ChatRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields
     settings: dict[str, Any] = {}
     """Fields of `SamplingSpec`."""
 
+    draft: str = ""
+    """Folder of a small model's checkpoint that guesses ahead."""
+
 
 def stream(loaded: LoadedModel, request: ChatRequest) -> Steps:
     """Yield `start` with how much was read and cut, then a `token` at a time."""
@@ -34,7 +37,7 @@ def stream(loaded: LoadedModel, request: ChatRequest) -> Steps:
     turns, num_cut = fitting(loaded, request.messages, room=context - min(settings.num_tokens, context // 2))
     tokens = loaded.task.chat_prompt(turns)  # type: ignore[attr-defined]
     start = {"num_prompt_tokens": len(tokens), "num_cut_tokens": num_cut}
-    return told(start, loaded.batch.write(tokens, settings))
+    return told(start, loaded.batch.write(tokens, settings, loaded.draft_of(request.draft)))
 
 
 def fitting(loaded: LoadedModel, messages: list[Turn], *, room: int) -> tuple[list[tuple[str, str]], int]:

@@ -19,12 +19,15 @@ class GenerateRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fi
     settings: dict[str, Any] = {}
     """Fields of `SamplingSpec`."""
 
+    draft: str = ""
+    """Folder of a small model's checkpoint that guesses ahead."""
+
 
 def stream(loaded: LoadedModel, request: GenerateRequest) -> Steps:
     """Yield `start` with the prompt as it was read, then a `token` at a time."""
     settings = read_settings(request.settings)
     prompt = read(loaded, request.prompt, num_new_tokens=settings.num_tokens)
-    return told(prompt_answer(prompt), loaded.batch.write(prompt.tokens, settings))
+    return told(prompt_answer(prompt), loaded.batch.write(prompt.tokens, settings, loaded.draft_of(request.draft)))
 
 
 def told(start: dict[str, Any], written: Writing) -> Steps:
@@ -39,7 +42,15 @@ def told(start: dict[str, Any], written: Writing) -> Steps:
     finally:
         written.close()
     seconds = time.monotonic() - began
-    return {"num_tokens": num_tokens, "end": end, "seconds": seconds, "tokens_per_second": num_tokens / seconds}
+    rate = {"num_tokens": num_tokens, "end": end, "seconds": seconds, "tokens_per_second": num_tokens / seconds}
+    return rate | guessed(written)
+
+
+def guessed(written: Writing) -> dict[str, Any]:
+    """Return how many tokens a draft guessed, and which fraction of them was right; nothing without one."""
+    if not written.num_guessed:
+        return {}
+    return {"num_guessed": written.num_guessed, "acceptance": written.num_right / written.num_guessed}
 
 
 def read_settings(raw: dict[str, Any]) -> SamplingSpec:
