@@ -290,7 +290,11 @@ export class ChartCard {
       return;
     }
     const reduced = drawn.filter((one) => !one.found.exact);
-    if (!reduced.length) { this.note.textContent = drawn.length ? "" : gettext("Nothing measured yet."); return; }
+    if (!reduced.length) {
+      const isAsked = this.runs.some((run) => run.pending.size);
+      this.note.textContent = drawn.length ? "" : isAsked ? gettext("Loading…") : gettext("Nothing measured yet.");
+      return;
+    }
     const [shown, all] = [(one) => one.found.steps.length, (one) => one.found.num_points].map((of) => reduced.reduce((sum, one) => sum + of(one), 0));
     this.note.textContent = interpolate(gettext("%s of %s points; each with the range it stands for"), [shown.toLocaleString(), all.toLocaleString()]);
   }

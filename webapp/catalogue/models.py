@@ -7,6 +7,7 @@ of a past day shows the prices of that day.
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -75,10 +76,11 @@ class Accelerator(models.Model):
             "memory_bytes", "memory_bytes_per_second", "bf16_ceiling_flop_per_second", "fp8_ceiling_flop_per_second",
             "link_bytes_per_second", "network_bytes_per_second", "rated_watts", "server_watts",
         ]  # fmt: skip
+        numbers: dict[str, Any] = {name: getattr(self, name) or 0.0 for name in names}
         return AcceleratorFacts(
             name=self.name, vendor=self.vendor, family=self.family, kind=self.kind, year=self.year or 0,  # type: ignore[arg-type]
             num_per_node=self.num_per_node, from_memory=self.is_from_memory, source=self.source, note=self.note,
-            **{name: getattr(self, name) or 0.0 for name in names},
+            **numbers,
         )  # fmt: skip
 
 

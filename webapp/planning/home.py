@@ -55,8 +55,8 @@ def standings(projects: Iterable[Project]) -> dict[int, Standing]:
         standing = found[row["project"]]
         standing.num_runs, standing.last_run_at, standing.best_bits_per_byte = row["number"], row["last"], row["best"]
     spent = LedgerEntry.objects.filter(project__in=found).exclude(REVENUE).values("project").order_by()
-    for row in spent.annotate(usd=Sum("effective_usd")):
-        found[row["project"]].spent_usd = row["usd"]
+    for project, usd in spent.annotate(usd=Sum("effective_usd")).values_list("project", "usd"):
+        found[project].spent_usd = usd
     for job in Job.objects.filter(project__in=found, state__in=ACTIVE_STATES).order_by("created_at"):
-        found[cast(int, job.project_id)].working.append(job)
+        found[job.project_id].working.append(job)
     return found
