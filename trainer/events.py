@@ -71,6 +71,34 @@ class Metrics(Event, tag="metrics", frozen=True, kw_only=True, omit_defaults=Tru
     values: dict[str, list[float | None]]
 
 
+class RankUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the processes that share a run, over the last seconds."""
+
+    rank: int
+    pid: int
+    device: str
+    num_threads: int
+    tokens_per_second: float
+    waiting_fraction: float | None = None
+    """Of its steps, the time in which it computed nothing: it waited for the others, or for a core. None: not known."""
+
+
+class Shared(Event, tag="shared", frozen=True, kw_only=True, omit_defaults=True):
+    """How the processes that share a run get on, now and then: each takes the place of the one before."""
+
+    step: int
+    strategy: str
+    ranks: list[RankUse]
+    tokens_per_second: float
+    """Of all together."""
+
+    alone_tokens_per_second: float | None = None
+    """Of one of them by itself, measured before the first step; None: it was not."""
+
+    one_process_tokens_per_second: float | None = None
+    """Of one process with all the threads that they share; on a device of its own the same as alone."""
+
+
 class Sample(Event, tag="sample", frozen=True, kw_only=True, omit_defaults=True):
     """What the model makes at this step, for a person to look at."""
 
@@ -169,6 +197,7 @@ AnyEvent = (
     | Resolved
     | Progress
     | Metrics
+    | Shared
     | Sample
     | Checkpoint
     | CheckpointRemoved

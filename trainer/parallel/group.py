@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from trainer.context import StopReason
+from trainer.events import Shared
 from trainer.spec import TrainSpec
 from trainer.training.checkpoint import StoredCheckpoint, save_tensors
 from trainer.training.optimizer import Optimizer
@@ -82,6 +83,13 @@ class Group:
     def meet(self, num_tokens: int, word: StopReason | None) -> int:
         """Come together at the end of a step: return all its tokens. `word` is what this process was told."""
         return num_tokens
+
+    def told(self, step: int, *, is_last: bool = False) -> Shared | None:
+        """Return how the processes get on, when it is time to tell; at the last step always."""
+        return None
+
+    def measure_alone(self, trial_step: Callable[[], None], *, num_threads: int) -> None:
+        """Measure what one process would take, to compare with; `trial_step` leaves no trace."""
 
     def word(self, own: StopReason | None) -> StopReason | None:
         """Return what the first process had been told when the group last met, so that all do the same."""

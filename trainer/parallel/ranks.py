@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import base64
 import datetime
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,11 +28,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainer.context import StopReason
 from trainer.errors import SpecError
+from trainer.events import Shared
 from trainer.parallel.group import Batch, Group, Word, chunk_size
 from trainer.parallel.place import STORE, Place
 from trainer.parallel.plan import require_divisible
+from trainer.parallel.use import Process, StepClock, Use, threads
 from trainer.spec import TrainSpec
 from trainer.training.checkpoint import StoredCheckpoint
+from trainer.training.machine import timed_step
 from trainer.training.optimizer import Optimizer, sparse_tables
 
 T = TypeVar("T")
@@ -63,6 +67,7 @@ class Ranks(Group):
     def __init__(self, place: Place) -> None:
         self.place, self.rank, self.size = place, place.rank, place.size
         self._word: StopReason | None = None
+        self._is_alone = False
         self._whole: Any = None
 
     def begin(self, device: str) -> str:
@@ -131,6 +136,7 @@ class Ranks(Group):
         return f"each takes {share} of the {sequences} sequences of a step {passes}{rounded}"
 
     def wrap(self, model: nn.Module) -> None:
+        self._clock, self._use = StepClock(self.device), self._use_of_all()
         whole = Whole(model)
         if not self.shards_model:
             self._whole = DistributedDataParallel(
@@ -153,6 +159,7 @@ class Ranks(Group):
         return found
 
     def learn(self, loss: Callable[..., Tensor], model: nn.Module, batch: Batch) -> Tensor:
+        self._clock.begin()
         found: Tensor = self._whole(loss, batch)
         return found
 
@@ -172,7 +179,7 @@ class Ranks(Group):
     def accumulating(self, *, is_last: bool) -> AbstractContextManager[None]:
         if self.shards_model:
             self._whole.set_requires_gradient_sync(is_last)
-        elif not is_last:
+        elif self._is_alone or not is_last:
             return self._whole.no_sync()  # type: ignore[no-any-return]
         return nullcontext()
 
@@ -180,6 +187,8 @@ class Ranks(Group):
         return value.full_tensor() if self.shards_model else value  # type: ignore[attr-defined, no-any-return]
 
     def mean(self, value: Tensor) -> Tensor:
+        if self._is_alone:
+            return value
         dist.all_reduce(value)
         return value / self.size
 
@@ -188,9 +197,35 @@ class Ranks(Group):
         return examples[self.rank * count : (self.rank + 1) * count]
 
     def meet(self, num_tokens: int, word: StopReason | None) -> int:
-        every = self._every([float(num_tokens), float(WORDS.index(word))])
-        self._word = WORDS[int(every[0, 1])]
-        return int(every[:, 0].sum())
+        every = self._every([float(WORDS.index(word)), float(num_tokens), *self._clock.end()])
+        self._word = WORDS[int(every[0, 0])]
+        self._use.add(every[:, 1:])
+        return int(every[:, 1].sum())
+
+    def told(self, step: int, *, is_last: bool = False) -> Shared | None:
+        return self._use.told(step, strategy=self.strategy, is_last=is_last) if self.speaks else None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within it a step is this process's own business."""
+        self._is_alone = True
+        try:
+            yield
+        finally:
+            self._is_alone = False
+
+    def measure_alone(self, trial_step: Callable[[], None], *, num_threads: int) -> None:
+        """Let the first process do its share of a step by itself while the others rest: what several are compared with."""
+        if self.shards_model:
+            return  # none of them has a whole model
+        if self.speaks:
+            with self.alone():
+                self._use.share_seconds_alone = timed_step(trial_step, self.device)
+                if self.device == "cpu":
+                    with threads(num_threads):
+                        self._use.share_seconds_all_threads = timed_step(trial_step, self.device)
+        self._clock.reset()
+        self.wait()
 
     def word(self, own: StopReason | None) -> StopReason | None:
         return self._word
@@ -263,6 +298,18 @@ class Ranks(Group):
 
     def wait(self) -> None:
         self._every([0.0])
+
+    def _use_of_all(self) -> Use:
+        described = self._every([float(os.getpid()), float(self.place.local_rank), float(torch.get_num_threads())])
+        cuda = self.device.startswith("cuda")
+        return Use(
+            [
+                Process(
+                    pid=int(pid), device=f"cuda:{int(local)}" if cuda else self.device, num_threads=int(num_threads)
+                )
+                for pid, local, num_threads in described.tolist()
+            ]
+        )
 
     def _share_buffers(self) -> None:
         """Give all the first one's buffers: statistics of normalisation, which each counts over its own share."""

@@ -36,6 +36,9 @@ from trainer.training.setting import Setting
 from trainer.training.state import TrainState, set_random_states
 from trainer.training.task import count_parameters, make_task
 
+STEPS_WORTH_A_MEASUREMENT = 50
+"""A run of several processes that has so many steps before it measures what one of them would take: a few of its steps."""
+
 OPTIMIZER_COPIES = 2
 """AdamW keeps two numbers for each weight."""
 
@@ -96,6 +99,8 @@ def train(spec: TrainSpec, context: JobContext, group: Group) -> Finished | Stop
         )
         setting.machine = replace(setting.machine, compile=group.agree(setting.machine.compile))
         setting.reasons.update(reasons)
+    if spec.schedule.num_steps - state.step >= STEPS_WORTH_A_MEASUREMENT:
+        group.measure_alone(loop.trial_step, num_threads=setting.machine.num_threads)
     machine = {name: getattr(setting.machine, name) for name in MachineSpec.__dataclass_fields__}
     context.emit(Resolved(machine=machine, reasons=setting.reasons, facts=setting.facts))
     if states := group.own_random_states(state.random_states, seed=spec.seed, step=state.step):

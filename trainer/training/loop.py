@@ -136,6 +136,8 @@ class Loop:
         self.state.seconds = self.seconds_before + time.monotonic() - self.began
         rate = self.spec.optimizer.learning_rate * fraction
         self.meter.add(MeteredStep(self.state.step, loss, norm, rate, self.state.seconds, num_tokens))
+        if told := self.group.told(self.state.step, is_last=self.state.step == self.num_steps):
+            self.set.context.emit(told)
 
     def accumulate(self, micro_batches: list[Batch]) -> tuple[Tensor, Tensor]:
         """Leave the clipped gradient of all micro-batches on the parameters; return mean loss and its norm, unread."""
