@@ -15,6 +15,7 @@ class RunsConfig(AppConfig):
         from webapp.runs.profiles import ProfileKind, profile_panel
         from webapp.runs.recommending import run_panel, version_panel
         from webapp.runs.reports import report_panel
+        from webapp.runs.sharing import sharing_panel
         from webapp.runs.storage_use import checkpoint_bytes
         from webapp.runs.true_cost import run_parts, true_cost_panel
         from webapp.ui.panels import register_panel
@@ -23,6 +24,7 @@ class RunsConfig(AppConfig):
         register_kind(TrainKind())
         register_kind(ProfileKind())
         register_panel("run-system", profile_panel)
+        register_panel("run-overview", sharing_panel, order=15)
         register_panel("run-evaluation", report_panel, order=10)
         register_storage(_("Checkpoints"), team_bytes)
         register_section(Section(name="runs", title=_("Runs"), url_name="run-list", order=30))

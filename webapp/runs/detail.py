@@ -134,7 +134,7 @@ def config_context(run: Run) -> dict[str, Any]:
         "config": sorted(flat(run.spec)),
         "resolved": [
             (name, value, run.resolved_reasons.get(name, ""))
-            for name, value in sorted(run.resolved.items())
+            for name, value in [*sorted(run.resolved.items()), *(run.facts.get("parallel") or {}).items()]
         ],
         "facts": sorted(flat(run.facts)),
     }  # fmt: skip

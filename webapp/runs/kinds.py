@@ -16,6 +16,7 @@ from trainer.events import (
     Progress,
     Resolved,
     Sample,
+    Shared,
     Started,
     event_payload,
 )
@@ -107,9 +108,17 @@ class TrainKind(JobKind):
     def _(self, event: Resolved, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
         run.resolved_reasons = {**run.resolved_reasons, **event.reasons}
         models.Run.objects.filter(pk=run.pk).update(
-            resolved=event.machine, resolved_reasons=run.resolved_reasons, facts=event.facts
+            resolved=event.machine, resolved_reasons=run.resolved_reasons, facts=event.facts, shared={}
         )
+        if event.machine.get("device", "").startswith("cuda"):  # the processes of a processor share its one price
+            num_devices = (event.facts.get("parallel") or {}).get("processes", 1)
+            Attempt.objects.filter(pk=attempt.pk).update(num_devices=num_devices)
         return event_payload(event)
+
+    @_take.register
+    def _(self, event: Shared, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:
+        models.Run.objects.filter(pk=run.pk).update(shared=event_payload(event))
+        return None  # the next one takes its place
 
     @_take.register
     def _(self, event: Metrics, run: models.Run, job: Job, attempt: Attempt) -> dict[str, Any] | None:

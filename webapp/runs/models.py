@@ -35,6 +35,7 @@ class Run(models.Model):
     )  # machine spec with nothing at auto; every later job of the run uses it
     resolved_reasons = models.JSONField(default=dict, blank=True)
     facts = models.JSONField(default=dict, blank=True)  # parameters by part, and so on, as the trainer counted them
+    shared = models.JSONField(default=dict, blank=True)  # how the processes that share it get on, as last told
     flop_per_token = models.FloatField(null=True, blank=True)  # as economics counts it
     tokens_per_step = models.BigIntegerField(null=True, blank=True)
     num_steps = models.BigIntegerField()

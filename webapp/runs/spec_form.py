@@ -28,6 +28,7 @@ from trainer.spec import (
     EvaluationSpec,
     MachineSpec,
     OptimizerSpec,
+    ParallelSpec,
     PruneSpec,
     RegularisationSpec,
     ScheduleSpec,
@@ -35,7 +36,9 @@ from trainer.spec import (
     TransferSpec,
 )
 from webapp.datasets.models import DatasetVersion
+from webapp.jobs.models import Queue
 from webapp.projects.models import Project
+from webapp.quotes.devices import likely_worker, queue_of_device
 from webapp.runs.data_facts import data_facts
 from webapp.runs.sources import StartingPoint, put_together, starting_points
 from webapp.runs.unit_words import plural
@@ -50,6 +53,7 @@ SECTIONS: dict[str, tuple[Text, type]] = {
     "evaluation": (_("Evaluation"), EvaluationSpec),
     "checkpoint": (_("Checkpoints"), CheckpointSpec),
     "machine": (_("Machine"), MachineSpec),
+    "parallel": (_("Several processes"), ParallelSpec),
     "transfer": (_("Start from a trained model"), TransferSpec),
     "prune": (_("Prune the model that it starts from"), PruneSpec),
     "distil": (_("Learn from a teacher"), DistilSpec),
@@ -58,6 +62,7 @@ ESSENTIAL = (
     "schedule.num_steps", "batch.sequences_per_step", "batch.sequence_length", "optimizer.learning_rate",
     "schedule.decay", "evaluation.every_steps",
 )  # fmt: skip
+MOST_PROCESSES = 16
 LONG_TEXT = {"evaluation.sample_prompt"}
 LABELS: dict[str, Text] = {
     "schedule.num_steps": _("Steps"),
@@ -132,6 +137,8 @@ class SpecForm(forms.Form):
             self.fields["batch.sequence_length"].widget = forms.HiddenInput()
             units = plural(family.unit)
             self.fields["batch.sequences_per_step"].label = _("%(units)s per step") % {"units": units.capitalize()}
+        for name, field in parallel_fields(self.fields, max_processes()).items():
+            self.fields[name] = field
         self.points = {point.path: point for point in starting_points(project, family)}
         self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
         self.fields["distil.teacher"] = teacher_field(self.fields["distil.teacher"], list(self.points.values()))
@@ -174,7 +181,8 @@ class SpecForm(forms.Form):
         found = []
         for prefix, (title, _cls) in SECTIONS.items():
             names = [name for name in self.fields if name.startswith(f"{prefix}.") and name not in ESSENTIAL]
-            found.append(Section(prefix, title, [self[name] for name in names]))
+            if shown := [self[name] for name in names if not self[name].is_hidden]:
+                found.append(Section(prefix, title, shown))
         found.append(Section("other", _("Seed, tags, notes"), [self["seed"], self["tags"], self["notes"]]))
         return found
 
@@ -252,6 +260,42 @@ def teacher_field(plain: forms.Field, points: list[StartingPoint]) -> forms.Choi
         ),
         initial=plain.initial,
     )
+
+
+def parallel_fields(plain: Mapping[str, forms.Field], most: int) -> dict[str, forms.Field]:
+    """Return the choice of processes, from one to what the machine has; hidden where that is one."""
+    processes, strategy = plain["parallel.processes"], plain["parallel.strategy"]
+    chosen = processes.initial if isinstance(processes.initial, int) else 1
+    numbers = [str(n) for n in range(1, max(most, chosen) + 1)]
+    field = forms.TypedChoiceField(
+        choices=[(name, name) for name in ("auto", *numbers)],
+        coerce=lambda value: value if value == "auto" else int(value),
+        required=False,
+        empty_value="auto",
+        label=processes.label,
+        help_text=processes.help_text,
+        initial=processes.initial,
+    )
+    held = forms.TypedChoiceField(
+        choices=strategy.choices,  # type: ignore[attr-defined]
+        required=False,
+        empty_value="auto",
+        label=strategy.label,
+        help_text=strategy.help_text,
+        initial=strategy.initial,
+    )
+    if len(numbers) == 1:
+        field.widget, held.widget = forms.HiddenInput(), forms.HiddenInput()
+    return {"parallel.processes": field, "parallel.strategy": held}
+
+
+def max_processes() -> int:
+    """Return how many processes a run can have here: one a device of the worker that would take it, or one a core."""
+    worker = likely_worker(queue_of_device("auto"))
+    hardware = worker.hardware if worker else {}
+    if worker is None or worker.queue != Queue.GPU:
+        return min(int(hardware.get("num_threads") or 1), MOST_PROCESSES)
+    return 1 if ":" in worker.device else max(1, len(hardware.get("devices") or []))
 
 
 def family_defaults(family: Family) -> dict[str, Any]:

@@ -32,6 +32,11 @@ MEMORY_PARTS = (
     "weights", "gradients", "optimizer", "activations", "logits", "gathered", "workspace", "fragmentation", "context",
     "communication",
 )  # fmt: skip
+MODEL_PARTS = ("weights", "gradients", "optimizer")
+"""What each process has of its own where all hold the whole model; activations divide among them."""
+
+PROCESS_PARTS = ("process", "workspace")
+
 SAMPLE_SECONDS = 0.25
 """The sample that is written at each validation."""
 
@@ -224,7 +229,16 @@ def _memory(spec: TrainSpec, step: StepModel, device: Device | None) -> dict[str
     parts = memory_parts(spec, step, on_processor=on_processor)
     if not parts or not on_processor:
         return parts
-    return {**parts, "process": process_bytes(device.machine_id if device else None)}
+    parts = {**parts, "process": process_bytes(device.machine_id if device else None)}
+    return {name: size * _copies(spec, name) for name, size in parts.items()}
+
+
+def _copies(spec: TrainSpec, part: str) -> int:
+    """Return how many times a part lies in the memory that the processes of a run share."""
+    processes = 1 if spec.parallel.processes == "auto" else spec.parallel.processes
+    if part in PROCESS_PARTS:
+        return processes
+    return processes if part in MODEL_PARTS and spec.parallel.strategy != "fsdp" else 1
 
 
 def memory_parts(spec: TrainSpec, step: StepModel, *, on_processor: bool) -> dict[str, float]:

@@ -16,7 +16,7 @@ import pytest
 from tests.trainer.conftest import events_of, metric, of_kind, run_job, train_dict, write_job
 from tests.trainer.parallel.test_ranks import TOLERANCE
 from trainer.errors import SpecError
-from trainer.events import Finished, Journal, Message, Progress, Started, Stopped
+from trainer.events import Finished, Journal, Message, Progress, Shared, Started, Stopped
 from trainer.folder import JobFolder
 from trainer.parallel.launch import environment
 from trainer.parallel.place import Place, RankJournal, place_here
@@ -72,6 +72,10 @@ def test_a_run_outlives_a_process_that_is_killed(version: Path, tmp_path: Path) 
     assert resumed >= 40
     assert f"It goes on from step {resumed} with as many" in lost.text
     assert [event.line for event in events] == list(range(1, len(events) + 1))
+    told = of_kind(events, Shared)[-1]
+    assert [rank.rank for rank in told.ranks] == [0, 1]
+    assert told.step == 120
+    assert told.alone_tokens_per_second, "one of them was timed by itself before the first step"
     losses = metric(events, "train/loss")
     assert losses == pytest.approx(metric(whole, "train/loss"), rel=10 * TOLERANCE), "ten times as many steps"
 
