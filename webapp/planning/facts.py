@@ -8,6 +8,7 @@ from django.db.models import Sum
 
 from webapp.costs.models import LedgerEntry
 from webapp.datasets.models import DatasetVersion
+from webapp.planning.found_pairs import found_pairs
 from webapp.planning.models import LeverEvidence, Plan
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint, Run
@@ -65,8 +66,15 @@ def _personal(version: DatasetVersion) -> dict[str, Any]:
 
 
 def _evidence(plan: Plan) -> dict[str, Any]:
+    """Return what each lever was measured to save: by the runs that somebody tied to it, or else by the newest pair of equal
+    quality that the project has."""
     rows = LeverEvidence.objects.filter(plan=plan).select_related("without", "with_lever")
-    return {row.lever: lever_measured(row.without, row.with_lever) for row in rows}
+    found = {row.lever: lever_measured(row.without, row.with_lever) for row in rows}
+    for lever, pairs in found_pairs(plan.project).items():
+        measured = (lever_measured(*pair) for pair in pairs if lever not in found)
+        if (best := next((each for each in measured if each["equal_quality"]), None)) is not None:
+            found[lever] = best
+    return found
 
 
 def lever_measured(without: Run, with_lever: Run) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from tests.factories import Cast, make_version
+from tests.factories import Cast, make_checkpoint, make_version
 from tests.webapp.planning.plans import INPUTS, make_plan
+from tests.webapp.runs.rows import make_run
+from webapp.costs.models import LedgerEntry
 from webapp.datasets.models import DatasetVersion
 from webapp.ladders.models import ScalingFit
 from webapp.planning.facts import lever_measured
@@ -101,12 +105,7 @@ def test_train_this_makes_the_run_and_shows_it_against_the_plan(cast: Cast) -> N
 
 
 def test_lever_is_measured_by_the_ledger_and_quality_is_asked_for(cast: Cast) -> None:
-    from decimal import Decimal
-
-    from tests.factories import make_checkpoint, make_run
-    from webapp.costs.models import LedgerEntry
-
-    runs = [make_run(cast, name) for name in ("without-1", "with-2")]
+    runs = [make_run(cast, name=name, state="succeeded") for name in ("without-1", "with-2")]
     for run, usd, bits in zip(runs, ("8", "3"), (1.5, 1.505), strict=True):
         make_checkpoint(cast, run, is_best=True, metrics={"validation/bits_per_byte": bits})
         LedgerEntry.objects.create(
@@ -123,6 +122,35 @@ def test_lever_is_measured_by_the_ledger_and_quality_is_asked_for(cast: Cast) ->
     assert lever["is_measured"]
     assert lever["saved_usd"]["p50"] == 5
     assert "measured" in cast.client(cast.vera).get(f"/plans/{plan.code}/advantage/").content.decode()
+
+
+def test_a_transfer_of_equal_quality_measures_its_lever_by_itself(cast: Cast) -> None:
+    """The newest pair counts whose quality is equal: one that saved more and became worse does not."""
+    plan = make_plan(cast)
+    scratch = measured_run(cast, "from scratch", usd="8", bits=1.5, source="")
+    measured_run(cast, "good", usd="3", bits=1.505, source="/some/checkpoint", version=scratch.dataset_version)
+    measured_run(cast, "worse", usd="1", bits=1.9, source="/some/checkpoint", version=scratch.dataset_version)
+    version_recompute(plan=plan, created_by=cast.bob)
+    levers = {row["name"]: row for row in plan.versions.first().results["advantage"]["levers"]}
+    assert levers["transfer"]["is_measured"]
+    assert levers["transfer"]["saved_usd"]["p50"] == 5
+    assert [run["name"] for run in levers["transfer"]["runs"]] == ["from scratch", "good"]
+    assert not levers["augmentation"]["is_measured"]
+    page = cast.client(cast.vera).get(f"/plans/{plan.code}/advantage/").content.decode()
+    assert "from scratch" in page
+
+
+def measured_run(cast: Cast, name: str, *, usd: str, bits: float, source: str, version: Any = None) -> Any:
+    """Return a run that ended well, with its dollars and its best bits per byte."""
+    run = make_run(cast, name=name, state="succeeded", **({"version": version} if version else {}))
+    run.spec = {**run.spec, "transfer": {"source": source}}
+    run.save()
+    make_checkpoint(cast, run, is_best=True, metrics={"validation/bits_per_byte": bits})
+    LedgerEntry.objects.create(
+        team=cast.team, project=cast.project, job=run.latest_job, fence=1, kind="compute",
+        started_at=timezone.now() - timedelta(hours=1), billed_usd=Decimal(usd), effective_usd=Decimal(usd),
+    )  # fmt: skip
+    return run
 
 
 def test_inputs_of_the_tests_are_valid() -> None:
