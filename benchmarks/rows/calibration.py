@@ -100,7 +100,7 @@ def summary(lines: list[Line]) -> list[Line]:
 
 def main() -> None:
     chosen = options(
-        __doc__, seconds=(10.0, "of the calibration"), run_seconds=(12.0, "that each run is quoted")
+        __doc__, seconds=(20.0, "of the calibration"), run_seconds=(13.0, "that each run is quoted")
     )  # fmt: skip
     lines = measured(chosen.seconds, chosen.run_seconds, chosen.only)
     lines += summary(lines)

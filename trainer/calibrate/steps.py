@@ -22,7 +22,7 @@ from trainer.training.assets import Assets
 from trainer.training.machine import resolve_machine
 from trainer.training.measuring import autocast, to_device
 from trainer.training.optimizer import Optimizer
-from trainer.training.setting import MICRO_BATCHES_MEASURED
+from trainer.training.setting import micro_batches_measured
 from trainer.training.task import Batch, Task, count_parameters, make_task
 
 MEASURING_SHARE, FEW_SHARE = 0.3, 0.2
@@ -142,7 +142,8 @@ def measuring_facts(
     """Return what a validation takes for each example, and what the report of a split adds to that."""
     model.eval()
     is_text = get_family(task.spec.family).unit == "token"
-    at_once = num_examples * (MICRO_BATCHES_MEASURED if is_text else 1)
+    tokens, vocab_size = num_examples * task.spec.batch.sequence_length, data_facts(made_up).get("vocab_size", 1)
+    at_once = num_examples * (micro_batches_measured(tokens, vocab_size) if is_text else 1)
     timed = {}
     for name, work, size in (
         ("measuring", task.measure, at_once),

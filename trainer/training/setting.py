@@ -23,6 +23,12 @@ MICRO_BATCHES_MEASURED, MEASURED_TOKENS, MEASURED_LOGITS = 8, 8_192, 2**25
 """The most that is measured in one forward pass."""
 
 
+def micro_batches_measured(num_tokens: int, vocab_size: int) -> int:
+    """Return how many micro-batches of so many tokens are measured at once."""
+    at_most = (MICRO_BATCHES_MEASURED, MEASURED_TOKENS // num_tokens, MEASURED_LOGITS // (num_tokens * vocab_size))
+    return max(1, min(at_most))
+
+
 @dataclass(kw_only=True, slots=True)
 class Setting:
     spec: TrainSpec
@@ -53,14 +59,11 @@ class Setting:
         """
         most = 1
         if get_family(self.spec.family).unit == "token":
-            tokens = self.micro_batch * self.spec.batch.sequence_length
-            most = max(1, min(MICRO_BATCHES_MEASURED, MEASURED_TOKENS // tokens, self._most_logits() // tokens))
+            assets = self.task.assets
+            vocab_size = assets.tokenizer.vocab_size if assets.has_tokenizer else 1
+            most = micro_batches_measured(self.micro_batch * self.spec.batch.sequence_length, vocab_size)
         together = next(n for n in range(most, 0, -1) if max_batches % n == 0)
         return self.micro_batch * together, max_batches // together
-
-    def _most_logits(self) -> int:
-        vocab_size = self.task.assets.tokenizer.vocab_size if self.task.assets.has_tokenizer else 1
-        return MEASURED_LOGITS // vocab_size
 
     @property
     def share_chunk(self) -> int:
