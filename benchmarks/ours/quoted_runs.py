@@ -168,7 +168,9 @@ def start_runs(seconds: float, only: str) -> dict[str, str]:
             family = get_family(shape.family)
             version = DatasetVersion.objects.get(dataset__project=project(), data_kind=family.data_kind)
             spec = sized(shape, version, seconds)
-            run = run_create(project=project(), created_by=project().created_by, version=version, spec=spec, name=shape.name)
+            run = run_create(
+                project=project(), created_by=project().created_by, version=version, spec=spec, name=shape.name
+            )
             made[shape.name] = run.latest_job.code
     return made
 
@@ -206,7 +208,7 @@ def found(code: str) -> dict[str, Any]:
         return told
     attempt = job.attempts.get()
     resolved = JobEvent.objects.filter(job=job, type="resolved").first()
-    start = next((row["value"] for row in quote.assumptions if row["name"] == "start"), 0.0)
+    start = sum(row["value"] for row in quote.assumptions if row["name"] in ("start", "trial"))
     took = (resolved.at - attempt.started_at).total_seconds() if resolved else 0.0
     return told | {
         "quoted": json.loads(json.dumps(quote.intervals["seconds"])),

@@ -1,4 +1,4 @@
-"""How long trainings take from being claimed to their first step on a machine: what its latest ones took.
+"""How long trainings take from being claimed until their model stands on a machine: what its latest ones took.
 
 Right after another job it is a fraction of a second (webapp.jobs.warm), else PyTorch is loaded first: two times, each told
 by the trainings that began in the same way.
@@ -49,8 +49,8 @@ def start_seconds(machine_id: int | None) -> float:
         if (each.kind, each.outcome) == ("train", "succeeded")
         and _is_warm(latest[place + 1 :], each.started_at) == is_warm
     ][:NUM_LATEST]
-    said = JobEvent.objects.filter(job__in=[each.job_id for each in alike], type="resolved")
-    ready = {(job, fence): at for job, fence, at in said.values_list("job_id", "fence", "at")}
+    said = JobEvent.objects.filter(job__in=[each.job_id for each in alike], type="started")
+    ready = {(job, fence): at for job, fence, at in said.order_by("-seq").values_list("job_id", "fence", "at")}
     taken = [
         (at - each.started_at).total_seconds() for each in alike if (at := ready.get((each.job_id, each.fence)))
     ]  # fmt: skip

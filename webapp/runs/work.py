@@ -43,6 +43,9 @@ SAMPLE_SECONDS = 0.25
 CHECKPOINT_BYTES_PER_PARAMETER = 12.0
 """Weights and AdamW's two moments in 4 bytes each."""
 
+NUM_TRIAL_STEPS = 2
+"""Timed before the first, where whether to compile is left to the machine."""
+
 DISK_BYTES_PER_SECOND = 1.5e8
 """Where the disk was never measured."""
 
@@ -76,12 +79,13 @@ class FixedSeconds:
     """The parts of a run's time that do not go with its steps."""
 
     start: float
+    trial: float
     saving: float
     samples: float
 
     @property
     def total(self) -> float:
-        return self.start + self.saving + self.samples
+        return self.start + self.trial + self.saving + self.samples
 
 
 def train_work(
@@ -102,6 +106,7 @@ def train_work(
     measuring = _measuring_units(spec, step, facts, calibration, passes, rate)
     fixed = FixedSeconds(
         start=start,
+        trial=NUM_TRIAL_STEPS * speed.seconds if speed and spec.machine.compile == "auto" else 0.0,
         saving=passes.num_checkpoints * _checkpoint_seconds(num_parameters, calibration),
         samples=passes.num_validations * SAMPLE_SECONDS if spec.evaluation.sample_tokens else 0.0,
     )
@@ -147,7 +152,9 @@ def _assumptions(
     passes: Passes, speed: StepSpeed | None, fixed: FixedSeconds, *, unit: str, rate: float | None, measuring: float
 ) -> Iterator[dict[str, Any]]:
     """Yield what the quote rests on, with unit and source."""
-    yield _row("start", fixed.start, "s", "from the process to the first step")
+    yield _row("start", fixed.start, "s", "from the claim until the model stands")
+    if fixed.trial:
+        yield _row("trial", fixed.trial, "s", f"{NUM_TRIAL_STEPS} steps that tell whether compiling pays")
     yield _row("checkpoints", fixed.saving, "s", f"{passes.num_checkpoints} written, brought to the disk and hashed")
     if fixed.samples:
         yield _row("samples", fixed.samples, "s", f"{passes.num_validations} written to be read")

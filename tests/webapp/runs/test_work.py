@@ -33,9 +33,11 @@ def parts_of(cast: Cast, worker: Worker, **evaluation: Any) -> dict[str, float]:
     work = train_work(spec, version, device_of_worker(worker))
     assert work.units_per_second
     rows = {row["name"]: row["value"] for row in work.assumptions}
-    parts = {name: rows[name] for name in ("start", "checkpoints", "measuring", "training")}
+    parts = {name: rows[name] for name in ("start", "trial", "checkpoints", "measuring", "training")}
     assert parts["training"] + parts["measuring"] == pytest.approx(work.amount / work.units_per_second)
-    assert work.fixed_seconds == pytest.approx(parts["start"] + parts["checkpoints"] + rows.get("samples", 0.0))
+    assert work.fixed_seconds == pytest.approx(
+        sum(rows.get(name, 0.0) for name in ("start", "trial", "checkpoints", "samples"))
+    )
     return parts
 
 
@@ -48,6 +50,7 @@ def test_the_parts_add_up_and_a_test_that_is_not_wanted_is_not_quoted(cast: Cast
         examples * MEASURING_SECONDS, rel=0.2
     )  # the preset is between the sizes that were timed
     assert whole["training"] == without["training"]
+    assert whole["trial"] == pytest.approx(2 * whole["training"] / 400)
 
 
 def test_fewer_validations_are_quoted_shorter_and_a_report_longer(cast: Cast) -> None:
@@ -74,7 +77,7 @@ def began(cast: Cast, worker: Worker, *, at: float, start: float) -> Attempt:
         outcome="succeeded",
     )
     JobEvent.objects.create(
-        job=job, seq=1, fence=1, line=1, at=claimed + timedelta(seconds=start), type="resolved", payload={}
+        job=job, seq=1, fence=1, line=1, at=claimed + timedelta(seconds=start), type="started", payload={}
     )
     return attempt
 
