@@ -66,6 +66,7 @@ def compare(
             if measure is not None:
                 rate = max(rate, measure()[0])
     is_peer = {c.name: c.name in peers or (isinstance(c, Child) and c.is_peer) for c in contenders}
+    own = {c.name: (c.target, c.against) for c in contenders if isinstance(c, Child) and c.target}
     lines = [
         Line(
             bench=bench,
@@ -80,8 +81,8 @@ def compare(
             fraction_of_limit=round(median(found) * limit.work_per_unit / rate, 4) if limit and rate else None,
             cpu_share_of_others=round(median(others[name]), 3),
             is_peer=is_peer[name],
-            target=None if is_peer[name] else target,
-            against=[] if is_peer[name] else list(against),
+            target=None if is_peer[name] else own.get(name, (target, against))[0],
+            against=[] if is_peer[name] else list(own.get(name, (target, against))[1]),
             facts={**(facts or {}), **told[name]},
             run=RUN,
             machine=machine_name(),

@@ -43,6 +43,9 @@ class Child:
     arguments: dict[str, Any] = field(default_factory=dict)
     is_peer: bool = False
     """Runs in the environment that `make bench-setup` made."""
+    target: float | None = None
+    against: tuple[str, ...] = ()
+    """Its own, where they are not those of the bench."""
 
     @contextmanager
     def started(self) -> Iterator[Callable[[], Answer]]:

@@ -9,7 +9,7 @@ PROMPT_TOKENS, NEW_TOKENS = 64, 128
 BYTES_PER_WEIGHT = 2
 TARGETS = {1: 2.5, 8: 1.5}
 ENGINE_TARGET = 0.9
-TRANSFORMERS, LLAMA_CPP = "transformers generate", "llama.cpp"
+ENGINE, TRANSFORMERS, LLAMA_CPP = "isocost through llama.cpp", "transformers generate", "llama.cpp"
 
 
 def contenders(shape: Shape, batch: int) -> list[Child]:
@@ -22,6 +22,13 @@ def contenders(shape: Shape, batch: int) -> list[Child]:
     peer = "benchmarks.peers.decode_transformers"
     return [
         Child(name="isocost", module="benchmarks.ours.decode", arguments=arguments),
+        Child(
+            name=ENGINE,
+            module="benchmarks.ours.decode_llama_cpp",
+            arguments=arguments,
+            target=ENGINE_TARGET,
+            against=(LLAMA_CPP,),
+        ),
         Child(name=TRANSFORMERS, module=peer, arguments=arguments, is_peer=True),
         Child(name=LLAMA_CPP, module="benchmarks.peers.decode_llama_cpp", arguments=arguments),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from trainer.errors import InputError
 if TYPE_CHECKING:
     from trainer.inference.loading import LoadedModel
     from trainer.inference.sampling import SamplingSpec
+    from trainer.inference.writing import Writing, Written
 
 
 def add_parser(commands: Any) -> None:
@@ -30,6 +32,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--draft", default="", help="checkpoint of a small model of the same tokenizer that guesses ahead"
     )
+    parser.add_argument("--engine", default="", help="who writes: a .gguf file (llama.cpp), or the URL of a server")
     parser.add_argument("--json", action="store_true", help="write one object with the text at the end")
     add_set_option(parser)
     parser.set_defaults(command=command)
@@ -54,7 +57,10 @@ def command(options: argparse.Namespace) -> int:
     if not options.json:
         sys.stdout.write(prompt.shown)
     written, end = [], ""
-    writing = loaded.batch.write(prompt.tokens, settings, loaded.draft_of(options.draft))
+    if options.engine:
+        writing: Writing | Generator[Written] = loaded.engine(options.engine).write(prompt.tokens, settings)
+    else:
+        writing = loaded.batch.write(prompt.tokens, settings, loaded.draft_of(options.draft))
     for one in writing:
         written.append(one.text)
         end = one.end

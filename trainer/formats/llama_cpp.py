@@ -21,7 +21,7 @@ class LlamaCpp:
     def __init__(self, path: Path, *, context_length: int, num_threads: int = 1, num_texts: int = 1) -> None:
         import xllamacpp
 
-        self._key = secrets.token_hex(16)
+        self.key = secrets.token_hex(16)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = context_length * num_texts
@@ -29,7 +29,7 @@ class LlamaCpp:
         params.n_parallel = num_texts
         params.warmup = False
         params.verbosity = 0
-        params.api_keys = [self._key]
+        params.api_keys = [self.key]
         params.cpuparams.n_threads = num_threads
         try:
             self._server = xllamacpp.Server(params)
@@ -37,6 +37,11 @@ class LlamaCpp:
             raise TrainerError(f"llama.cpp cannot load {path.name}: {error}", code="export_differs") from error
 
         self._letter = self.tokens_of("e")[0]
+
+    @property
+    def address(self) -> str:
+        """Where its server listens, for whoever has the key."""
+        return str(self._server.listening_address)
 
     @property
     def version(self) -> str:
@@ -73,9 +78,9 @@ class LlamaCpp:
     def tokens_of(self, text: str) -> list[int]:
         """Return the tokens that llama.cpp cuts a text into."""
         request = urllib.request.Request(
-            f"{self._server.listening_address}/tokenize",
+            f"{self.address}/tokenize",
             data=json.dumps({"content": text, "add_special": False, "parse_special": False}).encode(),
-            headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as response:  # nosec B310: our own, on this machine
             found: list[int] = json.load(response)["tokens"]

@@ -15,6 +15,7 @@ from trainer.adapt.build import build_model
 from trainer.compress.quantise import as_stored
 from trainer.errors import InputError
 from trainer.inference.batch import Batch
+from trainer.inference.completions import Completions, engine_at
 from trainer.inference.draft import Draft
 from trainer.inference.engine import LanguageModel
 from trainer.inference.find import find_checkpoint
@@ -50,6 +51,17 @@ class LoadedModel:
         """The texts that the model is writing; ask `require` first. Its packed weights are made at the first."""
         dtype = writing_dtype(self.precision, self.device, count_parameters(self.model))
         return Batch(self.language_model.decoder(dtype), self.task.assets.tokenizer)
+
+    @cached_property
+    def _engines(self) -> dict[str, Completions]:
+        return {}
+
+    def engine(self, place: str) -> Completions:
+        """Return somebody else's engine that holds this model: a GGUF file's, or that at a URL."""
+        if place not in self._engines:
+            context = self.language_model.context_length
+            self._engines[place] = engine_at(place, self.task.assets.tokenizer, context_length=context)
+        return self._engines[place]
 
     @cached_property
     def as_draft(self) -> Draft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,41 @@ class Written:
     """Why writing ends here: `end_of_text`, `stop`, `length`; empty while it goes on."""
 
 
+class Shown:
+    """Turns tokens into what may be shown, and knows when to end."""
+
+    def __init__(self, settings: SamplingSpec, tokenizer: Tokenizer) -> None:
+        self.settings, self.tokenizer, self.count = settings, tokenizer, 0
+        self._decoder, self._stop = StreamDecoder(tokenizer), StopAtText(settings.stop)
+
+    def push(self, token: int, probability: float) -> Written:
+        """Return one more token with the text that it lets through."""
+        if token == self.tokenizer.end_of_text_id:
+            self.count += 1
+            return Written(token, self._rest(), probability, "end_of_text")
+        return self._pushed(token, self._decoder.push(token), probability)
+
+    def push_text(self, text: str) -> Written:
+        """Return one more piece, of which only the text is known."""
+        return self._pushed(-1, text, math.nan)
+
+    def ended(self, why: str) -> Written:
+        """Return the end that somebody else has set, with what was held back."""
+        return Written(-1, self._rest(), math.nan, why)
+
+    def _pushed(self, token: int, text: str, probability: float) -> Written:
+        self.count += 1
+        text = self._stop.push(text)
+        if self._stop.is_reached:
+            return Written(token, text, probability, "stop")
+        if self.count == self.settings.num_tokens:
+            return Written(token, text + self._rest(), probability, "length")
+        return Written(token, text, probability)
+
+    def _rest(self) -> str:
+        return self._stop.push(self._decoder.flush()) + self._stop.flush()
+
+
 class Writing:
     """Iterates over what is written behind some tokens. Close it where not all of it is read."""
 
@@ -40,7 +76,7 @@ class Writing:
         tokenizer: Tokenizer,
         draft: Draft | None = None,
     ) -> None:
-        self.batch, self.settings, self.tokenizer = batch, settings, tokenizer
+        self.batch, self.settings = batch, settings
         self.read = list(tokens)
         """The prompt and what was written."""
         self.start = 0
@@ -52,9 +88,8 @@ class Writing:
         self.draft = draft
         self.num_guessed = self.num_right = 0
         """Tokens that the draft guessed, and those of them that were drawn."""
-        self._count = 0
         self._random = torch.Generator().manual_seed(settings.seed)
-        self._decoder, self._stop = StreamDecoder(tokenizer), StopAtText(settings.stop)
+        self._shown = Shown(settings, tokenizer)
 
     def __iter__(self) -> Writing:
         return self
@@ -76,7 +111,7 @@ class Writing:
     @property
     def num_left(self) -> int:
         """How many tokens may still come."""
-        return self.settings.num_tokens - self._count
+        return self.settings.num_tokens - self._shown.count
 
     @property
     def window(self) -> list[int]:
@@ -95,14 +130,8 @@ class Writing:
     def take(self, logits: Tensor) -> int:
         """Draw the next token from its logits (V,)."""
         token, probability = choose(logits, self.settings, seen=self.read, generator=self._random)
-        self._count += 1
-        end = "end_of_text" if token == self.tokenizer.end_of_text_id else ""
-        text = self._stop.push("" if end else self._decoder.push(token))
-        if not end:
-            end = "stop" if self._stop.is_reached else "length" if self._count == self.settings.num_tokens else ""
-        if end and end != "stop":
-            text += self._stop.push(self._decoder.flush()) + self._stop.flush()
-        self.ready.append(Written(token, text, probability, end))
+        written = self._shown.push(token, probability)
+        self.ready.append(written)
         self.read.append(token)
-        self.is_over = self.is_over or bool(end)
+        self.is_over = self.is_over or bool(written.end)
         return token

@@ -11,7 +11,9 @@ import torch
 from tests.trainer.conftest import run_job, train_dict
 from trainer.compress.quantise import quantise
 from trainer.data.tokenizer import Tokenizer
-from trainer.errors import CheckpointError, InputError
+from trainer.errors import CheckpointError, InputError, TrainerError
+from trainer.formats.job import write_format
+from trainer.formats.spec import ExportSpec
 from trainer.inference.engine import LanguageModel, generate, inspect, token_label
 from trainer.inference.find import find_checkpoint
 from trainer.inference.loading import LoadedModel, load_model
@@ -65,6 +67,31 @@ def test_integers_write_what_whole_forward_passes_foretell(
         with torch.no_grad():
             assert one.token == int(model(torch.tensor([tokens]))[0, -1].argmax())
         tokens.append(one.token)
+
+
+def test_llama_cpp_writes_the_same_as_we_do(
+    job: Path, loaded: LoadedModel, tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = str(find_checkpoint(job))
+    write_format(ExportSpec(checkpoint=checkpoint, format="gguf"), tmp_path / "gguf")
+    engine = loaded.engine(str(tmp_path / "gguf" / "model.gguf"))
+    tokens = [tokenizer.end_of_text_id, *tokenizer.encode("rain wind")]
+    ours, theirs = list(loaded.batch.write(tokens, GREEDY)), list(engine.write(tokens, GREEDY))
+    assert [(one.token, one.text, one.end) for one in theirs] == [(one.token, one.text, one.end) for one in ours]
+    first = next(loaded.batch.write(tokens, SamplingSpec(temperature=1.0, seed=3)))
+    assert 0 < first.probability < 1
+    part = engine.write(tokens, SamplingSpec(num_tokens=20))
+    assert next(part).token >= 0
+    part.close()
+    monkeypatch.setenv("ISOCOST_ENGINE_KEY", engine.key)  # the same server, as one that runs elsewhere
+    assert [one.token for one in loaded.engine(engine.url).write(tokens, GREEDY)] == [one.token for one in ours]
+
+
+def test_an_engine_that_is_not_there_is_told_so(loaded: LoadedModel, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="name a"):
+        loaded.engine(str(tmp_path / "none.gguf"))
+    with pytest.raises(TrainerError, match="does not answer"):
+        next(loaded.engine("http://127.0.0.1:9/v1").write([1], GREEDY))
 
 
 def test_writing_goes_on_beyond_the_context(loaded: LoadedModel, tokenizer: Tokenizer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from trainer.errors import InputError
 from trainer.inference.loading import LoadedModel
 from trainer.inference.operations.asking import ModelRequest, Operation, Steps, prompt_answer, read
 from trainer.inference.sampling import SamplingSpec
-from trainer.inference.writing import Writing
+from trainer.inference.writing import Writing, Written
 
 
 class GenerateRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,15 +23,20 @@ class GenerateRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fi
     draft: str = ""
     """Folder of a small model's checkpoint that guesses ahead."""
 
+    engine: str = ""
+    """Who writes: a GGUF file of the model for llama.cpp, the URL of a server that holds it; empty: we ourselves."""
+
 
 def stream(loaded: LoadedModel, request: GenerateRequest) -> Steps:
     """Yield `start` with the prompt as it was read, then a `token` at a time."""
     settings = read_settings(request.settings)
     prompt = read(loaded, request.prompt, num_new_tokens=settings.num_tokens)
+    if request.engine:
+        return told(prompt_answer(prompt), loaded.engine(request.engine).write(prompt.tokens, settings))
     return told(prompt_answer(prompt), loaded.batch.write(prompt.tokens, settings, loaded.draft_of(request.draft)))
 
 
-def told(start: dict[str, Any], written: Writing) -> Steps:
+def told(start: dict[str, Any], written: Writing | Generator[Written]) -> Steps:
     """Yield what is written as it comes; return how much it was, how fast, and why it ended."""
     began = time.monotonic()
     num_tokens, end = 0, "cancelled"
@@ -46,9 +52,9 @@ def told(start: dict[str, Any], written: Writing) -> Steps:
     return rate | guessed(written)
 
 
-def guessed(written: Writing) -> dict[str, Any]:
+def guessed(written: Writing | Generator[Written]) -> dict[str, Any]:
     """Return how many tokens a draft guessed, and which fraction of them was right; nothing without one."""
-    if not written.num_guessed:
+    if not isinstance(written, Writing) or not written.num_guessed:
         return {}
     return {"num_guessed": written.num_guessed, "acceptance": written.num_right / written.num_guessed}
 
