@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from economics.catalogue.accelerators import accelerators
 from economics.hardware import Accelerator as AcceleratorFacts
 from webapp.catalogue.team_models import Contract, ContractUse, OwnHardware
 from webapp.teams.models import User
@@ -76,11 +77,12 @@ class Accelerator(models.Model):
             "memory_bytes", "memory_bytes_per_second", "bf16_ceiling_flop_per_second", "fp8_ceiling_flop_per_second",
             "link_bytes_per_second", "network_bytes_per_second", "rated_watts", "server_watts",
         ]  # fmt: skip
+        shipped = accelerators().get(self.name)
         numbers: dict[str, Any] = {name: getattr(self, name) or 0.0 for name in names}
         return AcceleratorFacts(
             name=self.name, vendor=self.vendor, family=self.family, kind=self.kind, year=self.year or 0,  # type: ignore[arg-type]
             num_per_node=self.num_per_node, from_memory=self.is_from_memory, source=self.source, note=self.note,
-            **numbers,
+            steady_clock=bool(shipped and shipped.steady_clock), **numbers,
         )  # fmt: skip
 
 
