@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,9 @@ LADDER_SECONDS = 110.0
 
 LADDER_AND_MODEL_SECONDS = 250.0
 """Of both together: what is left of six minutes. The ladder's time is set so that they fit in."""
+
+NUM_PROPOSALS, WITHIN = 4, 1.1
+"""Ladders that are tried out, and how near to the time is near enough."""
 
 TARGET_RATIO = 4.0
 """Compute of the demo's model over the ladder's largest run."""
@@ -162,13 +166,30 @@ def _ladder(project: Project, owner: User, version: DatasetVersion) -> Ladder | 
 
 
 def _proposal(common: Common, team: Team) -> Proposal:
-    """Return the ladder with which ladder and model take about the time that there is, by their quotes."""
-    found = propose(common, team, budget_seconds=LADDER_SECONDS, target_ratio=TARGET_RATIO, has_repeat=False)
-    beyond = rung_quote(trunk(found.target[0], [found.target[1]], common)[0], common.version, found.device, team)
-    if found.seconds is None or beyond.seconds is None:
-        return found
-    factor = LADDER_AND_MODEL_SECONDS / (found.seconds.p50 + beyond.seconds.p50)
-    return propose(common, team, budget_seconds=factor * LADDER_SECONDS, target_ratio=TARGET_RATIO, has_repeat=False)
+    """Return the ladder with which ladder and model take about the time that there is, by their quotes.
+
+    Time does not go with the budget alone (steps of small models cost nearly the same), so it is tried out.
+    """
+    budget = LADDER_SECONDS
+    tried: list[tuple[float, Proposal]] = []
+    for _ in range(NUM_PROPOSALS):
+        found = propose(common, team, budget_seconds=budget, target_ratio=TARGET_RATIO, has_repeat=False)
+        seconds = _seconds_of_both(found, common, team)
+        if seconds is None:
+            return found
+        over = seconds / LADDER_AND_MODEL_SECONDS
+        tried.append((abs(math.log(over)), found))
+        if 1 / WITHIN <= over <= WITHIN:
+            break
+        budget /= over
+    return min(tried, key=lambda each: each[0])[1]
+
+
+def _seconds_of_both(proposal: Proposal, common: Common, team: Team) -> float | None:
+    """Return the likely time of a ladder and of the run beyond it; None where it is not known."""
+    target = trunk(proposal.target[0], [proposal.target[1]], common)[0]
+    beyond = rung_quote(target, common.version, proposal.device, team).seconds
+    return None if proposal.seconds is None or beyond is None else proposal.seconds.p50 + beyond.p50
 
 
 def _version(project: Project, owner: User) -> DatasetVersion:
