@@ -172,7 +172,7 @@ def _proposal(common: Common, team: Team) -> Proposal:
     """
     budget = LADDER_SECONDS
     tried: list[tuple[float, Proposal]] = []
-    for _ in range(NUM_PROPOSALS):
+    for _try in range(NUM_PROPOSALS):
         found = propose(common, team, budget_seconds=budget, target_ratio=TARGET_RATIO, has_repeat=False)
         seconds = _seconds_of_both(found, common, team)
         if seconds is None:
