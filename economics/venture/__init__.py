@@ -1,21 +1,11 @@
 """Ventures: customers, prices, cost of goods, people, funding; month by month, on ten thousand paths, before tax."""
 
 from economics.venture.books import Simulation
+from economics.venture.costs import OtherCost, Role, Serving, Training
 from economics.venture.data_worth import RepeatedDataValue, cheapest_cost_usd, repeated_data_value
 from economics.venture.deciles import Decile, margin_by_decile
 from economics.venture.finance import Irr, discount_factors, irr, monthly_rate, npv
-from economics.venture.inputs import (
-    CloudCredits,
-    Discounting,
-    Funding,
-    OtherCost,
-    PricePlan,
-    Role,
-    Segment,
-    Serving,
-    Training,
-    Venture,
-)
+from economics.venture.inputs import CloudCredits, Discounting, Funding, Venture
 from economics.venture.metrics import (
     CustomerValue,
     break_even_month,
@@ -29,6 +19,7 @@ from economics.venture.metrics import (
 )
 from economics.venture.own_rent import OwnVersusRent, own_versus_rent
 from economics.venture.ruin import cash_out_month, cash_out_months, central_venture, ruin_probability
+from economics.venture.selling import PricePlan, Segment
 from economics.venture.simulate import venture_simulate
 from economics.venture.staircase import BreakEvenVolume, Staircase, break_even_volume
 from economics.venture.strategy import DataValue, Market, data_value, follower_cost

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from economics.uncertainty import stream_for
 from economics.venture.books import Books, Draw, Floats
-from economics.venture.inputs import Segment, Venture
+from economics.venture.inputs import Venture
+from economics.venture.selling import Segment
 from economics.venture.usage import mean_below, relative_noise
 
 DAYS_PER_MONTH = 30.4375

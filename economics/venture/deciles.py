@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 from economics.errors import InputError
-from economics.venture.inputs import PricePlan
+from economics.venture.selling import PricePlan
 from economics.venture.usage import share_of_heaviest
 
 POINTS = 200

@@ -57,7 +57,7 @@ def central_venture(venture: Venture) -> Venture:
     """The same venture without luck: every input at its median, no luck of the month, no luck of the crowd.
 
     >>> from economics.uncertainty import Beta
-    >>> from economics.venture.inputs import Segment
+    >>> from economics.venture.selling import Segment
     >>> central_venture(Venture(segments=(Segment(name="a", churn_per_month=Beta(2, 38)),))).demand_sigma
     0.0
     """

@@ -25,7 +25,7 @@ def venture_simulate(venture: Venture, *, num_paths: int = 10_000, seed: int = 0
     seed : equal seeds give equal luck, input by input
 
     >>> from economics.uncertainty import Fixed
-    >>> from economics.venture.inputs import PricePlan, Segment
+    >>> from economics.venture.selling import PricePlan, Segment
     >>> seats = Segment(name="seats", plan=PricePlan(usd_per_month=50), new_customers_per_month=Fixed(10),
     ...                 churn_per_month=Fixed(0.0))
     >>> found = venture_simulate(Venture(segments=(seats,), months=12, demand_sigma=0.0), num_paths=3)
