@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from trainer.adapt.build import merged_weights
 from trainer.errors import CheckpointError, InputError
 from trainer.inference.loading import LoadedModel
+from trainer.inference.precision import Precision
 from trainer.readme import readme_text
 from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from trainer.training.assets import Assets
@@ -119,12 +120,12 @@ def load_exported(folder: Path, *, device: str = "cpu") -> tuple[Task, torch.nn.
     return task, model.to(chosen).eval()
 
 
-def load_any(folder: Path, *, device: str = "auto") -> LoadedModel:
+def load_any(folder: Path, *, device: str = "auto", precision: Precision = "auto") -> LoadedModel:
     """Return the model of a checkpoint, of a job folder, or of an exported folder."""
     from trainer.inference.find import find_checkpoint
     from trainer.inference.loading import load_model
 
     if not (folder / ABOUT).is_file():
-        return load_model(find_checkpoint(folder), device=device)
+        return load_model(find_checkpoint(folder), device=device, precision=precision)
     task, model = load_exported(folder, device=device)
-    return LoadedModel(task=task, model=model, device=next(model.parameters()).device)
+    return LoadedModel(task=task, model=model, device=next(model.parameters()).device, precision=precision)

@@ -33,6 +33,12 @@ def add_parser(commands: Any) -> None:
         "--draft", default="", help="checkpoint of a small model of the same tokenizer that guesses ahead"
     )
     parser.add_argument("--engine", default="", help="who writes: a .gguf file (llama.cpp), or the URL of a server")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help="numbers to write in; auto: bfloat16 where it is faster",
+    )
     parser.add_argument("--json", action="store_true", help="write one object with the text at the end")
     add_set_option(parser)
     parser.set_defaults(command=command)
@@ -43,7 +49,7 @@ def command(options: argparse.Namespace) -> int:
     from trainer.inference.operations.asking import prompt_answer, read
     from trainer.inference.operations.generate import guessed, read_settings
 
-    loaded = load_any(options.model, device=options.device)
+    loaded = load_any(options.model, device=options.device, precision=options.precision)
     text = sys.stdin.read() if options.prompt == "-" else options.prompt
     if "translate" in loaded.task.abilities:
         return translate(loaded, text, options)
