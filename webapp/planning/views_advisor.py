@@ -32,6 +32,7 @@ def advisor(request: HttpRequest, project: Project) -> HttpResponse:
         context |= {
             "wanted": wanted,
             "advices": advices,
+            "none_meets": not any(each.meets_bar for each in advices),
             "needs_probe": any(each.monthly_usd is None for each in advices),
             "may_write": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
             "corrections": corrections(form.cleaned_data.get("in_mind", ""), wanted.task, num_tokens=num_tokens),

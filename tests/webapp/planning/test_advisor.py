@@ -88,6 +88,14 @@ def test_a_run_of_the_project_takes_the_place_of_a_belief(cast: Cast) -> None:
     assert found["bert-scratch"].quality.run is None
 
 
+def test_where_no_way_meets_the_bar_the_page_says_so(cast: Cast) -> None:
+    place = f"/projects/{cast.project.code}/advisor/"
+    asked = {"task": "classify", "num_examples": "200", "num_labels": "4"}
+    for quality, is_said in (("99.9", True), ("10", False)):
+        page = cast.client(cast.vera).get(place, {**asked, "quality": quality}).content.decode()
+        assert ("No way meets all that is wanted" in page) == is_said
+
+
 def test_an_address_that_names_little_is_filled_up(cast: Cast) -> None:
     page: Any = cast.client(cast.vera).get(
         f"/projects/{cast.project.code}/advisor/", {"task": "classify", "budget_usd": ""}
