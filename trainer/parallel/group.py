@@ -42,6 +42,10 @@ class Group:
         """Decide what each process holds; return why, by the names of the spec."""
         return {}
 
+    def share_of_threads(self, num_threads: int) -> str:
+        """Return how many threads each process has, in words; empty where there is one."""
+        return ""
+
     def facts(self) -> dict[str, Any]:
         """Return what there is to tell of the group."""
         return {}

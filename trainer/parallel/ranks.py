@@ -101,6 +101,9 @@ class Ranks(Group):
     def shards_model(self) -> bool:  # type: ignore[override]
         return self.strategy == "fsdp"
 
+    def share_of_threads(self, num_threads: int) -> str:
+        return f"{max(1, num_threads // self.size)} for each of the {self.size} processes"
+
     def _hindrance(self, model: nn.Module, dtype: str) -> str:
         """Return why this model cannot be held in parts; empty where it can."""
         if sparse_tables(model):

@@ -215,6 +215,8 @@ def make_setting(
     machine, reasons = resolve_machine(wanted, device=device, device_reason=why, num_parameters=num_parameters)
     machine = replace(machine, dtype=group.agree(machine.dtype))  # what was measured may differ between processes
     reasons |= group.choose(spec, model, dtype=machine.dtype)
+    if shared := group.share_of_threads(machine.num_threads):
+        reasons["num_threads"] = ", ".join(text for text in (reasons.get("num_threads"), shared) if text)
     if group.shards_model:
         machine = replace(machine, compile="off")
         reasons["compile"] = "off: a model that several processes hold parts of runs as it is"

@@ -55,6 +55,7 @@ def test_two_processes_with_ddp_train_as_one_does(
     assert [event.line for event in events] == list(range(1, len(events) + 1))
     resolved = of_kind(events, Resolved)[0]
     assert resolved.facts["parallel"] == {"processes": 2, "strategy": "ddp"}
+    assert resolved.reasons["num_threads"] == "1 for each of the 2 processes"
     assert resolved.reasons["processes"] == "each takes 2 of the 4 sequences of a step in 2 passes of 1"
 
 
