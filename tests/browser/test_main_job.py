@@ -174,6 +174,11 @@ def test_generate_in_the_playground(page: Page, found: Found) -> None:
     expect(page.locator(".side .measure")).to_contain_text(re.compile(r"\d+ tokens · .*(length|end_of_text)"))
     assert len(page.locator(".side .output").inner_text()) > len("今天天气很好")
     assert "�" not in page.locator(".side .output").inner_text()
+    written = page.locator(".side .output").inner_text()
+    page.locator("#draft").select_option(page.locator(".side .checkpoint").input_value())  # its own guesses
+    page.click("#generate")
+    expect(page.locator(".side .measure")).to_contain_text(re.compile(r"[1-9]\d* % of the guesses right|· end_of_text"))
+    assert page.locator(".side .output").inner_text() == written
     page.click("#inspect")
     expect(page.locator("#next tbody tr")).to_have_count(20)
     page.click("#attention")

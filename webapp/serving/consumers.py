@@ -75,8 +75,14 @@ class PlaygroundConsumer(TeamConsumer):
         if checkpoint is None:
             await self._say({"id": ask.id, **_error(_("This checkpoint is not kept any more. Choose another."))})
             return
+        draft = await self._checkpoint(code) if (code := getattr(ask, "draft", "")) else None
+        if code and draft is None:
+            await self._say({"id": ask.id, **_error(_("The model that was to guess ahead is not kept any more."))})
+            return
         ability, reply, started = abilities()[ask.op], Reply(), time.monotonic()
-        answers = guarded_stream(ability=ability, ask=ask, checkpoint=checkpoint, asked_by=self.scope["user"])
+        answers = guarded_stream(
+            ability=ability, ask=ask, checkpoint=checkpoint, asked_by=self.scope["user"], draft=draft
+        )
         try:
             async for message in answers:
                 reply.see(message)

@@ -21,9 +21,9 @@ from webapp.teams.models import User
 
 
 async def guarded_stream(
-    *, ability: Ability, ask: Any, checkpoint: Checkpoint, asked_by: User | None
+    *, ability: Ability, ask: Any, checkpoint: Checkpoint, asked_by: User | None, draft: Checkpoint | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield the messages of an answer as `client.stream` does, after the guards of the model."""
+    """Yield the messages of an answer as `client.stream` does, after the guards of the model. `draft` guesses ahead."""
     guards = await guards_of(checkpoint) if ability.writes else []
     if guards:
         verdict = checked(ask.prompt, guards, direction="input")
@@ -33,6 +33,8 @@ async def guarded_stream(
                 yield message
             return
     fields = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256, **ability.fields(ask)}
+    if draft is not None:
+        fields["draft"] = str(draft.path)
     answers = client.stream(ability.name, **fields)
     try:
         if not are_for(guards, "output"):

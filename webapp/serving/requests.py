@@ -51,6 +51,14 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
 
 
+class WriteAsk(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ask for text, and how it is to be written."""
+
+    settings: Sampling = Sampling()
+    draft: str = ""
+    """Code of the checkpoint of a small model that guesses ahead; the text stays the same."""
+
+
 def parse_ask(content: Any) -> Any:
     """Return the message, of the type that its op asks for; raise ValueError with a sentence that names the field."""
     from webapp.serving.abilities import abilities  # they are made of what stands here

@@ -28,6 +28,7 @@ def playground(request: HttpRequest, project: Project) -> HttpResponse:
         "checkpoints": checkpoints,
         "abilities": offered,
         "inputs": inputs_of(offered),
+        "writers": [each for each in checkpoints if "generate" in each.abilities],  # type: ignore[attr-defined]
         "predicting": [each for each in checkpoints if can_predict(each)],
         "num_preferences": Preference.objects.filter(project=project).count(),
         "chosen": chosen if chosen in codes else (codes[0] if codes else ""),

@@ -9,6 +9,16 @@ export function sampling() {
   return found;
 }
 
+// The checkpoint that guesses ahead; empty: none, or no choice.
+export function draft() {
+  return document.getElementById("draft")?.value ?? "";
+}
+
+// Why an answer ended, and how many of the guesses were right where a small model guessed.
+export function ending({ end, acceptance }, words) {
+  return acceptance === undefined ? end : `${end} · ${Math.round(acceptance * 100)} % ${words}`;
+}
+
 // Count what streams into an element, and how fast.
 export class Speed {
   constructor(element, unit) {

@@ -9,6 +9,7 @@ import pytest
 
 from tests.factories import Cast, make_checkpoint
 from webapp.serving import client
+from webapp.serving.abilities import abilities
 from webapp.serving.requests import MAX_PROMPT_CHARACTERS, parse_ask
 from webapp.serving.services import generation_create
 
@@ -43,6 +44,12 @@ def test_settings_have_defaults() -> None:
 def test_wrong_fields_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="cannot be asked"):
         parse_ask(ask(**wrong))
+
+
+def test_a_draft_is_named_by_its_code_and_never_by_a_path() -> None:
+    parsed = parse_ask(ask(draft="xyz"))
+    assert parsed.draft == "xyz"
+    assert "draft" not in abilities()["generate"].fields(parsed), "the consumer looks the code up in the project"
 
 
 @pytest.mark.parametrize("content", [None, [], "text", 3, {"op": "generate"}])

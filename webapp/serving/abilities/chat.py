@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from webapp.serving.abilities import Ability, Reply
-from webapp.serving.requests import MAX_PROMPT_CHARACTERS, Ask, Sampling
+from webapp.serving.requests import MAX_PROMPT_CHARACTERS, WriteAsk
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,9 +15,8 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content: Annotated[str, msgspec.Meta(max_length=MAX_PROMPT_CHARACTERS)]
 
 
-class ChatAsk(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChatAsk(WriteAsk, frozen=True, kw_only=True, forbid_unknown_fields=True):
     messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=400)]
-    settings: Sampling = Sampling()
 
     @property
     def prompt(self) -> str:

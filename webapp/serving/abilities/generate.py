@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from webapp.serving.abilities import Ability, Reply
-from webapp.serving.requests import PromptAsk, Sampling
+from webapp.serving.requests import Prompt, WriteAsk
 
 
-class GenerateAsk(PromptAsk, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    settings: Sampling = Sampling()
+class GenerateAsk(WriteAsk, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    prompt: Prompt = ""
 
 
 def fields(ask: GenerateAsk) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // A conversation with one model, or the same questions to two: history, edit, retry, and the choice of the better answer.
 
-import { sampling, Speed } from "../sampling.js";
+import { draft, ending, sampling, Speed } from "../sampling.js";
 
 export function mount(page) {
   new Chat(page, document.getElementById("chat"));
@@ -66,14 +66,14 @@ class Chat {
     const speed = new Speed(place.querySelector(".measure"), this.page.root.dataset.textTokens);
     const settings = { ...sampling() };
     settings.seed += this.seed;
-    this.page.ask(side, "chat", { messages, settings }, (message) => {
+    this.page.ask(side, "chat", { messages, settings, draft: draft() }, (message) => {
       if (message.event === "start" && message.num_cut_tokens) reply.cut = message.num_cut_tokens;
       else if (message.event === "token") {
         reply.content += message.text;
         words.append(message.text);
         speed.token();
       } else if (message.event === "done") {
-        speed.end(message.result.end, message.result.num_tokens);
+        speed.end(ending(message.result, this.page.root.dataset.textGuesses), message.result.num_tokens);
         reply.measure = speed.element.textContent;
         this.close(reply);
       } else if (message.event === "error") {

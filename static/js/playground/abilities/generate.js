@@ -1,6 +1,6 @@
 // Continue the prompt: each model writes into its side, token by token.
 
-import { sampling, Speed } from "../sampling.js";
+import { draft, ending, sampling, Speed } from "../sampling.js";
 
 export function mount(page) {
   document.getElementById("generate").addEventListener("click", () => {
@@ -29,8 +29,8 @@ function generate(page, side) {
       speed.token();
       output.scrollTop = output.scrollHeight;
     },
-    done: (message) => speed.end(message.result.end, message.result.num_tokens),
+    done: ({ result }) => speed.end(ending(result, page.root.dataset.textGuesses), result.num_tokens),
     error: (message) => page.showError(side, message),
   };
-  page.ask(side, "generate", { prompt, settings: sampling() }, (message) => handle[message.event](message), { stops: true });
+  page.ask(side, "generate", { prompt, settings: sampling(), draft: draft() }, (message) => handle[message.event](message), { stops: true });
 }
