@@ -36,7 +36,7 @@ function ago(date) {
 
 // What can be scrolled can be scrolled by keys: it takes the focus, as long as it is larger than its frame.
 function reachScrollers() {
-  for (const item of document.querySelectorAll(".text-view, .table-wrap, .chart-table, .uploads")) {
+  for (const item of document.querySelectorAll(".text-view, .table-wrap, .chart-table, .uploads, .parallel-wrap")) {
     const scrolls = item.scrollHeight > item.clientHeight + 1 || item.scrollWidth > item.clientWidth + 1;
     if (scrolls && !item.hasAttribute("tabindex")) item.tabIndex = 0;
   }
