@@ -42,6 +42,9 @@ WARMUP_FRACTION = 0.05
 """Of the shortest run of a size; the trunk's followers are past it."""
 
 LEAST_STEPS = 24
+SAMPLE_TOKENS = 24
+"""Enough to read what a size writes, and done in a moment."""
+
 RATE_AT_1M, RATE_POWER = 3e-3, 0.25
 HIGHEST_RATE, LOWEST_RATE = 6e-3, 2e-4
 CHECKPOINTS_EVERY_SECONDS = 120.0
@@ -62,13 +65,15 @@ class Common:
     """The rate of every size is the rule's times this."""
 
     seed: int = 1
+    sample_prompt: str = ""
+    """What each of them continues, for people to read."""
 
     @property
     def tokens_per_step(self) -> int:
         return self.sequence_length * self.sequences_per_step
 
     def settings(self) -> dict[str, Any]:
-        names = ("sequence_length", "sequences_per_step", "rate_factor", "seed")
+        names = ("sequence_length", "sequences_per_step", "rate_factor", "seed", "sample_prompt")
         return {name: getattr(self, name) for name in names}
 
 
@@ -144,7 +149,13 @@ def trunk(num_params: float, token_counts: Sequence[float], common: Common, *, s
                 num_steps=num_steps, warmup_steps=warmup, decay="wsd", cooldown_fraction=COOLDOWN_FRACTION
             ),
             # a validation may save a better checkpoint: both happen only where the next run branches off, and at the end
-            evaluation=EvaluationSpec(every_steps=branch, max_batches=4, test=False, sample_tokens=0),
+            evaluation=EvaluationSpec(
+                every_steps=branch,
+                max_batches=4,
+                test=False,
+                sample_prompt=common.sample_prompt,
+                sample_tokens=SAMPLE_TOKENS,
+            ),
             checkpoint=CheckpointSpec(every_steps=branch, keep_last=3),
             machine=machine_settings(),
             seed=common.seed if seed is None else seed,

@@ -161,7 +161,7 @@ def common_of(ladder: Ladder) -> Common:
     version = ladder.dataset_version
     if version is None:
         raise ValidationError(_("All runs of this ladder were made elsewhere; make a ladder here to add to."))
-    names = ("sequence_length", "sequences_per_step", "rate_factor", "seed")
+    names = ("sequence_length", "sequences_per_step", "rate_factor", "seed", "sample_prompt")
     known = {name: ladder.settings[name] for name in names if name in ladder.settings}
     return Common(version=version, **known)
 

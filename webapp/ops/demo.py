@@ -39,7 +39,7 @@ from webapp.ladders.proposal import Proposal, propose
 from webapp.ladders.rungs import Common, RungRefused, trunk
 from webapp.ladders.services import common_of, ladder_create, ladder_retarget
 from webapp.ladders.timing import device_of_ladders, rung_quote
-from webapp.ops.demo_model import spec_alone
+from webapp.ops.demo_model import SAMPLE_PROMPT, spec_alone
 from webapp.ops.models import Demo
 from webapp.planning.inputs import OPTION_NAMES, PlanInputs
 from webapp.planning.services import plan_create
@@ -152,7 +152,7 @@ def _trained(project: Project) -> QuerySet[Run]:
 
 def _ladder(project: Project, owner: User, version: DatasetVersion) -> Ladder | None:
     """Make the ladder; None where none can be made here."""
-    common = Common(version=version, sequences_per_step=SEQUENCES_PER_STEP)
+    common = Common(version=version, sequences_per_step=SEQUENCES_PER_STEP, sample_prompt=SAMPLE_PROMPT)
     try:
         proposal = _proposal(common, project.team)
         # a ladder that cannot begin leaves nothing behind, and the model is trained without it
@@ -265,6 +265,6 @@ def _spec_beyond(ladder: Ladder) -> TrainSpec:
     every = max(5, spec.schedule.num_steps // 6)
     return replace(
         spec,
-        evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt="def ", sample_tokens=48),
+        evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt=SAMPLE_PROMPT, sample_tokens=48),
         checkpoint=CheckpointSpec(every_steps=every, keep_last=2),
     )

@@ -27,6 +27,8 @@ TOKENS_PER_PARAMETER = 6.0
 PRESETS = ("nano", "micro", "mini", "small")
 
 SEQUENCES_PER_STEP = 16
+SAMPLE_PROMPT = "def "
+"""What the demo's models go on from, at each validation."""
 
 
 def spec_alone(version: DatasetVersion) -> TrainSpec:
@@ -62,7 +64,7 @@ def _sized(preset: str, version: DatasetVersion) -> TrainSpec:
     return replace(
         spec,
         schedule=ScheduleSpec(num_steps=num_steps, warmup_steps=max(1, num_steps // 20)),
-        evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt="def ", sample_tokens=48),
+        evaluation=EvaluationSpec(every_steps=every, max_batches=4, sample_prompt=SAMPLE_PROMPT, sample_tokens=48),
         checkpoint=CheckpointSpec(every_steps=every, keep_last=2),
     )
 

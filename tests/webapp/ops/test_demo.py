@@ -98,6 +98,7 @@ def test_model_follows_a_ladder_and_is_about_four_times_beyond_it(db: None, file
 
     from tests.webapp.ladders.rows import TRUTH, measured_worker, splits
     from tests.webapp.runs.rows import make_version as make_ready_version
+    from webapp.ladders import services
     from webapp.ladders.fits import fit_refresh
     from webapp.ladders.models import SealedPrediction
     from webapp.teams.services import owner_ensure
@@ -108,6 +109,8 @@ def test_model_follows_a_ladder_and_is_about_four_times_beyond_it(db: None, file
     ladder = demo._ladder(project, owner, version)
     assert ladder is not None
     assert ladder.points.count() == 9
+    assert services.common_of(ladder).sample_prompt == "def ", "every size writes something to read"
+    assert all(point.spec["evaluation"]["sample_tokens"] for point in ladder.points.all())
     quoted = ladder.quote["seconds"]["p50"]
     for point in ladder.points.all():
         point.loss, point.landed_at = float(TRUTH.loss(point.num_params, point.num_tokens)), timezone.now()
