@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 340, 220, 58, 36, 34
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 400, 230, 64, 28, 36, 46
 LINE, INK, GRID = "#1d5bd8", "#59636e", "#d7dce1"
 HEAD = """## How cost grows
 
@@ -46,15 +46,16 @@ def row(each: dict[str, Any]) -> str:
 
 def plot(each: dict[str, Any]) -> str:
     """Return the points and the line between them, both axes in logarithms."""
-    x, y = placed(each["sizes"], LEFT, WIDTH - 16), placed(each["costs"], HEIGHT - BOTTOM, TOP)
+    x, y = placed(each["sizes"], LEFT, WIDTH - RIGHT), placed(each["costs"], HEIGHT - BOTTOM, TOP)
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-    middle = (LEFT + WIDTH) / 2
+    middle = (LEFT + WIDTH - RIGHT) / 2
     return "\n".join([
         (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img"'
         f' aria-label="{escape(each["name"])}" font-family="system-ui, sans-serif" font-size="11" fill="{INK}">'),
-        (f'<text x="{LEFT}" y="16" font-weight="600">{escape(each["name"].replace("_", " "))}, {escape(each["unit"])}:'
-        f" exponent {each['exponent']}</text>"),
-        f'<path d="M{LEFT} {TOP} V{HEIGHT - BOTTOM} H{WIDTH - 16}" fill="none" stroke="{GRID}"/>',
+        (f'<text x="{LEFT}" y="16" font-weight="600">{escape(each["name"].replace("_", " "))}: exponent'
+        f" {each['exponent']}</text>"),
+        f'<text x="{LEFT}" y="32">{escape(each["unit"])}</text>',
+        f'<path d="M{LEFT} {TOP} V{HEIGHT - BOTTOM} H{WIDTH - RIGHT}" fill="none" stroke="{GRID}"/>',
         *(f'<text x="{a:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{short(size)}</text>'
           for a, size in zip(x, each["sizes"], strict=True)),
         *(f'<text x="{LEFT - 6}" y="{b + 4:.1f}" text-anchor="end">{cost:.2g}</text>'
