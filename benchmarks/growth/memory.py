@@ -6,8 +6,12 @@ import resource
 import subprocess
 import sys
 
+import torch
+
 from benchmarks.growth.fit import grow
-from benchmarks.growth.training import TOKENS, VOCAB_SIZE, parameters
+from benchmarks.growth.training import learn, model_of, parameters
+
+LENGTH = 128
 
 
 def peak_bytes(width: int) -> float:
@@ -18,21 +22,13 @@ def peak_bytes(width: int) -> float:
     return float(answer.stdout)
 
 
-def measure(width: int, *, length: int = 128) -> float:
-    import torch
-
-    from trainer.models.gpt.model import GPT
-    from trainer.models.gpt.spec import GPTSpec
-    from trainer.models.next_token import next_token_loss
-
-    torch.set_num_threads(1)
+def measure(width: int) -> float:
+    """Return the same of this process, which has PyTorch loaded and nothing of a model."""
     before = held_bytes()
-    spec = GPTSpec(form="classic", num_layers=4, model_width=width, num_heads=width // 32, context_length=length)
-    model = GPT(spec, vocab_size=VOCAB_SIZE)
+    model = model_of(width=width, length=LENGTH)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    tokens = torch.randint(VOCAB_SIZE, (TOKENS // length, length))
     for _ in range(2):
-        next_token_loss(model.hidden(tokens), model.output_weight, tokens).backward()
+        learn(model, length=LENGTH)
         optimizer.step()
     return held_bytes() - before
 

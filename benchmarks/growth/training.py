@@ -14,15 +14,21 @@ VOCAB_SIZE, TOKENS = 2_048, 1_024
 
 def step_seconds(*, width: int, length: int) -> float:
     """Return the seconds of forward and backward of `TOKENS` tokens on one thread."""
+    model = model_of(width=width, length=length)
+    return best_seconds(lambda: learn(model, length=length))
+
+
+def model_of(*, width: int, length: int) -> GPT:
+    """Return a GPT of four layers, and let torch use one thread."""
     torch.set_num_threads(1)
     spec = GPTSpec(form="classic", num_layers=4, model_width=width, num_heads=width // 32, context_length=length)
-    model = GPT(spec, vocab_size=VOCAB_SIZE)
+    return GPT(spec, vocab_size=VOCAB_SIZE)
+
+
+def learn(model: GPT, *, length: int) -> None:
+    """Go forward and backward over `TOKENS` random tokens in sequences of a length."""
     tokens = torch.randint(VOCAB_SIZE, (TOKENS // length, length))
-
-    def step() -> None:
-        next_token_loss(model.hidden(tokens), model.output_weight, tokens).backward()
-
-    return best_seconds(step)
+    next_token_loss(model.hidden(tokens), model.output_weight, tokens).backward()
 
 
 def parameters(width: int) -> int:

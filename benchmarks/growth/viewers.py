@@ -1,4 +1,4 @@
-"""Delay from a trainer's event to its viewers, and the web server's processor time, over the viewers of a run."""
+"""Delay from a trainer's event to its viewers over their number."""
 
 from __future__ import annotations
 

@@ -77,6 +77,7 @@ function draw(figure) {
   if (data.x.is_whole) layout.xaxis.dtick = Math.max(1, Math.ceil(data.x.values.length / 12)); // no half jobs
   if (data.x.type === "log") Object.assign(layout.xaxis, { dtick: "D2", tickprefix: data.x.prefix ?? "" }); // 1, 2, 5
   if (data.y.type) layout.yaxis.type = data.y.type;
+  if (data.y.decades) layout.yaxis.dtick = 1; // powers of ten alone
   if (data.y.free) layout.yaxis.rangemode = "normal";
   layout.showlegend = data.series.length > 1;
   const box = figure.querySelector(".chart");

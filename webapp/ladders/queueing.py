@@ -69,9 +69,8 @@ def ladder_continue(ladder_id: int) -> None:
     is_free = ladder.state == Ladder.State.RUNNING and not any(_is_under_way(point) for point in points)
     following = next((point for point in points if _may_begin(point)), None) if is_free else None
     if num_landed and following is not None and following is not _largest(points):
-        _begin(
-            ladder, following
-        )  # nobody waits for the law before the next rung but the largest, whose loss it foretells
+        # nobody waits for the law before the next rung but the largest, whose loss it foretells
+        _begin(ladder, following)
         fit_later(ladder.pk)
         return
     if num_landed:
@@ -134,9 +133,8 @@ def _begin(ladder: Ladder, point: LadderPoint) -> None:
     point.run = run
     quote = Quote.objects.filter(job=run.latest_job).first()
     if quote is not None and quote.seconds is not None:
-        point.predicted = (
-            quote.intervals
-        )  # what it is held against: said just before it begins, with all that is known by then
+        # what it is held against: said just before it begins, with all that is known by then
+        point.predicted = quote.intervals
     point.save(update_fields=["run", "predicted"])
 
 

@@ -105,7 +105,7 @@ def roofline(result: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "kind": "lines",
         "x": {"title": _("FLOP a byte of memory"), "values": [float(f"{each:.4g}") for each in at], "type": "log"},
-        "y": {"title": _("GFLOP/s"), "type": "log", "free": True},
+        "y": {"title": _("GFLOP/s"), "type": "log", "free": True, "decades": True},
         "labels": [f"{placed[each]['name']} {placed[each]['shapes']}" if each in placed else "" for each in at],
         "series": [
             {"name": _("what this machine can"), "mode": "lines", "joined": True,
