@@ -25,6 +25,9 @@ function setTheme(theme) {
   document.dispatchEvent(new CustomEvent("theme"));
 }
 
+// The system may change its mind while the page is open: what is drawn follows.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("theme")));
+
 function ago(date) {
   const seconds = (date - Date.now()) / 1000;
   const format = new Intl.RelativeTimeFormat(ROOT.lang, { numeric: "auto", style: "short" });

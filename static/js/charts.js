@@ -78,7 +78,6 @@ const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) entry.target.chartCard?.setVisible(entry.isIntersecting);
 }, { rootMargin: "200px" });
 document.addEventListener("theme", () => allCards((card) => card.redraw()));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => allCards((card) => card.redraw()));
 const allCards = (act) => document.querySelectorAll(".chart-card").forEach((element) => element.chartCard && act(element.chartCard));
 
 export class ChartCard {
