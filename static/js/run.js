@@ -16,7 +16,7 @@ let cards = [];
 const TITLES = {
   loss: ["Loss"], learning_rate: ["Learning rate"], gradient_norm: ["Gradient norm"],
   perplexity: ["Perplexity"], bits_per_byte: ["Bits per byte"], accuracy: ["Accuracy", "%"], memory_bytes: ["Memory", "B"],
-  cpu_fraction: ["Processor", "%"], seconds: ["Time of a step", "s"], utilisation: ["Utilisation", "%"],
+  cpu_fraction: ["Processor", "%"], seconds: ["Time spent training", "s"], utilisation: ["Utilisation", "%"],
 };
 const FIRST = ["loss", "learning_rate", "gradient_norm", "tokens_per_second", "bits_per_byte", "perplexity"];
 
