@@ -34,8 +34,9 @@ from trainer.data.kinds import get_data_kind, reader_of
 from trainer.data.manifest import VersionManifest, hash_file
 from trainer.data.minhash import band_shape
 from trainer.data.near import Clusters, find_clusters
+from trainer.data.opening import check_source
 from trainer.data.pack import PackStats, pack
-from trainer.data.readers import check_source, read_documents
+from trainer.data.readers import read_documents
 from trainer.data.report import Facts, build_report
 from trainer.data.sample import learn_tokenizer, write_sample
 from trainer.data.shard_writer import VersionWriter

@@ -14,7 +14,8 @@ from typing import Any
 from trainer.data.columns import column_names, text_column
 from trainer.data.formats.reading import BrokenFileError, Row
 from trainer.data.formats.text import text_documents
-from trainer.data.readers import OpenFile, check_source, open_source, rows_of, value_at
+from trainer.data.opening import OpenFile, check_source, open_source, rows_of
+from trainer.data.readers import value_at
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import ReadLimits, SourceSpec
 from trainer.errors import InputError

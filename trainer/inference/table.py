@@ -17,7 +17,8 @@ from typing import Any
 from trainer.context import JobContext
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import Row
-from trainer.data.readers import check_source, detect_text_column, open_source, rows_of, value_at
+from trainer.data.opening import check_source, open_source, rows_of
+from trainer.data.readers import detect_text_column, value_at
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import ReadLimits, SourceSpec
 from trainer.errors import InputError

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from trainer.data.boxes.coco import CocoPictures, read_coco
 from trainer.data.boxes.yolo import YoloPictures, read_yolo
 from trainer.data.images.reading import IMAGE_ENDINGS, RawImage, members
-from trainer.data.readers import check_source
+from trainer.data.opening import check_source
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import SourceSpec
 from trainer.errors import InputError

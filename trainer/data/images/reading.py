@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from trainer.data.formats import archive
 from trainer.data.formats.reading import BrokenFileError
-from trainer.data.readers import check_source
+from trainer.data.opening import check_source
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import ReadLimits, SourceSpec
 from trainer.errors import InputError

@@ -19,7 +19,7 @@ from trainer.data.formats.reading import BrokenFileError, Row
 from trainer.data.interactions.columns import Columns, find_columns, listed
 from trainer.data.interactions.recipe import ReadStep
 from trainer.data.interactions.times import parse_times
-from trainer.data.readers import OpenFile, check_source, open_source, rows_of
+from trainer.data.opening import OpenFile, check_source, open_source, rows_of
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import ReadLimits, SourceSpec
 from trainer.errors import InputError

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trainer.data.formats.reading import Row
+from trainer.data.opening import OpenFile
 from trainer.data.parts.marks import Part
 from trainer.data.parts.reading import Made, RowReader, Unfit, documents_of_rows, first_named, no_columns, text_at
 from trainer.data.parts.recipe import ChatsRecipe, ChatsStep
-from trainer.data.readers import OpenFile, value_at
+from trainer.data.readers import value_at
 from trainer.data.sources import Document, SourceSpec
 
 ROLE_OF = {

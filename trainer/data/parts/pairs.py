@@ -7,9 +7,9 @@ from typing import Any
 
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import Row
+from trainer.data.opening import OpenFile
 from trainer.data.parts.reading import Made, RowReader, Unfit, documents_of_rows, first_named, no_columns, text_at
 from trainer.data.parts.recipe import PairsRecipe, PairsStep
-from trainer.data.readers import OpenFile
 from trainer.data.sources import Document, SourceSpec
 
 SOURCE_NAMES = ("source", "src", "input", "question", "text", "article", "document", "en", "原文", "源文", "英文")

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from trainer.data.formats.reading import Row
+from trainer.data.opening import OpenFile
 from trainer.data.parts.chats import PROMPT_NAMES, merged, system_of, turns_of
 from trainer.data.parts.marks import Part
 from trainer.data.parts.reading import Made, RowReader, Unfit, documents_of_rows, first_named, no_columns, text_at
 from trainer.data.parts.recipe import PreferencesRecipe, PreferencesStep
-from trainer.data.readers import OpenFile, value_at
+from trainer.data.readers import value_at
 from trainer.data.sources import Document, SourceSpec
 
 CHOSEN_NAMES = ("chosen", "preferred", "better", "accepted", "win")

@@ -8,11 +8,11 @@ from typing import Any
 
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import BrokenFileError, Row
+from trainer.data.opening import OpenFile, check_source, open_source, rows_of
 from trainer.data.parts import chats, pairs, preferences
 from trainer.data.parts.reading import RowReader, Unfit, first_rows, require_columns
 from trainer.data.parts.recipe import ChatsStep, PairsStep, PreferencesStep
 from trainer.data.preview import SHOWN_CHARACTERS, Preview, PreviewFile, PreviewRow
-from trainer.data.readers import OpenFile, check_source, open_source, rows_of
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import ReadLimits, SourceSpec
 from trainer.errors import InputError

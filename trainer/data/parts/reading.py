@@ -9,8 +9,9 @@ from typing import Any
 
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import BrokenFileError, Row
+from trainer.data.opening import OpenFile, rows_of
 from trainer.data.parts.marks import Part, joined
-from trainer.data.readers import NUM_ROWS_TO_DETECT, OpenFile, label_name, rows_of, value_at
+from trainer.data.readers import NUM_ROWS_TO_DETECT, label_name, value_at
 from trainer.data.sources import Document
 
 
