@@ -14,6 +14,7 @@ from trainer.families import families
 from webapp.jobs.display import state_word
 from webapp.projects.models import Project
 from webapp.runs import table
+from webapp.runs.columns import FIXED, STATS, Column, Row, column_named
 from webapp.runs.compare import compare
 from webapp.runs.metric_queries import _LineWriter as LineWriter
 from webapp.runs.models import Run
@@ -33,7 +34,7 @@ def run_list(request: HttpRequest, project: Project) -> HttpResponse:
     pages = Paginator(table.ids_of(project, view), table.PAGE_SIZE)
     page = pages.get_page(view.page)
     rows = table.rows_of(page.object_list)
-    columns = [found for name in view.columns if (found := table.column_named(name))]
+    columns = [found for name in view.columns if (found := column_named(name))]
     context = {
         "project": project, "section": "runs", "view": view, "page": page, "rows": rows, "columns": columns,
         "heads": [_head(view, column) for column in columns], "name_head": _name_head(view),
@@ -56,11 +57,11 @@ def _undo(request: HttpRequest, project: Project) -> list[str]:
     return list(found["runs"])
 
 
-def _choices(project: Project, view: table.View, rows: list[table.Row], metrics: list[str]) -> dict[str, object]:
+def _choices(project: Project, view: table.View, rows: list[Row], metrics: list[str]) -> dict[str, object]:
     """Return what filters and columns there are to choose from."""
-    everything = [*table.FIXED, *(f"{stat}:{key}" for key in metrics for stat in table.STATS)]
+    everything = [*FIXED, *(f"{stat}:{key}" for key in metrics for stat in STATS)]
     everything += [f"config:{name}" for name in table.known_config([row.run for row in rows[:10]])]
-    optional = [(name, found.title, name in view.columns) for name in everything if (found := table.column_named(name))]
+    optional = [(name, found.title, name in view.columns) for name in everything if (found := column_named(name))]
     chips = [
         (
             state_word(name) if name != "active" else _("going on"),
@@ -87,7 +88,7 @@ def _toggled(chosen: tuple[str, ...], name: str) -> tuple[str, ...]:
     return tuple(other for other in chosen if other != name) if name in chosen else (*chosen, name)
 
 
-def _head(view: table.View, column: table.Column) -> dict[str, object]:
+def _head(view: table.View, column: Column) -> dict[str, object]:
     """Return a column's head: its title, the link that sorts by it, and which way it sorts now."""
     sorted_now = view.sort.lstrip("-") == column.name
     descending = view.sort.startswith("-")
@@ -126,7 +127,7 @@ def runs_csv(request: HttpRequest, project: Project) -> StreamingHttpResponse:
 
 
 def _csv(project: Project, view: table.View) -> Iterator[str]:
-    columns = [found for name in view.columns if (found := table.column_named(name))]
+    columns = [found for name in view.columns if (found := column_named(name))]
     line = LineWriter()
     yield line.of(["code", "name", "tags", *(column.name for column in columns)])
     ids = list(table.ids_of(project, view))
