@@ -10,6 +10,9 @@ from django.conf import settings
 
 from webapp.celery import app
 
+GO_ON_SECONDS = 5.0
+"""The runs of a sweep are compared so often while they are at work."""
+
 
 @shared_task(name="jobs.work", ignore_result=True)  # type: ignore[untyped-decorator]
 def work(queue: str) -> int:
@@ -33,10 +36,18 @@ def reap() -> None:
     leases_reap()
 
 
+@shared_task(name="jobs.go_on", ignore_result=True)  # type: ignore[untyped-decorator]
+def go_on() -> None:
+    from webapp.jobs.going_on import all_go_on
+
+    all_go_on()
+
+
 @app.on_after_finalize.connect  # type: ignore[untyped-decorator]
 def beat_schedule(sender: Any, **_: Any) -> None:
-    """Let beat sweep and reap too; a task that waited a whole turn is not worth doing."""
-    for task, seconds in ((sweep, settings.ISOCOST_SWEEP_SECONDS), (reap, settings.ISOCOST_REAP_SECONDS)):
+    """Let beat sweep, reap and go on too; a task that waited a whole turn is not worth doing."""
+    every = ((sweep, settings.ISOCOST_SWEEP_SECONDS), (reap, settings.ISOCOST_REAP_SECONDS), (go_on, GO_ON_SECONDS))
+    for task, seconds in every:
         sender.add_periodic_task(seconds, task.s(), expires=seconds, queue="light")
 
 

@@ -10,16 +10,16 @@ class LaddersConfig(AppConfig):
 
         from webapp.costs.lineage import register_lineage
         from webapp.costs.purposes import register_purpose
-        from webapp.jobs.kinds import register_end_hook
+        from webapp.jobs.going_on import register_going_on
         from webapp.ladders.costs import ladder_parts, ladder_purpose
         from webapp.ladders.panels import prediction_panel
-        from webapp.ladders.queueing import continue_after
+        from webapp.ladders.queueing import LADDERS
         from webapp.ladders.seals import seal_on_made
         from webapp.runs.models import TrainJob
         from webapp.ui.panels import register_panel
         from webapp.ui.sections import Section, register_section
 
-        register_end_hook(continue_after)
+        register_going_on(LADDERS)
         register_purpose(ladder_purpose)
         register_lineage(ladder_parts)
         # runs stand below ladders and cannot call them: a new run is heard of by its first job

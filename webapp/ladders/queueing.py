@@ -1,7 +1,7 @@
 """A ladder goes on by itself: whenever a rung ends its result is taken in, the law fitted anew, and the next rung made.
 
-`ladder_continue` looks at what is there and does the next step, so that it may be called at any time, any number of times
-and by anyone: when a job ends, by the clock, after a restart. The ladder's row is locked meanwhile.
+`ladder_continue` does the next step, whoever calls it and when (`webapp.jobs.going_on`). The ladder's row is locked
+meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 
 from trainer.spec import TrainSpec, spec_from_dict
 from webapp.jobs.errors import JobRefused
-from webapp.jobs.models import ACTIVE_STATES, Attempt
+from webapp.jobs.going_on import GoingOn
+from webapp.jobs.models import ACTIVE_STATES
 from webapp.ladders.fits import fit_refresh
 from webapp.ladders.landing import branch_checkpoint, point_land
 from webapp.ladders.models import Ladder, LadderPoint
@@ -25,32 +26,6 @@ from webapp.runs.services import run_create
 from webapp.ui.templatetags.figures import count
 
 log = logging.getLogger(__name__)
-
-
-def continue_on_commit(ladder_id: int) -> None:
-    transaction.on_commit(lambda: continue_quietly(ladder_id))
-
-
-def continue_quietly(ladder_id: int) -> None:
-    try:
-        ladder_continue(ladder_id)
-    except Exception:  # a ladder must never break what has just ended; the clock tries again
-        log.exception("ladder %s could not go on", ladder_id)
-
-
-def continue_after(attempt: Attempt) -> None:
-    """The hook at the end of every attempt: go on once it is committed, if the job was a rung's."""
-    found = LadderPoint.objects.filter(run__train_jobs__job=attempt.job_id).values_list("ladder_id", flat=True).first()
-    if found is not None and attempt.job.is_final:
-        continue_on_commit(found)
-
-
-def ladders_sweep() -> int:
-    """Go on with every ladder that nothing works on: what a crash, a lost hook or a cancelled wait left behind."""
-    running = list(Ladder.objects.filter(state=Ladder.State.RUNNING).values_list("pk", flat=True))
-    for ladder_id in running:
-        continue_quietly(ladder_id)
-    return len(running)
 
 
 @transaction.atomic
@@ -159,3 +134,14 @@ def point_name(point: LadderPoint) -> str:
         return point.label
     again = _(" again") if point.role == LadderPoint.Role.REPEAT else ""
     return f"{count(point.num_params)} × {count(point.num_tokens)}{again}"
+
+
+def _ladder_of(job_id: int) -> int | None:
+    return LadderPoint.objects.filter(run__train_jobs__job=job_id).values_list("ladder_id", flat=True).first()
+
+
+def _running() -> list[int]:
+    return list(Ladder.objects.filter(state=Ladder.State.RUNNING).values_list("pk", flat=True))
+
+
+LADDERS = GoingOn(name="ladder", step=ladder_continue, of_job=_ladder_of, waiting=_running)

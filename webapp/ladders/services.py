@@ -20,7 +20,7 @@ from webapp.ladders.fits import fit_refresh
 from webapp.ladders.models import Ladder, LadderPoint
 from webapp.ladders.points import economics_points, landed, points_from_csv
 from webapp.ladders.proposal import Proposal
-from webapp.ladders.queueing import continue_on_commit
+from webapp.ladders.queueing import LADDERS
 from webapp.ladders.rungs import Common, Rung, trunk
 from webapp.ladders.timing import device_of_ladders, rung_quote
 from webapp.projects.models import Project
@@ -55,7 +55,7 @@ def ladder_create(
         point = _point(ladder, planned.rung, planned.quote, role=planned.role, position=position, after=follows)
         if planned.role != "repeat":
             before[planned.size] = point
-    continue_on_commit(ladder.pk)
+    LADDERS.on_commit(ladder.pk)
     return ladder
 
 
@@ -70,7 +70,7 @@ def point_add(*, ladder: Ladder, num_params: float, num_tokens: float, by: User 
     point = _point(ladder, rung, quote, role=LadderPoint.Role.SINGLE, position=_next_position(ladder))
     if ladder.state == Ladder.State.DONE:
         Ladder.objects.filter(pk=ladder.pk).update(state=Ladder.State.RUNNING, problem="")
-    continue_on_commit(ladder.pk)
+    LADDERS.on_commit(ladder.pk)
     return point
 
 
@@ -114,7 +114,7 @@ def ladder_go_on(*, ladder: Ladder, by: User | None) -> int:
     points = ladder.points.filter(run__isnull=False, loss=None).select_related("run__latest_job")
     number = sum(point_retry(point=point, by=by) for point in points)
     Ladder.objects.filter(pk=ladder.pk).update(state=Ladder.State.RUNNING, problem="")
-    continue_on_commit(ladder.pk)
+    LADDERS.on_commit(ladder.pk)
     return number
 
 
@@ -127,7 +127,7 @@ def point_retry(*, point: LadderPoint, by: User | None) -> bool:
     except JobError:
         return False
     Ladder.objects.filter(pk=point.ladder_id).update(state=Ladder.State.RUNNING, problem="")
-    continue_on_commit(point.ladder_id)
+    LADDERS.on_commit(point.ladder_id)
     return True
 
 
@@ -145,7 +145,7 @@ def point_leave_out(*, point: LadderPoint, left_out: bool) -> None:
     )  # fmt: skip
     if not left_out and not point.has_landed:
         Ladder.objects.filter(pk=point.ladder_id, state=Ladder.State.DONE).update(state=Ladder.State.RUNNING)
-    continue_on_commit(point.ladder_id)
+    LADDERS.on_commit(point.ladder_id)
 
 
 def _not_landed_after(point: LadderPoint) -> list[LadderPoint]:

@@ -7,14 +7,15 @@ class SweepsConfig(AppConfig):
 
     def ready(self) -> None:
         from webapp.costs.purposes import register_purpose
-        from webapp.jobs.kinds import register_end_hook, register_stop_reason
+        from webapp.jobs.going_on import register_going_on
+        from webapp.jobs.kinds import register_stop_reason
         from webapp.sweeps.costs import sweep_purpose, sweep_stop_reason
         from webapp.sweeps.panels import sweep_panel
-        from webapp.sweeps.queueing import continue_after
+        from webapp.sweeps.queueing import SWEEPS
         from webapp.ui.panels import register_panel
         from webapp.ui.sections import Section, register_section
 
-        register_end_hook(continue_after)
+        register_going_on(SWEEPS)
         register_purpose(sweep_purpose)
         register_stop_reason(sweep_stop_reason)
         register_panel("run-overview", sweep_panel, order=30)

@@ -1,12 +1,9 @@
 """A sweep goes on by itself: results are taken in, runs that fall behind are stopped, and the next one is made.
 
-`sweep_continue` looks at what is there and does the next step, so that it may be called at any time, any number of times
-and by anyone: when a job ends, by the clock, after a restart. The sweep's row is locked meanwhile.
+`sweep_continue` does the next step, whoever calls it and when (`webapp.jobs.going_on`). The sweep's row is locked meanwhile.
 """
 
 from __future__ import annotations
-
-import logging
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -18,7 +15,8 @@ from trainer.sweep.samplers import Tried, next_values
 from trainer.sweep.space import SweepRefused, spec_with
 from webapp.costs.queries import job_spend
 from webapp.jobs.errors import JobRefused
-from webapp.jobs.models import ACTIVE_STATES, Attempt, Job, State
+from webapp.jobs.going_on import GoingOn
+from webapp.jobs.models import ACTIVE_STATES, Job, State
 from webapp.jobs.services import job_stop
 from webapp.runs.ranking import value_of
 from webapp.runs.services import run_create
@@ -26,36 +24,8 @@ from webapp.sweeps.halving import curve_of
 from webapp.sweeps.models import Sweep, Trial
 from webapp.sweeps.spending import next_costs, spent_on
 
-log = logging.getLogger(__name__)
 MOST_FAILURES = 3
 """So many runs in a row without a result: what they have in common is wrong, and a person has to look."""
-
-
-def continue_on_commit(sweep_id: int) -> None:
-    transaction.on_commit(lambda: continue_quietly(sweep_id))
-
-
-def continue_quietly(sweep_id: int) -> None:
-    try:
-        sweep_continue(sweep_id)
-    except Exception:  # a sweep must never break what has just ended; the clock tries again
-        log.exception("sweep %s could not go on", sweep_id)
-
-
-def continue_after(attempt: Attempt) -> None:
-    """The hook at the end of every attempt: go on once it is committed, if the job was a trial's."""
-    found = Trial.objects.filter(run__train_jobs__job=attempt.job_id).values_list("sweep_id", flat=True).first()
-    if found is not None and attempt.job.is_final:
-        continue_on_commit(found)
-
-
-def sweeps_continue() -> int:
-    """Go on with every sweep that is not over: what a crash or a lost hook left behind, and runs to be compared."""
-    ids = set(Sweep.objects.filter(state=Sweep.State.RUNNING).values_list("pk", flat=True))
-    ids |= set(Trial.objects.filter(run__isnull=False, ended_at=None).values_list("sweep_id", flat=True))
-    for sweep_id in ids:
-        continue_quietly(sweep_id)
-    return len(ids)
 
 
 @transaction.atomic
@@ -179,3 +149,16 @@ def _end(sweep: Sweep, running: list[Trial], sentence: str) -> None:
 def _block(sweep: Sweep, sentence: str) -> None:
     Sweep.objects.filter(pk=sweep.pk).update(state=Sweep.State.BLOCKED, problem=sentence)
     sweep.state = Sweep.State.BLOCKED
+
+
+def _sweep_of(job_id: int) -> int | None:
+    return Trial.objects.filter(run__train_jobs__job=job_id).values_list("sweep_id", flat=True).first()
+
+
+def _not_over() -> set[int]:
+    """Sweeps that run, and those whose last runs have not been taken in."""
+    running = set(Sweep.objects.filter(state=Sweep.State.RUNNING).values_list("pk", flat=True))
+    return running | set(Trial.objects.filter(run__isnull=False, ended_at=None).values_list("sweep_id", flat=True))
+
+
+SWEEPS = GoingOn(name="sweep", step=sweep_continue, of_job=_sweep_of, waiting=_not_over)

@@ -21,7 +21,7 @@ from webapp.jobs.services import job_stop
 from webapp.projects.models import Project
 from webapp.runs.ranking import lower_is_better
 from webapp.sweeps.models import Sweep
-from webapp.sweeps.queueing import continue_on_commit
+from webapp.sweeps.queueing import SWEEPS
 from webapp.teams.models import User
 
 MAX_GRID = 1_000
@@ -108,7 +108,7 @@ def sweep_create(*, project: Project, created_by: User | None, name: str, plan: 
     )
     sweep.full_clean()
     sweep.save()
-    continue_on_commit(sweep.pk)
+    SWEEPS.on_commit(sweep.pk)
     return sweep
 
 
@@ -133,4 +133,4 @@ def sweep_go_on(*, sweep: Sweep, more_trials: int = 0, more_budget: float = 0.0)
         budget_usd=F("budget_usd") + more_budget,  # the one that is not set stays so
         budget_hours=F("budget_hours") + more_budget,
     )
-    continue_on_commit(sweep.pk)
+    SWEEPS.on_commit(sweep.pk)

@@ -21,7 +21,7 @@ from webapp.ladders.fits import fitted_law, repeat_noise
 from webapp.ladders.models import Ladder, LadderPoint, ScalingFit, SealedPrediction
 from webapp.ladders.outcomes import outcomes_of, why_missed
 from webapp.ladders.proposal import quoted
-from webapp.ladders.queueing import ladder_continue, ladders_sweep
+from webapp.ladders.queueing import LADDERS, ladder_continue
 from webapp.ladders.rungs import COOLDOWN_FRACTION, trunk
 from webapp.ladders.seals import content_hash, is_intact
 
@@ -168,16 +168,16 @@ def test_the_clock_goes_on_where_nobody_told(ladder: Ladder, cast: Cast) -> None
     assert first.run is not None
     job_cancel(job=first.run.latest_job, by=cast.bob)  # it waited: no attempt ended, so no hook was called
     assert under_way(ladder) == [0]
-    ladders_sweep()
+    LADDERS.all()
     assert under_way(ladder) == [0, 3]
-    ladders_sweep()
+    LADDERS.all()
     ladder_continue(ladder.pk)
     assert under_way(ladder) == [0, 3]  # looking again makes nothing twice
 
 
 def test_a_stopped_ladder_makes_nothing_until_it_goes_on(ladder: Ladder, machine: Machine, cast: Cast) -> None:
     services.ladder_stop(ladder=ladder, by=cast.bob)
-    ladders_sweep()
+    LADDERS.all()
     assert under_way(ladder) == [0]
     assert LadderPoint.objects.get(ladder=ladder, position=0).run.latest_job.state == State.STOPPED  # type: ignore[union-attr]
     with machine.capture(execute=True):

@@ -19,7 +19,7 @@ from webapp.costs.models import LedgerEntry
 from webapp.jobs.models import Job, Worker
 from webapp.sweeps import services
 from webapp.sweeps.models import Sweep, Trial
-from webapp.sweeps.queueing import sweep_continue, sweeps_continue
+from webapp.sweeps.queueing import SWEEPS, sweep_continue
 from webapp.sweeps.services import Plan
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def test_a_grid_is_made_run_after_run(cast: Cast, worker: Worker, django_capture
         1e-4, 1e-3, 1e-2, 1e-1,
     }  # fmt: skip
     assert set(LedgerEntry.objects.values_list("purpose", flat=True)) == {"sweep"}
-    assert sweeps_continue() == 0  # nothing is left to look after
+    assert SWEEPS.all() == 0  # nothing is left to look after
 
 
 def test_the_budget_ends_it(cast: Cast, worker: Worker, django_capture_on_commit_callbacks: Any) -> None:
