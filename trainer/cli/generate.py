@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trainer.cli.saying import Saying, add_guard_options, rules_of
 from trainer.cli.settings import add_set_option, apply_settings
 from trainer.errors import InputError
 
@@ -40,6 +41,7 @@ def add_parser(commands: Any) -> None:
         help="numbers to write in; auto: bfloat16 where it is faster",
     )
     parser.add_argument("--json", action="store_true", help="write one object with the text at the end")
+    add_guard_options(parser)
     add_set_option(parser)
     parser.set_defaults(command=command)
 
@@ -50,36 +52,34 @@ def command(options: argparse.Namespace) -> int:
     from trainer.inference.operations.generate import guessed, read_settings
 
     loaded = load_any(options.model, device=options.device, precision=options.precision)
-    text = sys.stdin.read() if options.prompt == "-" else options.prompt
+    saying = Saying(rules_of(options), as_json=options.json)
+    verdict = saying.asked(sys.stdin.read() if options.prompt == "-" else options.prompt)
+    if verdict.is_refused:
+        return saying.refuse(verdict)
     if "translate" in loaded.task.abilities:
-        return translate(loaded, text, options)
+        return translate(loaded, verdict.text, options, saying)
     loaded.require("generate")
     raw: dict[str, Any] = {"num_tokens": options.tokens}
     apply_settings(raw, options.set)
     settings = read_settings(raw)
     if "chat" in loaded.task.abilities and not options.plain:
-        return chat(loaded, text, settings, options)
-    prompt = read(loaded, text, num_new_tokens=settings.num_tokens)
-    if not options.json:
+        return chat(loaded, verdict.text, settings, options, saying)
+    prompt = read(loaded, verdict.text, num_new_tokens=settings.num_tokens)
+    if not saying.holds_back:
         sys.stdout.write(prompt.shown)
-    written, end = [], ""
+    num_tokens, end = 0, ""
     if options.engine:
         writing: Writing | Generator[Written] = loaded.engine(options.engine).write(prompt.tokens, settings)
     else:
         writing = loaded.batch.write(prompt.tokens, settings, loaded.draft_of(options.draft))
     for one in writing:
-        written.append(one.text)
-        end = one.end
-        if not options.json:
-            sys.stdout.write(one.text)
-            sys.stdout.flush()
-    answer = {**prompt_answer(prompt), "text": "".join(written), "num_tokens": len(written), "end": end}
-    answer |= guessed(writing)
-    sys.stdout.write(msgspec.json.encode(answer).decode() + "\n" if options.json else "\n")
-    return 0
+        saying.piece(one.text)
+        num_tokens, end = num_tokens + 1, one.end
+    answer = {**prompt_answer(prompt), "num_tokens": num_tokens, "end": end, **guessed(writing)}
+    return saying.end(answer, before=prompt.shown)
 
 
-def translate(loaded: LoadedModel, text: str, options: argparse.Namespace) -> int:
+def translate(loaded: LoadedModel, text: str, options: argparse.Namespace, saying: Saying) -> int:
     """Write what the model makes of a text."""
     from trainer.inference.operations.translate import SearchSettings, TranslateRequest, answer
 
@@ -90,11 +90,11 @@ def translate(loaded: LoadedModel, text: str, options: argparse.Namespace) -> in
     except msgspec.ValidationError as error:
         raise InputError(f"settings: {error}") from error
     found = answer(loaded, TranslateRequest(id="", op="translate", text=text, settings=settings))
-    sys.stdout.write((msgspec.json.encode(found).decode() if options.json else found["text"]) + "\n")
-    return 0
+    saying.piece(found["text"])
+    return saying.end(found)
 
 
-def chat(loaded: LoadedModel, text: str, settings: SamplingSpec, options: argparse.Namespace) -> int:
+def chat(loaded: LoadedModel, text: str, settings: SamplingSpec, options: argparse.Namespace, saying: Saying) -> int:
     """Write the model's answer to a question."""
     from trainer.inference.operations.chat import ChatRequest, Turn, stream
 
@@ -102,17 +102,13 @@ def chat(loaded: LoadedModel, text: str, settings: SamplingSpec, options: argpar
     request = ChatRequest(
         id="", op="chat", messages=messages, settings=msgspec.to_builtins(settings), draft=options.draft
     )
-    pieces = []
     steps = stream(loaded, request)
     event, fields = next(steps)
     try:
         while True:
             event, fields = steps.send(False)
             if event == "token":
-                pieces.append(fields["text"])
-                sys.stdout.write("" if options.json else fields["text"])
-                sys.stdout.flush()
+                saying.piece(fields["text"])
     except StopIteration as end:
-        result = {"text": "".join(pieces), **end.value}
-    sys.stdout.write(msgspec.json.encode(result).decode() + "\n" if options.json else "\n")
-    return 0
+        result: dict[str, Any] = end.value
+    return saying.end(result)

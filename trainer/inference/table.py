@@ -1,7 +1,8 @@
 """The job kind `predict`: every row of a table goes through a model; the rows come back with what it tells of them.
 
 A column is added for the likeliest label and its probability, and what else the family gives: `labels` with all that
-reach the threshold, `spans` as JSON, `vector` as JSON. Rows without text get empty cells: no row is lost.
+reach the threshold, `spans` as JSON, `vector` as JSON. Rows without text get empty cells: no row is lost. With checks
+there are two more, `read` with the text as the model was given it and `guard` with what was decided of the row.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from trainer.errors import InputError
 from trainer.events import Artifact, Finished, Message, Progress, Stopped
 from trainer.inference.evaluate import machine_of
 from trainer.inference.loading import LoadedModel, load_model
+from trainer.inference.table_guards import GUARD_COLUMNS, TableGuards
 from trainer.inference.table_spec import PredictSpec
 from trainer.training.machine import apply_machine
 
 NUM_ROWS_TO_DETECT = 100
+GUARD_LOG = "guard_decisions.jsonl"
 ADDED = ("predicted", "probability")
 OPTIONAL = ("written", "labels", "spans", "vector")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
@@ -42,19 +45,26 @@ def run(spec: PredictSpec, context: JobContext) -> Finished | Stopped:
     apply_machine(machine_of(loaded.stored, loaded.device))
     context.started(device=str(loaded.device))
     path = context.attempt.artifacts / "predictions.csv"
-    skips = SkipCounter(ReadLimits().max_broken_lines)
+    skips, guards = SkipCounter(ReadLimits().max_broken_lines), TableGuards(spec.guards, path.with_name(GUARD_LOG))
     count = 0
-    for count in predict_table(spec, loaded, path, skips):
-        context.emit(Progress(done=count, unit="row", phase="predicting"))
-        if context.should_stop():
-            return Stopped(sentence=f"Stopped after {count:,} rows; predict again to have them all.")
+    with guards:
+        for count in predict_table(spec, loaded, path, skips, guards):
+            context.emit(Progress(done=count, unit="row", phase="predicting"))
+            if context.should_stop():
+                return Stopped(sentence=f"Stopped after {count:,} rows; predict again to have them all.")
     for skip in skips.as_report():
         context.emit(Message(text=f"{skip['reason']}: {skip['examples'][0]}.", level="warning"))
-    context.emit(Artifact(name="predictions", path=context.path_in_job(path), size_bytes=path.stat().st_size))
-    return Finished(result={"num_rows": count}, sentence=f"{count:,} rows were predicted.")
+    for made in (path, *([guards.log] if guards.num_decisions else [])):
+        context.emit(Artifact(name=made.stem, path=context.path_in_job(made), size_bytes=made.stat().st_size))
+    return Finished(
+        result={"num_rows": count, "num_guard_decisions": guards.num_decisions},
+        sentence=f"{count:,} rows were predicted.{guards.sentence()}",
+    )
 
 
-def predict_table(spec: PredictSpec, loaded: LoadedModel, path: Path, skips: SkipCounter) -> Iterator[int]:
+def predict_table(
+    spec: PredictSpec, loaded: LoadedModel, path: Path, skips: SkipCounter, guards: TableGuards
+) -> Iterator[int]:
     """Write the answers; yield how many rows are done after each batch."""
     source = SourceSpec(path=spec.table, name=spec.table_name, text_column=spec.text_column)
     check_source(source)
@@ -74,14 +84,17 @@ def predict_table(spec: PredictSpec, loaded: LoadedModel, path: Path, skips: Ski
         batches = in_batches(chain(head, rows), spec.batch_size)
         writer, done, extra = csv.writer(out), 0, list[str]()
         for batch in batches:
-            texts = [text_of(row, column) for _, row in batch]
-            answers = answers_to(loaded, texts)
+            read = [guards.read(done + i, text_of(row, column)) for i, (_, row) in enumerate(batch, start=1)]
+            answers = answers_to(loaded, read)
             if done == 0:
                 extra = [name for name in OPTIONAL if any(name in answer for answer in answers)]
-                writer.writerow([safe(name) for name in columns] + own_names([*ADDED, *extra], columns))
-            for (_, row), answer in zip(batch, answers, strict=True):
-                writer.writerow([*(safe(row.get(name)) for name in columns), *cells(answer, spec.threshold, extra)])
-            done += len(batch)
+                names = own_names([*ADDED, *extra, *(GUARD_COLUMNS if guards.rules else ())], columns)
+                writer.writerow([safe(name) for name in columns] + names)
+            for (_, row), text, answer in zip(batch, read, answers, strict=True):
+                done += 1
+                told = cells(guards.told(done, answer), spec.threshold, extra)
+                own = [safe(row.get(name)) for name in columns]
+                writer.writerow([*own, *told, *map(safe, guards.cells(done, text))])
             yield done
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trainer.errors import SpecError
+from trainer.guards import GuardRule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,9 @@ class PredictSpec:
 
     device: str = "auto"
     """auto, cpu, mps or cuda."""
+
+    guards: list[GuardRule] = field(default_factory=list)
+    """Checks of the texts that are read and of what is told of them."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:

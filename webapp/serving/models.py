@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from trainer.guards import GuardRule
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 from webapp.runs.models import Checkpoint
@@ -107,6 +108,19 @@ class Guard(models.Model):
     @property
     def owning_team(self) -> Team:
         return self.project.team
+
+    @property
+    def rule(self) -> GuardRule:
+        """The check itself, as it is handed to jobs and run on texts."""
+        return GuardRule(
+            name=self.name,
+            kind=self.kind,  # type: ignore[arg-type]
+            direction=self.direction,  # type: ignore[arg-type]
+            action=self.action,  # type: ignore[arg-type]
+            terms=self.terms,
+            min_hits=max(self.min_hits, 1),
+            refusal=self.refusal or str(_("I cannot help with that.")),
+        )
 
 
 class GuardDecision(models.Model):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
 
 import msgspec
 from django.utils.translation import gettext as _
+
+from trainer.guards import GuardRule
 
 MAX_PROMPT_CHARACTERS = 200_000
 MAX_IMAGE_CHARACTERS = 8_000_000  # 6 MB
@@ -19,6 +22,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
     op: str
     checkpoint: str = ""
+
+    def passed(self, prompt: str, rules: Sequence[GuardRule]) -> Self:
+        """Return the ask as it may go on, with the prompt that its checks left."""
+        return msgspec.structs.replace(self, prompt=prompt)
 
 
 class Cancel(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import fields
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from trainer.guards import Decision
 from trainer.spec import spec_from_dict, spec_to_dict
 from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job, JobEvent, State
@@ -21,12 +25,17 @@ from webapp.projects.models import Project
 from webapp.quotes.devices import queue_of_device
 from webapp.runs.checkpoints import checkpoint_at
 from webapp.runs.models import Checkpoint
+from webapp.serving.guarding import decisions_keep, guards_for, rules_for
 from webapp.serving.services import model_label
 from webapp.teams.codes import new_code
 from webapp.teams.models import User
 
 MAX_TABLE_BYTES = 200 * 2**20
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
+MAX_DECISIONS = 10_000
+"""Decisions of the guard rails over one table that go into the project's log; its own file has all of them."""
+
+DECISION_FIELDS = tuple(field.name for field in fields(Decision))
 
 
 class TableRefused(Exception):
@@ -60,7 +69,8 @@ class PredictKind(JobKind):
         return []
 
     def on_end(self, job: Job, attempt: Attempt | None) -> None:
-        """Remove the uploaded table once its rows stand in the answers."""
+        """Log what the guard rails decided; remove the uploaded table once its rows stand in the answers."""
+        log_decisions(job)
         table = Path(str(job.spec.get("table", "")))
         if job.state == State.SUCCEEDED and table.is_relative_to(tables_folder()):
             shutil.rmtree(table.parent, ignore_errors=True)
@@ -100,6 +110,7 @@ def table_predict(
             "table": str(path),
             "table_name": name,
             "text_column": text_column.strip()[:200],
+            "guards": msgspec.to_builtins(rules_for(checkpoint)),
         }
     )
     return job_create(
@@ -115,16 +126,40 @@ def table_predict(
 
 def answers_path(job: Job) -> Path | None:
     """Return the file of a job's answers; None where it told of none, or it is gone."""
-    told = JobEvent.objects.filter(job=job, type="artifact", payload__name="predictions").order_by("-seq").first()
+    return artifact_path(job, "predictions")
+
+
+def decisions_path(job: Job) -> Path | None:
+    """Return the file of what the guard rails decided; None where they decided nothing."""
+    return artifact_path(job, "guard_decisions")
+
+
+def artifact_path(job: Job, name: str) -> Path | None:
+    told = JobEvent.objects.filter(job=job, type="artifact", payload__name=name).order_by("-seq").first()
     if told is None:
         return None
     path = job.folder.path / str(told.payload.get("path", ""))
     return path if path.resolve().is_relative_to(job.folder.path.resolve()) and path.is_file() else None
 
 
+def log_decisions(job: Job) -> None:
+    """Put what the guard rails decided over a table's rows into the project's log; the whole of it stays with the answers."""
+    path, checkpoint = decisions_path(job), checkpoint_at(str(job.spec.get("checkpoint", "")))
+    if path is None or checkpoint is None:
+        return
+    with open(path, "rb") as file:
+        told = [msgspec.json.decode(line) for line in islice(file, MAX_DECISIONS)]
+    decisions = [Decision(**{name: each[name] for name in DECISION_FIELDS}) for each in told]
+    decisions_keep(decisions, guards=guards_for(checkpoint), checkpoint=checkpoint, asked_by=job.created_by)
+
+
 def job_panel(request: HttpRequest, job: Job) -> str:
     """Return the link to the answers, on the job's page."""
     if job.kind != PredictKind.name:
         return ""
-    context: dict[str, Any] = {"job": job, "has_answers": answers_path(job) is not None}
+    context: dict[str, Any] = {
+        "job": job,
+        "has_answers": answers_path(job) is not None,
+        "has_decisions": decisions_path(job) is not None,
+    }
     return render_to_string("serving/_answers.html", context, request=request)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import msgspec
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
@@ -50,6 +51,16 @@ class GuardForm(forms.ModelForm[Guard]):
 @require_http_methods(["GET"])
 def guards(request: HttpRequest, project: Project) -> HttpResponse:
     return _page(request, project, GuardForm(project=project))
+
+
+@team_object(Project, Role.VIEWER, related=("team",))
+@require_GET
+def guards_download(request: HttpRequest, project: Project) -> HttpResponse:
+    """The checks of all models that are on, as the command line takes them: `generate --guards`, `predict --guards`."""
+    rules = [guard.rule for guard in Guard.objects.filter(project=project, is_on=True, version=None)]
+    text = msgspec.json.format(msgspec.json.encode(rules), indent=2)
+    name = f'attachment; filename="guards-{project.code}.json"'
+    return HttpResponse(text, content_type="application/json", headers={"Content-Disposition": name})
 
 
 @team_object(Project, Role.ADMIN, related=("team",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 from django.contrib import messages
@@ -17,7 +17,7 @@ from webapp.jobs.errors import JobRefused
 from webapp.jobs.models import Job
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
-from webapp.serving.tables import TableRefused, answers_path, table_predict
+from webapp.serving.tables import TableRefused, answers_path, decisions_path, table_predict
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User
 from webapp.ui.downloads import file_response
@@ -51,7 +51,20 @@ def answers_download(request: HttpRequest, job: Job) -> HttpResponseBase:
     path = answers_path(job)
     if path is None:
         raise Http404
+    return _file(request, job, path, ending="predicted.csv", content_type="text/csv; charset=utf-8")
+
+
+@team_object(Job, Role.VIEWER)
+@require_GET
+def decisions_download(request: HttpRequest, job: Job) -> HttpResponseBase:
+    path = decisions_path(job)
+    if path is None:
+        raise Http404
+    return _file(request, job, path, ending="guard-decisions.jsonl", content_type="application/x-ndjson")
+
+
+def _file(request: HttpRequest, job: Job, path: Path, *, ending: str, content_type: str) -> HttpResponseBase:
     name = PurePosixPath(str(job.spec.get("table_name") or "table")).stem
-    answer = file_response(request, path, name=f"{name}-predicted.csv", content_type="text/csv; charset=utf-8")
+    answer = file_response(request, path, name=f"{name}-{ending}", content_type=content_type)
     answer["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -1,8 +1,9 @@
-"""Guard rails: what is found, what is refused or masked, and that each decision is kept with its reason."""
+"""Guard rails stand before every answer, and each decision is kept with its reason."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,50 +11,12 @@ from asgiref.sync import async_to_sync
 from django.urls import reverse
 
 from tests.factories import Cast, make_checkpoint
+from trainer.guards import GuardRule, checked, read_rules
 from webapp.registry.models import ModelVersion
-from webapp.serving.guarding import guards_of, held_back, keep, refusal
-from webapp.serving.guards import checked
+from webapp.serving.abilities import abilities
+from webapp.serving.guarding import guarded_stream, guards_of, held_back, keep, refusal
 from webapp.serving.models import Guard, GuardDecision
-
-
-def guard(**fields: Any) -> Guard:
-    return Guard(**{"name": "g", "kind": "words", "direction": "both", "action": "refuse", **fields})
-
-
-@pytest.mark.parametrize(
-    ("terms", "text", "reason"),
-    [
-        ("bomb", "how to build a Bomb?", "words: bomb"),
-        ("bomb", "bombastic", ""),
-        ("bomb*", "bombastic", "words: bombastic"),
-        ("credit card\nloan", "my credit card", "words: credit card"),
-        ("炸弹", "怎么做炸弹呢", "words: 炸弹"),
-        ("a.b", "axb", ""),
-        ("", "anything", ""),
-    ],
-)
-def test_words_are_whole_words_taken_literally(terms: str, text: str, reason: str) -> None:
-    verdict = checked(text, [guard(terms=terms)], direction="input")
-    assert [each.reason for each in verdict.decisions] == ([reason] if reason else [])
-    assert verdict.is_refused == bool(reason)
-
-
-def test_a_topic_needs_so_many_of_its_words() -> None:
-    medical = guard(terms="dose\npill*\nsymptom*", min_hits=2, refusal="Please ask a doctor.")
-    assert not checked("a pill, another pill", [medical], direction="input").decisions
-    verdict = checked("which dose of pills", [medical], direction="input")
-    assert verdict.text == "Please ask a doctor."
-
-
-def test_masks_add_up_and_look_only_where_they_are_meant_to() -> None:
-    guards = [
-        guard(kind="personal", action="mask", direction="output"),
-        guard(terms="secret", action="mask", direction="output"),
-    ]
-    verdict = checked("the secret is ada@example.org", guards, direction="output")
-    assert verdict.text == "the ••• is <EMAIL>"
-    assert [each.reason for each in verdict.decisions] == ["personal data: email (1)", "words: secret"]
-    assert checked("the secret", guards, direction="input").text == "the secret"
+from webapp.serving.requests import parse_ask
 
 
 @pytest.mark.django_db(transaction=True)
@@ -96,7 +59,8 @@ def test_guards_of_a_version_guard_that_version_alone(cast: Cast) -> None:
     Guard.objects.create(project=cast.project, name="off", terms="x", is_on=False)
     assert {each.name for each in async_to_sync(guards_of)(first)} == {"one", "all"}
     assert {each.name for each in async_to_sync(guards_of)(second)} == {"all"}
-    async_to_sync(keep)(checked("x", [guard(terms="y")], direction="input"), first, "x", cast.bob)
+    nothing = checked("x", [GuardRule(name="other", terms="y")], direction="input").decisions
+    async_to_sync(keep)(nothing, [], first, cast.bob)
     assert not GuardDecision.objects.exists()
     assert [message["event"] for message in refusal("no")] == ["start", "token", "done"]
 
@@ -131,3 +95,40 @@ def test_only_admins_change_guards_and_everybody_sees_decisions(cast: Cast) -> N
     assert not made.is_on
     admin.post(reverse("guard-change", args=[cast.project.code]), {"guard": made.pk, "do": "remove"})
     assert GuardDecision.objects.get().guard is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_asked_goes_on_masked_with_all_that_was_said_before(cast: Cast) -> None:
+    rules = [
+        GuardRule(name="privacy", kind="personal", action="mask", direction="input"),
+        GuardRule(name="bombs", terms="bomb*", direction="input"),
+    ]
+    said = [("user", "I am ada@example.org"), ("assistant", "hello"), ("user", "bombs?"), ("assistant", "no")]
+    messages = [{"role": role, "content": text} for role, text in [*said, ("user", "mail bob@example.org")]]
+    ask = parse_ask({"id": "1", "op": "chat", "messages": messages})
+    passed = ask.passed(checked(ask.prompt, rules, direction="input").text, rules)
+    assert [each.content for each in passed.messages] == ["I am <EMAIL>", "hello", "mail <EMAIL>"]
+    one = parse_ask({"id": "1", "op": "generate", "prompt": "write to ada@example.org"})
+    assert abilities()["generate"].fields(one.passed("write to <EMAIL>", rules))["prompt"] == "write to <EMAIL>"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_tells_labels_is_not_asked_what_is_refused(cast: Cast) -> None:
+    checkpoint = make_checkpoint(cast)
+    Guard.objects.create(project=cast.project, name="bombs", terms="bomb*", refusal="Not here.")
+    ask = parse_ask({"id": "1", "op": "predict", "prompt": "a bomb"})
+
+    async def told() -> list[dict[str, Any]]:
+        stream = guarded_stream(ability=abilities()["predict"], ask=ask, checkpoint=checkpoint, asked_by=cast.bob)
+        return [message async for message in stream]
+
+    assert async_to_sync(told)() == [{"event": "error", "code": "refused", "sentence": "Not here."}]
+    assert GuardDecision.objects.get().reason == "words: bomb"
+
+
+def test_the_checks_can_be_taken_to_the_command_line(cast: Cast, tmp_path: Path) -> None:
+    Guard.objects.create(project=cast.project, name="贷款", terms="loan*\n贷款", refusal="问人", action="refuse")
+    Guard.objects.create(project=cast.project, name="off", terms="x", is_on=False)
+    answer = cast.client(cast.vera).get(reverse("guards-download", args=[cast.project.code]))
+    (tmp_path / "guards.json").write_bytes(answer.content)
+    assert read_rules(tmp_path / "guards.json") == [GuardRule(name="贷款", terms="loan*\n贷款", refusal="问人")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.factories import Cast
 from tests.webapp.runs.rows import make_run
 from tests.webapp.runs.test_views import make_checkpoint
 from webapp.jobs.models import Job, JobEvent
+from webapp.serving.models import Guard, GuardDecision
+from webapp.serving.tables import PredictKind, table_predict
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +35,7 @@ def test_a_table_becomes_a_job_and_its_answers_a_file(cast: Cast, settings: Any,
     assert Path(job.spec["table"]).read_bytes() == b"text\nrain\n"
     assert Path(job.spec["table"]).is_relative_to(tmp_path / "tables")
 
+    assert job.spec["guards"] == []
     answers = reverse("table-answers", args=[job.code])
     assert client.get(answers).status_code == 404
     made = job.folder.path / "attempts/1/artifacts/predictions.csv"
@@ -52,3 +56,31 @@ def test_what_is_no_table_is_refused(cast: Cast) -> None:
     assert "is no table" in answer.content.decode()
     assert cast.client(cast.vera).post(url, {}).status_code == 403
     assert not Job.objects.filter(kind="predict").exists()
+
+
+def test_guard_rails_go_along_and_what_they_decided_is_logged(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    settings.ISOCOST_FILES = tmp_path
+    checkpoint = make_checkpoint(make_run(cast, state="succeeded", family="bert"), 100)
+    mine = Guard.objects.create(project=cast.project, name="Storms", terms="storm*")
+    upload = SimpleUploadedFile("评论.csv", b"text\nstorm\n")
+    job = table_predict(checkpoint=checkpoint, created_by=cast.bob, upload=upload)
+    assert [each["terms"] for each in job.spec["guards"]] == ["storm*"]
+    log = job.folder.path / "attempts/1/artifacts/guard_decisions.jsonl"
+    log.parent.mkdir(parents=True)
+    decision = {
+        "guard": "Storms",
+        "direction": "input",
+        "action": "refuse",
+        "reason": "words: storm",
+        "excerpt": "storm",
+    }
+    log.write_text(json.dumps({"row": 1, **decision}) + "\n")
+    payload = {"name": "guard_decisions", "path": str(log.relative_to(job.folder.path)), "size_bytes": 1}
+    JobEvent.objects.create(job=job, seq=1_000, fence=1, line=9, at=job.created_at, type="artifact", payload=payload)
+    PredictKind().on_end(job, None)
+    kept = GuardDecision.objects.get()
+    assert (kept.guard, kept.reason, kept.created_by) == (mine, "words: storm", cast.bob)
+    assert "All decisions" in cast.client(cast.vera).get(reverse("job-detail", args=[job.code])).content.decode()
+    url = reverse("table-decisions", args=[job.code])
+    assert b"".join(list(cast.client(cast.vera).get(url))) == log.read_bytes()
+    assert cast.client(cast.charlie).get(url).status_code == 404

@@ -66,6 +66,9 @@ class Ability:
     writes: bool = False
     """It makes text for people: guards look at what is asked and what is answered."""
 
+    reads: bool = False
+    """It tells something of a text that people give: guards look at what is asked."""
+
     samples: bool = False
     """It writes token by token: the form that says how is shown."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
+from trainer.guards import GuardRule, checked
 from webapp.serving.abilities import Ability, Reply
 from webapp.serving.requests import MAX_PROMPT_CHARACTERS, WriteAsk
 
@@ -22,6 +24,19 @@ class ChatAsk(WriteAsk, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def prompt(self) -> str:
         """The question that is answered."""
         return self.messages[-1].content
+
+    def passed(self, prompt: str, rules: Sequence[GuardRule]) -> Self:
+        """Return the ask as it may go on: what was masked before is masked again, what was refused is not said again."""
+        said: list[Message] = []
+        is_refused = False
+        for message in self.messages[:-1]:
+            if message.role != "assistant":
+                verdict = checked(message.content, rules, direction="input")
+                is_refused, message = verdict.is_refused, msgspec.structs.replace(message, content=verdict.text)
+            if not is_refused:  # the answer to what was refused goes with it
+                said.append(message)
+        last = msgspec.structs.replace(self.messages[-1], content=prompt)
+        return msgspec.structs.replace(self, messages=[*said, last])
 
 
 def fields(ask: ChatAsk) -> dict[str, Any]:

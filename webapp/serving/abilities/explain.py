@@ -19,4 +19,4 @@ def fields(ask: ExplainAsk) -> dict[str, Any]:
     return {"text": ask.prompt, "answer": ask.answer}
 
 
-ABILITY = Ability(name="explain", ask=ExplainAsk, fields=fields, input="text", order=50)
+ABILITY = Ability(name="explain", ask=ExplainAsk, fields=fields, input="text", reads=True, order=50)

@@ -20,5 +20,11 @@ def kept(ask: PromptAsk, reply: Reply) -> dict[str, Any] | None:
 
 
 ABILITY = Ability(
-    name="predict", ask=PromptAsk, fields=lambda ask: {"text": ask.prompt}, kept=kept, input="text", order=10
+    name="predict",
+    ask=PromptAsk,
+    fields=lambda ask: {"text": ask.prompt},
+    kept=kept,
+    input="text",
+    reads=True,
+    order=10,
 )

@@ -14,7 +14,7 @@ function predict(page, side) {
   output.replaceChildren();
   page.ask(side, "predict", { prompt }, (message) => {
     if (message.event === "error") return page.showError(side, message);
-    const { labels, spans } = message.result;
-    output.replaceChildren(...(spans ? [markedText(prompt, spans)] : []), ...(labels.length ? [labelTable(labels)] : []));
+    const { labels, spans, read } = message.result; // read: the prompt as the guard rails let it through
+    output.replaceChildren(...(spans ? [markedText(read ?? prompt, spans)] : []), ...(labels.length ? [labelTable(labels)] : []));
   });
 }
