@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -14,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from trainer.data.kinds import get_data_kind
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
-from webapp.datasets.models import Dataset, DatasetVersion
+from webapp.datasets.models import Dataset
 from webapp.datasets.pages import DataPages, Text, pages_of
+from webapp.datasets.tokenizers import tokenizers
 from webapp.ui.field_docs import field_docs
 
 MIB = 2**20
@@ -52,12 +54,17 @@ class MebibytesField(forms.FloatField):
 
 
 class RecipeForm(forms.Form):
-    """Cleaned: `recipe` holds the recipe, `tokenizer_of` the version whose tokenizer is used, or None."""
+    """Cleaned: `recipe` holds the recipe; `tokenizer` is the folder of the one chosen, None where one is learnt."""
 
     recipe: Any  # of the data kind's own type
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, *, dataset: Dataset, start: StepsRecipe | None = None
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        dataset: Dataset,
+        start: StepsRecipe | None = None,
+        tokenizer: str = "",
     ) -> None:
         super().__init__(data)
         self.kind, self.pages = get_data_kind(dataset.data_kind), pages_of(dataset.data_kind)
@@ -67,24 +74,27 @@ class RecipeForm(forms.Form):
             for name, field in _form_fields(step, part, self.pages).items():
                 self.fields[name] = field
         if self.kind.has_tokenizer:
-            self._add_tokenizer_of(dataset)
+            self._add_tokenizers(dataset, tokenizer)
 
     def _steps(self) -> list[str]:
         return [step.name for step in fields(self.kind.recipe_type)]  # type: ignore[arg-type]
 
-    def _add_tokenizer_of(self, dataset: Dataset) -> None:
-        self.fields["tokenizer_of"] = forms.ModelChoiceField(
-            DatasetVersion.objects.filter(
-                dataset__project=dataset.project, ready_at__isnull=False, data_kind=self.kind.name
-            )
-            .select_related("dataset")
-            .defer("report"),
+    def _add_tokenizers(self, dataset: Dataset, chosen: str) -> None:
+        self._tokenizers = tokenizers(dataset.project)
+        self.fields["tokenizer_of"] = forms.ChoiceField(
+            choices=[("", _("Learn a new one")), *((each.value, each.label) for each in self._tokenizers.values())],
             label=_("Tokenizer"),
             required=False,
-            to_field_name="code",
-            empty_label=str(_("Learn a new one")),
-            help_text=_("Use the tokenizer of another version to compare models trained on both."),
+            initial=chosen,
+            help_text=_(
+                "That of the data or the model that a run on this will start from, or whose results are to be compared."
+            ),
         )
+
+    @property
+    def tokenizer(self) -> Path | None:
+        choice = self._tokenizers.get(self.cleaned_data.get("tokenizer_of", "")) if self.kind.has_tokenizer else None
+        return choice.put_together() if choice else None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -134,7 +144,7 @@ def _form_fields(step: str, part: Any, pages: DataPages) -> dict[str, forms.Fiel
             getattr(part, field.name),
             label=pages.label_of(step, field.name),
             help_text=docs.get(field.name, "").replace("`", ""),
-            name=field.name,
+            name=f"{step}.{field.name}",
             pages=pages,
         )
         for field in fields(part)
@@ -151,10 +161,12 @@ def _form_field(hint: Any, value: Any, *, label: Text, help_text: str, name: str
         return forms.MultipleChoiceField(
             choices=_choices(get_args(hint)[0], pages), required=False, widget=forms.CheckboxSelectMultiple, **common
         )
+    if hint is str and name in pages.lists:
+        return forms.CharField(required=False, max_length=100_000, widget=forms.Textarea(attrs={"rows": 3}), **common)
     if hint is str:
         return forms.CharField(required=False, max_length=500, **common)
     if hint is float:
-        is_share = name.endswith("_fraction") or name == "threshold"
+        is_share = name.endswith(("_fraction", ".threshold"))
         widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"})
         return forms.FloatField(min_value=0, max_value=1 if is_share else None, widget=widget, **common)
     if hint is int and name.endswith("_bytes") and value >= MIB:
@@ -162,8 +174,6 @@ def _form_field(hint: Any, value: Any, *, label: Text, help_text: str, name: str
         return MebibytesField(min_value=0, widget=forms.NumberInput(attrs={"step": "any"}), **common)
     if hint is int:
         return forms.IntegerField(min_value=0, **common)
-    if hint is str:
-        return forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}), **common)
     raise TypeError(f"no form field for {hint}")
 
 

@@ -33,7 +33,8 @@ NUM_TRIED = 1_000
 def version_new(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     if request.method == "GET":
         start, begun_with = _start(request, dataset)
-        return _page(request, dataset, RecipeForm(dataset=dataset, start=start), begun_with=begun_with)
+        form = RecipeForm(dataset=dataset, start=start, tokenizer=request.GET.get("tokenizer", ""))
+        return _page(request, dataset, form, begun_with=begun_with)
     form = RecipeForm(request.POST, dataset=dataset)
     if not form.is_valid():
         return _page(request, dataset, form, status=422)
@@ -42,7 +43,7 @@ def version_new(request: HttpRequest, dataset: Dataset) -> HttpResponse:
             dataset=dataset,
             recipe=form.recipe,
             created_by=request.user,  # type: ignore[arg-type]
-            tokenizer_of=form.cleaned_data.get("tokenizer_of"),
+            tokenizer=form.tokenizer,
         )
     except (DataRefused, JobRefused, SpecError) as refusal:
         form.add_error(None, str(refusal))

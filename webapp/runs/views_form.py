@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from trainer.errors import SpecError
-from trainer.families import Family, default_family, families, get_family
+from trainer.families import TASK_SETTINGS, Family, default_family, families, get_family
 from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobRefused
@@ -36,7 +36,7 @@ def run_create(request: HttpRequest, project: Project) -> HttpResponse:
     parent, checkpoint = _origin(request, project)
     start = _spec_of(parent)
     family = _family(request, start, project)
-    initial = _initial(request, parent, checkpoint)
+    initial = _initial(request, project, parent, checkpoint)
     branch_from = str(checkpoint.path) if checkpoint else ""
     form = SpecForm(
         request.POST if request.method == "POST" else None,
@@ -178,17 +178,38 @@ def _offered(project: Project, chosen: Family) -> list[Family]:
     return [family for family in families().values() if kinds & set(family.data_kinds) or family is chosen]
 
 
-def _initial(request: HttpRequest, parent: Run | None, checkpoint: Checkpoint | None) -> dict[str, Any]:
+def _initial(
+    request: HttpRequest, project: Project, parent: Run | None, checkpoint: Checkpoint | None
+) -> dict[str, Any]:
     """Return what stands in the form at first, besides the settings."""
     found: dict[str, Any] = {}
     if parent is not None:
         found = {"version": parent.dataset_version_id, "tags": ", ".join(parent.tags), "notes": parent.notes}
     if checkpoint is not None:
         found |= {"schedule.decay": "wsd", "name": f"{parent}-from-{checkpoint.step}"}
+    found |= _started_from(project, request.GET.get("start", ""))
     if request.GET.get("version"):
         version = _version_by_code(request.GET["version"])
         found |= {"version": version} if version else {}
     return found
+
+
+def _started_from(project: Project, code: str) -> dict[str, Any]:
+    """Return the settings that go with a checkpoint to start from: its sizes, its length, and a gentler learning rate."""
+    kept = Checkpoint.objects.filter(run__project=project, code=code, removed_at=None).select_related("run")
+    checkpoint = kept.first() if code else None
+    spec = _spec_of(checkpoint.run) if checkpoint else None
+    if checkpoint is None or spec is None:
+        return {}
+    sizes = {
+        name: value for name, value in model_values(spec.model).items() if name.partition(".")[2] not in TASK_SETTINGS
+    }
+    return {
+        **sizes,
+        "transfer.source": str(checkpoint.path),
+        "batch.sequence_length": spec.batch.sequence_length,
+        "optimizer.learning_rate": spec.optimizer.learning_rate / 10,
+    }
 
 
 def _version_by_code(code: str) -> int | None:

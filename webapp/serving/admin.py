@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from webapp.serving.models import Bout, Contest, Generation, Guard, GuardDecision, Preference
+from webapp.serving.models import Bout, Contest, Generation, Guard, GuardDecision, Preference, PromptSet
 
 
 class LookOnly(admin.ModelAdmin[Any]):
@@ -53,6 +53,14 @@ class GuardDecisionAdmin(LookOnly):
     search_fields = ("guard_name", "model_label", "reason", "created_by__email")
     date_hierarchy = "created_at"
     list_select_related = ("project",)
+
+
+@admin.register(PromptSet)
+class PromptSetAdmin(LookOnly):
+    list_display = ("name", "project", "created_by", "created_at")
+    list_filter = ("project__team",)
+    search_fields = ("name", "code", "project__name")
+    list_select_related = ("project", "created_by")
 
 
 @admin.register(Contest)

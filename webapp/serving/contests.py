@@ -1,70 +1,86 @@
-"""Contests: two models answer the same prompts; people, blind and in random order, or a rule say whose answer is better."""
+"""Contests: two models answer the same prompts; people, blind and in random order, and rules say whose answer is better."""
 
 from __future__ import annotations
 
-import json
 import random
-from dataclasses import dataclass
 
-import scipy
 from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving import client
 from webapp.serving.abilities import abilities
 from webapp.serving.guarding import guarded_stream
-from webapp.serving.models import Bout, Contest
+from webapp.serving.models import Bout, Contest, PromptSet
 from webapp.serving.queries import abilities_of
 from webapp.serving.requests import parse_ask
+from webapp.serving.rules import RULES, WITH_TEXT, WinRate, judged, win_rate
 from webapp.serving.services import model_label
 from webapp.teams.models import User
 
 MAX_PROMPTS = 500
 NUM_TOKENS = 200
-RULES: dict[str, Promise] = {
-    "contains": gettext_lazy("has this text"),
-    "lacks": gettext_lazy("does not have this text"),
-    "json": gettext_lazy("is valid JSON"),
-    "shorter": gettext_lazy("is shorter"),
-    "longer": gettext_lazy("is longer"),
-}
+WANTED_SIGN = " => "
 
 
 class ContestRefused(Exception):
     """The contest cannot be held; the message says why."""
 
 
+def prompts_of(lines: str, *, has_wanted: bool) -> list[dict[str, str]]:
+    """Return the prompts of a text, one a line; with `has_wanted` the right answer stands behind the last " => "."""
+    found = []
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        prompt, sign, wanted = line.rpartition(WANTED_SIGN) if has_wanted else (line, "", "")
+        if has_wanted and not sign:
+            raise ContestRefused(_("“%(line)s” has no “ => ” with the wanted answer behind it.") % {"line": line[:80]})
+        found.append({"prompt": prompt.strip(), "wanted": wanted.strip()})
+    if not found or len(found) > MAX_PROMPTS:
+        raise ContestRefused(_("Give from 1 to %(most)d prompts, one a line.") % {"most": MAX_PROMPTS})
+    return found
+
+
+def prompt_set_save(*, project: Project, name: str, prompts: list[dict[str, str]], created_by: User) -> PromptSet:
+    """Keep prompts under a name that is not taken: those of an earlier contest are never changed."""
+    wanted = name.strip()[:70] or str(_("Prompts"))
+    taken = set(PromptSet.objects.filter(project=project, name__startswith=wanted).values_list("name", flat=True))
+    names = (wanted if number == 1 else f"{wanted} {number}" for number in range(1, len(taken) + 2))
+    free = next(each for each in names if each not in taken)
+    return PromptSet.objects.create(project=project, name=free, prompts=prompts, created_by=created_by)
+
+
 @transaction.atomic
 def contest_create(
-    *, project: Project, name: str, prompts: list[str], first: Checkpoint, second: Checkpoint, created_by: User,
+    *, project: Project, name: str, prompt_set: PromptSet, first: Checkpoint, second: Checkpoint, created_by: User,
     rule: str = "", rule_text: str = "",
 ) -> Contest:  # fmt: skip
     """Draw up a contest; its answers are written by a worker."""
-    if not prompts or len(prompts) > MAX_PROMPTS:
-        raise ContestRefused(_("Give from 1 to %(most)d prompts, one a line.") % {"most": MAX_PROMPTS})
     if first.pk == second.pk:
         raise ContestRefused(_("Choose two different models."))
-    if rule in ("contains", "lacks") and not rule_text:
+    if rule in WITH_TEXT and not rule_text:
         raise ContestRefused(_("Write the text that the rule looks for."))
+    if rule == "wanted" and not prompt_set.has_wanted:
+        raise ContestRefused(_("These prompts have no wanted answers; save a set that has them."))
     for each in (first, second):
         if asking(each) is None:
             raise ContestRefused(_("%(model)s writes no text.") % {"model": model_label(each)})
     contest = Contest.objects.create(
-        project=project, name=name[:80] or _("Contest"), prompts=prompts, first=first, second=second,
+        project=project, name=name.strip()[:80] or _("Contest"), prompt_set=prompt_set, first=first, second=second,
         first_label=model_label(first)[:200], second_label=model_label(second)[:200], rule=rule,
         rule_text=rule_text[:300], created_by=created_by,
     )  # fmt: skip
     chance = random.SystemRandom()
     Bout.objects.bulk_create(
-        Bout(contest=contest, number=number, prompt=prompt, is_swapped=chance.random() < 0.5)
-        for number, prompt in enumerate(prompts, start=1)
-    )
+        Bout(
+            contest=contest, number=number, prompt=each["prompt"], wanted=each.get("wanted", ""),
+            is_swapped=chance.random() < 0.5,
+        )
+        for number, each in enumerate(prompt_set.prompts, start=1)
+    )  # fmt: skip
     return contest
 
 
@@ -86,7 +102,7 @@ def contest_answer(*, contest: Contest) -> None:
         except client.InferenceError as error:
             Contest.objects.filter(pk=contest.pk).update(problem=str(error)[:500])
             return
-        winner = judged(contest.rule, contest.rule_text, *answers) if contest.rule else ""
+        winner = judged(contest.rule, looked_for(contest, bout), *answers) if contest.rule else ""
         Bout.objects.filter(pk=bout.pk).update(
             first_answer=answers[0], second_answer=answers[1], answered_at=timezone.now(), winner=winner
         )
@@ -108,26 +124,9 @@ async def answer_of(checkpoint: Checkpoint, prompt: str) -> str:
     return text
 
 
-def judged(rule: str, text: str, first: str, second: str) -> str:
-    """Return which answer the rule finds better: `first`, `second` or `tie`."""
-    scores = [score(rule, text, answer) for answer in (first, second)]
-    return "tie" if scores[0] == scores[1] else "first" if scores[0] > scores[1] else "second"
-
-
-def score(rule: str, text: str, answer: str) -> float:
-    if rule in ("contains", "lacks"):
-        return float((text in answer) == (rule == "contains"))
-    if rule == "json":
-        return float(is_json(answer))
-    return len(answer) if rule == "longer" else -len(answer)
-
-
-def is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+def looked_for(contest: Contest, bout: Bout, rule: str = "") -> str:
+    """Return the text that a rule looks for in the answers of a bout."""
+    return bout.wanted if (rule or contest.rule) == "wanted" else contest.rule_text
 
 
 def bout_judge(*, contest: Contest, number: int, choice: str, judged_by: User) -> None:
@@ -140,41 +139,21 @@ def bout_judge(*, contest: Contest, number: int, choice: str, judged_by: User) -
     Bout.objects.filter(pk=bout.pk, winner="").update(winner=winner, judged_by=judged_by)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WinRate:
-    """How often the second model won; a tie is half a win."""
-
-    num_judged: int
-    wins: int
-    losses: int
-    ties: int
-    rate: float | None
-    low: float | None
-    high: float | None
+def contest_rate(contest: Contest) -> WinRate:
+    """Return the second model's win rate as the contest is judged: by people, or by its rule."""
+    return win_rate(contest.bouts.exclude(winner="").values_list("winner", flat=True))
 
 
-def win_rate(contest: Contest) -> WinRate:
-    """Return the second model's win rate with a 95 % interval (Clopper-Pearson over the bouts that were no tie)."""
-    found = list(contest.bouts.exclude(winner="").values_list("winner", flat=True))
-    wins, losses, ties = (found.count(name) for name in ("second", "first", "tie"))
-    if not found:
-        return WinRate(num_judged=0, wins=0, losses=0, ties=0, rate=None, low=None, high=None)
-    total = len(found)
-    low, high = exact_interval(wins, wins + losses)
-    decided = (wins + losses) / total
-    half_ties = 0.5 * ties / total  # an interval of the decided bouts, moved and narrowed by those that say nothing
-    return WinRate(
-        num_judged=total, wins=wins, losses=losses, ties=ties, rate=(wins + 0.5 * ties) / total,
-        low=low * decided + half_ties, high=high * decided + half_ties,
-    )  # fmt: skip
-
-
-def exact_interval(wins: int, total: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a share that an exact binomial test does not refuse (Clopper and Pearson 1934)."""
-
-    if total == 0:
-        return 0.0, 1.0
-    tail = (1 - level) / 2
-    low = 0.0 if wins == 0 else float(scipy.stats.beta.ppf(tail, wins, total - wins + 1))
-    high = 1.0 if wins == total else float(scipy.stats.beta.ppf(1 - tail, wins + 1, total - wins))
-    return low, high
+def rates_by_rule(contest: Contest) -> list[tuple[str, Promise, WinRate]]:
+    """Return the win rate under each rule that can be told of the answers, whoever judges the contest."""
+    bouts = list(contest.bouts.exclude(answered_at=None))
+    found = []
+    for rule, words in RULES.items():
+        usable = [bout for bout in bouts if rule != "wanted" or bout.wanted]
+        if not usable or (rule in WITH_TEXT and not contest.rule_text):
+            continue
+        winners = [
+            judged(rule, looked_for(contest, bout, rule), bout.first_answer, bout.second_answer) for bout in usable
+        ]
+        found.append((rule, words, win_rate(winners)))
+    return found

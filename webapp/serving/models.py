@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trainer.guards import GuardRule
+from webapp.datasets.models import Dataset
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 from webapp.runs.models import Checkpoint
@@ -53,6 +54,7 @@ class Preference(models.Model):
     rejected = models.TextField()
     chosen_by_model = models.CharField(max_length=200)
     rejected_by_model = models.CharField(max_length=200)
+    is_blind = models.BooleanField(default=False)  # whoever chose did not see which model wrote which
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -148,13 +150,40 @@ class GuardDecision(models.Model):
         return self.project.team
 
 
+class PromptSet(models.Model):
+    """Prompts kept under a name, so that any two versions can be compared on the same ones."""
+
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prompt_sets")
+    name = models.CharField(max_length=80)
+    prompts = models.JSONField()  # [{prompt, wanted}]; wanted is empty where no answer is the right one
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="prompt_set_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def owning_team(self) -> Team:
+        return self.project.team
+
+    @property
+    def has_wanted(self) -> bool:
+        return any(each.get("wanted") for each in self.prompts)
+
+
 class Contest(models.Model):
     """Two models answer the same prompts, and people or a rule say whose answer is better."""
 
     code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="contests")
     name = models.CharField(max_length=80)
-    prompts = models.JSONField()
+    prompt_set = models.ForeignKey(PromptSet, on_delete=models.SET_NULL, null=True, related_name="contests")
+    dataset = models.ForeignKey(Dataset, on_delete=models.SET_NULL, null=True, related_name="+")  # made of its choices
     first = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
     second = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
     first_label = models.CharField(max_length=200)
@@ -182,6 +211,7 @@ class Bout(models.Model):
     contest = models.ForeignKey(Contest, on_delete=models.CASCADE, related_name="bouts")
     number = models.PositiveIntegerField()
     prompt = models.TextField()
+    wanted = models.TextField(blank=True)
     first_answer = models.TextField(blank=True)
     second_answer = models.TextField(blank=True)
     answered_at = models.DateTimeField(null=True)

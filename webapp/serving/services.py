@@ -46,11 +46,11 @@ def generation_create(
 
 def preference_create(
     *, project: Project, messages: list[dict[str, str]], chosen: str, rejected: str, chosen_by: Checkpoint,
-    rejected_by: Checkpoint, created_by: User,
+    rejected_by: Checkpoint, created_by: User, is_blind: bool = False,
 ) -> Preference:  # fmt: skip
     """Keep which of two answers somebody liked better."""
     return Preference.objects.create(
         project=project, messages=messages, chosen=chosen, rejected=rejected,
         chosen_by_model=model_label(chosen_by)[:200], rejected_by_model=model_label(rejected_by)[:200],
-        created_by=created_by,
+        is_blind=is_blind, created_by=created_by,
     )  # fmt: skip

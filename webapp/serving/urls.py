@@ -17,6 +17,7 @@ urlpatterns = [
     path(f"{PLAYGROUND}contests/", views_contests.contests, name="contests"),
     path(f"{PLAYGROUND}contests/new/", views_contests.contest_add, name="contest-create"),
     path(f"{PLAYGROUND}contests/judge/", views_contests.contest_judge, name="contest-judge"),
+    path(f"{PLAYGROUND}contests/learn/", views_contests.choices_learn, name="choices-learn"),
     path(f"{PLAYGROUND}guards.json", views_guards.guards_download, name="guards-download"),
     path("jobs/<slug:code>/answers.csv", views_tables.answers_download, name="table-answers"),
     path("jobs/<slug:code>/guard-decisions.jsonl", views_tables.decisions_download, name="table-decisions"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving.abilities.chat import Message
-from webapp.serving.models import Preference
+from webapp.serving.choices import as_lines, rows_of_project
 from webapp.serving.services import preference_create
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User
@@ -35,7 +34,8 @@ def preference_add(request: HttpRequest, project: Project) -> HttpResponse:
         return HttpResponse(_("This choice cannot be kept: a question, two answers or a model is missing."), status=422)
     preference_create(
         project=project, messages=msgspec.to_builtins(messages), chosen=answers[0], rejected=answers[1],
-        chosen_by=chosen, rejected_by=rejected, created_by=cast(User, request.user),
+        chosen_by=chosen, rejected_by=rejected, is_blind=given.get("is_blind") == "1",
+        created_by=cast(User, request.user),
     )  # fmt: skip
     return HttpResponse(status=204)
 
@@ -45,11 +45,6 @@ def preference_add(request: HttpRequest, project: Project) -> HttpResponse:
 def preferences_download(request: HttpRequest, project: Project) -> StreamingHttpResponse:
     """All choices of the project in the form that preferences are prepared from."""
 
-    def lines() -> Iterator[bytes]:
-        for each in Preference.objects.filter(project=project).order_by("created_at").iterator():
-            row: dict[str, Any] = {"prompt": each.messages, "chosen": each.chosen, "rejected": each.rejected}
-            yield msgspec.json.encode(row) + b"\n"
-
-    answer = StreamingHttpResponse(lines(), content_type="application/x-ndjson")
+    answer = StreamingHttpResponse(as_lines(rows_of_project(project)), content_type="application/x-ndjson")
     answer["Content-Disposition"] = f'attachment; filename="preferences-{project.code}.jsonl"'
     return answer

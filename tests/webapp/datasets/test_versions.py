@@ -135,7 +135,7 @@ def test_tokenizer_of_another_version_is_used(cast: Cast, dataset: Dataset) -> N
     first = prepare_as_a_worker(make(dataset, cast))
     other = Dataset.objects.create(project=cast.project, name="Other")
     add_file(other, "b.jsonl", prose(40, seed=2))
-    second = prepare_as_a_worker(make(other, cast, tokenizer_of=first))
+    second = prepare_as_a_worker(make(other, cast, tokenizer=first.path / "tokenizer"))
     names = [version.path / "tokenizer" / "tokenizer.json" for version in (first, second)]
     assert names[0].read_bytes() == names[1].read_bytes()
 

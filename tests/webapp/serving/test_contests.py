@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +16,29 @@ from trainer.data.formats.reading import Row
 from trainer.data.parts.preferences import reader
 from trainer.data.parts.recipe import PreferencesStep
 from trainer.data.sources import SourceSpec
-from webapp.serving.contests import ContestRefused, bout_judge, contest_create, exact_interval, judged, win_rate
-from webapp.serving.models import Bout, Contest, Preference
+from webapp.datasets.models import DatasetVersion
+from webapp.runs.models import Run
+from webapp.serving.contests import (
+    ContestRefused,
+    bout_judge,
+    contest_create,
+    contest_rate,
+    prompt_set_save,
+    prompts_of,
+    rates_by_rule,
+)
+from webapp.serving.models import Bout, Contest, Preference, PromptSet
+from webapp.serving.rules import exact_interval, judged
 
 
 def contest(cast: Cast, **fields: Any) -> Contest:
     run = make_run(cast)
     models = {"first": make_checkpoint(cast, run), "second": make_checkpoint(cast, run, step=200)}
-    values: dict[str, Any] = {"name": "c", "prompts": [str(n) for n in range(40)], **models, **fields}
+    prompts = prompts_of(
+        "\n".join(fields.pop("prompts", map(str, range(40)))), has_wanted=fields.pop("has_wanted", False)
+    )
+    prompt_set = prompt_set_save(project=cast.project, name="p", prompts=prompts, created_by=cast.bob)
+    values: dict[str, Any] = {"name": "c", "prompt_set": prompt_set, **models, **fields}
     return contest_create(project=cast.project, created_by=cast.bob, **values)
 
 
@@ -57,7 +73,7 @@ def test_a_choice_counts_for_the_model_behind_it(cast: Cast) -> None:
         client.post(judge, {"contest": made.code, "number": bout.number, "choice": side})
         bout.refresh_from_db()
         assert (bout.winner, bout.judged_by) == (wanted, cast.bob)
-    rate = win_rate(made)
+    rate = contest_rate(made)
     assert (rate.wins, rate.losses, rate.ties) == (2, 0, 1)
     assert rate.rate == pytest.approx(2.5 / 3)
     with pytest.raises(ContestRefused, match="judged already"):
@@ -80,6 +96,8 @@ def test_the_interval_is_the_exact_one() -> None:
         ("json", "", "first"),
         ("shorter", "", "first"),
         ("longer", "", "second"),
+        ("wanted", "words", "second"),
+        ("wanted", "", "tie"),
     ],
 )
 def test_rules_judge(rule: str, text: str, winner: str) -> None:
@@ -112,3 +130,61 @@ def test_choices_are_kept_and_become_data(cast: Cast) -> None:
     head: list[Row] = [(1, row)]
     made = reader(SourceSpec(path="x"), head, PreferencesStep())(row)
     assert list(made[0].parts) == [("user", "你好"), ("chosen", "好"), ("rejected", "不")]
+
+
+def test_prompts_are_kept_as_a_set_and_used_again(cast: Cast) -> None:
+    run = make_run(cast, family="gpt")
+    first, second = make_checkpoint(cast, run), make_checkpoint(cast, run, step=200)
+    client, url = cast.client(cast.bob), reverse("contest-create", args=[cast.project.code])
+    given = {"name": "Sums", "first": first.code, "second": second.code, "rule": "wanted", "has_wanted": "1"}
+    client.post(url, {**given, "prompts": "1 + 1 => 2\n\n2 + 2 => 4"})
+    kept = PromptSet.objects.get()
+    assert kept.prompts == [{"prompt": "1 + 1", "wanted": "2"}, {"prompt": "2 + 2", "wanted": "4"}]
+    client.post(url, {**given, "prompt_set": kept.code})
+    assert [each.prompt_set for each in Contest.objects.all()] == [kept, kept]
+    page = client.post(url, {**given, "prompts": "no sign"}, follow=True).content.decode()
+    assert "has no “ =&gt; ”" in page
+    client.post(url, {**given, "name": "Sums", "prompts": "a => b"})
+    assert {each.name for each in PromptSet.objects.all()} == {"Sums", "Sums 2"}  # those of earlier contests stay
+    assert cast.client(cast.charlie).post(url, given).status_code == 404
+
+
+def test_answers_that_people_judge_are_told_by_every_rule_as_well(cast: Cast) -> None:
+    made = contest(cast, prompts=["a => two", "b => two", "c => one"], has_wanted=True)
+    answered(made)
+    rates = {name: rate for name, _words, rate in rates_by_rule(made)}
+    assert set(rates) == {"wanted", "json", "shorter", "longer"}
+    assert (rates["wanted"].wins, rates["wanted"].losses) == (2, 1)
+    assert rates["json"].ties == 3
+    assert rates["json"].verdict == "unclear"
+    page = cast.client(cast.vera).get(reverse("contests", args=[cast.project.code]) + f"?contest={made.code}")
+    assert 'data-rule="wanted"' in page.content.decode()
+
+
+def test_choices_of_a_contest_become_preferences_for_its_model(cast: Cast, settings: Any, tmp_path: Path) -> None:
+    settings.ISOCOST_FILES = tmp_path
+    made = contest(cast, prompts=[f"question {n}" for n in range(8)])
+    answered(made)
+    learn, client = reverse("choices-learn", args=[cast.project.code]), cast.client(cast.bob)
+    assert made.second is not None
+    Run.objects.filter(pk=made.second.run_id).update(spec={**made.second.run.spec, "model": {"objective": "answer"}})
+    tokenizer = made.second.run.dataset_version.path / "tokenizer"
+    tokenizer.mkdir(parents=True)
+    (tokenizer / "tokenizer.json").write_text("{}")
+    assert "judge at least 5" in client.post(learn, {"contest": made.code}, follow=True).content.decode()
+    made.bouts.filter(number__lte=5).update(winner="second")
+    made.bouts.filter(number=6).update(winner="tie")
+    client.post(learn, {"contest": made.code})
+    version = DatasetVersion.objects.get(dataset__data_kind="preferences")
+    rows = [json.loads(line) for line in version.dataset.files.get().path.read_text().splitlines()]
+    assert len(rows) == 5
+    question = [{"role": "user", "content": "question 0"}]
+    assert rows[0] == {"prompt": question, "chosen": "two", "rejected": "one"}
+    assert version.job.spec["tokenizer_path"] == str(tokenizer)
+    made.bouts.filter(number=7).update(winner="first")
+    client.post(learn, {"contest": made.code})
+    assert DatasetVersion.objects.filter(dataset=version.dataset).count() == 2
+    assert len(version.dataset.files.live().get().path.read_text().splitlines()) == 6
+    made.refresh_from_db()
+    assert made.dataset == version.dataset
+    assert cast.client(cast.vera).post(learn, {"contest": made.code}).status_code == 403

@@ -50,6 +50,9 @@ class DataPages:
     advanced: Mapping[str, set[str]] = field(default_factory=dict)
     """Step -> fields that few people change."""
 
+    lists: frozenset[str] = frozenset()
+    """`step.field` of texts with an entry a line."""
+
     formats: Text = ""
     """What may be uploaded, as the drop zone says it."""
 

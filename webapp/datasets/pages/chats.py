@@ -24,6 +24,7 @@ PAGES = DataPages(
     },
     choices=of_text.CHOICES,
     advanced=of_text.ADVANCED,
+    lists=of_text.LISTS,
     presets=[
         Preset(
             name="whole",

@@ -26,6 +26,7 @@ PAGES = DataPages(
     },
     choices=of_text.CHOICES,
     advanced=of_text.ADVANCED,
+    lists=of_text.LISTS,
     presets=[
         Preset(
             name="exercises",

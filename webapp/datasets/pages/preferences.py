@@ -19,6 +19,7 @@ PAGES = DataPages(
     labels={**of_text.LABELS, "preferences.min_difference": _("Lengths differ by, characters")},
     choices=of_text.CHOICES,
     advanced=of_text.ADVANCED,
+    lists=of_text.LISTS,
     presets=[
         Preset(
             name="usual", title=_("Usual"), summary=_("Every pair of two different answers"), recipe=PreferencesRecipe()

@@ -68,6 +68,7 @@ ADVANCED = {
     "augment": {"seed"},
     "tokenizer": {"seed", "sample_bytes"},
 }
+LISTS = frozenset({"augment.synonyms"})
 
 PAGES = DataPages(
     kind="text",
@@ -80,6 +81,7 @@ PAGES = DataPages(
     labels=LABELS,
     choices=CHOICES,
     advanced=ADVANCED,
+    lists=LISTS,
     presets=PRESETS,
     report_template="datasets/report_text.html",
 )

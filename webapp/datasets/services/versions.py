@@ -41,26 +41,23 @@ class VersionMade:
 
 
 def version_create(
-    *, dataset: Dataset, recipe: StepsRecipe, created_by: User | None, tokenizer_of: DatasetVersion | None = None
+    *, dataset: Dataset, recipe: StepsRecipe, created_by: User | None, tokenizer: Path | None = None
 ) -> DatasetVersion:
     """Return the version that this recipe makes of the dataset's files: a new one with its job, or the one made before."""
-    return version_find_or_create(
-        dataset=dataset, recipe=recipe, created_by=created_by, tokenizer_of=tokenizer_of
-    ).version
+    return version_find_or_create(dataset=dataset, recipe=recipe, created_by=created_by, tokenizer=tokenizer).version
 
 
 @transaction.atomic
 def version_find_or_create(
-    *, dataset: Dataset, recipe: StepsRecipe, created_by: User | None, tokenizer_of: DatasetVersion | None = None
+    *, dataset: Dataset, recipe: StepsRecipe, created_by: User | None, tokenizer: Path | None = None
 ) -> VersionMade:
-    """As `version_create`, and say whether the version is new."""
+    """As `version_create`, and say whether the version is new. `tokenizer` is the folder of one that there is already."""
     dataset = (
         Dataset.objects.select_for_update(no_key=True, of=("self",)).select_related("project__team").get(pk=dataset.pk)
     )
     if dataset.archived_at is not None:
         raise DataRefused(_("This dataset is archived. Bring it back first."))
     sources = dataset_sources(dataset)
-    tokenizer = tokenizer_of.path / "tokenizer" if tokenizer_of else None
     hashed = recipe_hash(
         sources,
         recipe,
