@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from trainer.data.fractions import check_fractions
 from trainer.data.sources import ReadLimits
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
@@ -146,13 +147,7 @@ class SplitStep:
     """Another seed divides differently."""
 
     def __post_init__(self) -> None:
-        _fraction("split.validation_fraction", self.validation_fraction)
-        _fraction("split.test_fraction", self.test_fraction)
-        if self.validation_fraction + self.test_fraction > 0.9:
-            raise SpecError(
-                f"split.validation_fraction ({self.validation_fraction}) and split.test_fraction "
-                f"({self.test_fraction}) leave less than a tenth to learn from"
-            )
+        check_fractions(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from trainer.data.fractions import check_fractions
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
 
@@ -104,14 +105,7 @@ class ImageSplitStep:
     """Another seed divides differently."""
 
     def __post_init__(self) -> None:
-        for name in ("validation_fraction", "test_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SpecError(f"split.{name} is {getattr(self, name)}; it must be a fraction from 0 to 1")
-        if self.validation_fraction + self.test_fraction > 0.9:
-            raise SpecError(
-                f"split.validation_fraction ({self.validation_fraction}) and split.test_fraction "
-                f"({self.test_fraction}) leave less than a tenth to learn from"
-            )
+        check_fractions(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
