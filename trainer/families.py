@@ -16,19 +16,6 @@ from typing import Any
 import trainer.models
 from trainer.errors import SpecError
 
-TASK_SETTINGS = (
-    "objective",
-    "template",
-    "beta",
-    "pooling",
-    "pooler",
-    "mask_fraction",
-    "class_weights",
-    "label_separator",
-    "temperature",
-)
-"""Settings that are about the task and not about the shape of the weights."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataFacts:
@@ -98,7 +85,7 @@ class Family:
     """Settings of the model that suit some data: how a form begins. What does not fit at all the task itself refuses."""
 
     free_settings: frozenset[str] = frozenset()
-    """Settings of the model that say nothing of the shape of its weights: a transfer may change them."""
+    """Settings of the model that are about its task and not about the shape of its weights: a transfer may change them."""
 
     starts_from: frozenset[str] = frozenset()
     """Other families whose weights it can start from: a detector from a classifier's."""

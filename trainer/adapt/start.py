@@ -16,7 +16,7 @@ from trainer.adapt.pruning import cut_source, prune_weights
 from trainer.adapt.source import Source, read_source
 from trainer.data.tokenizer import Tokenizer
 from trainer.errors import InputError, SpecError
-from trainer.families import TASK_SETTINGS, get_family
+from trainer.families import get_family
 from trainer.spec import TransferSpec
 from trainer.training.task import Task, make_task
 
@@ -95,8 +95,8 @@ def check_shape(task: Task, source: Source) -> None:
         )
     for field in fields(source.model):
         theirs, ours = getattr(source.model, field.name), getattr(task.spec.model, field.name)
-        is_free = field.name in TASK_SETTINGS or field.name in family.free_settings
-        is_free = is_free or (task.spec.prune.method == "structured" and field.name in family.prunable)
+        is_pruned = task.spec.prune.method == "structured" and field.name in family.prunable
+        is_free = is_pruned or field.name in family.free_settings
         if theirs != ours and not is_free and not same_meaning(task.spec.model, source.model, field.name):
             raise SpecError(
                 f"model.{field.name} is {ours}, and that of transfer.source is {theirs}; set it to {theirs}"
@@ -142,7 +142,8 @@ def with_objective(task: Task, source: Source) -> Any:
     """Return this run's settings with the shape of the source: the names of the weights follow from both."""
     if source.family != task.spec.family:
         return source.model
-    shape = {f.name: getattr(source.model, f.name) for f in fields(source.model) if f.name not in TASK_SETTINGS}
+    free = get_family(source.family).free_settings
+    shape = {f.name: getattr(source.model, f.name) for f in fields(source.model) if f.name not in free}
     return replace(task.spec.model, **shape)
 
 

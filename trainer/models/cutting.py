@@ -11,6 +11,7 @@ Sizes in comments: D model width, F feed-forward width, H query heads, G heads o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +19,23 @@ from torch import Tensor
 from trainer.errors import SpecError
 
 Weights = dict[str, Tensor]
+
+
+class BlockSpec(Protocol):
+    """Settings of a model made of Transformer blocks."""
+
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def num_heads(self) -> int: ...
+    @property
+    def num_key_value_heads(self) -> int: ...
+    @property
+    def width_of_head(self) -> int: ...
+    @property
+    def width_of_feed_forward(self) -> int: ...
+    @property
+    def form(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +49,18 @@ class BlockSizes:
     feed_forward_width: int
     is_gated: bool
     """The feed-forward part's first matrix holds a gate beside each neuron."""
+
+    @classmethod
+    def of(cls, spec: BlockSpec) -> BlockSizes:
+        """Return what pruning can take from a model of these settings."""
+        return cls(
+            num_layers=spec.num_layers,
+            num_heads=spec.num_heads,
+            num_kv_heads=spec.num_key_value_heads,
+            head_width=spec.width_of_head,
+            feed_forward_width=spec.width_of_feed_forward,
+            is_gated=spec.form == "modern",
+        )
 
 
 def cut_blocks(weights: Weights, before: BlockSizes, after: BlockSizes) -> Weights:

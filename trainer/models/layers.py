@@ -5,6 +5,7 @@ Sizes in comments: B batch, T tokens, D model width, F feed-forward width, K hea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -60,3 +61,11 @@ def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     first, second = x.chunk(2, dim=-1)
     turned = torch.cat([-second, first], dim=-1)
     return (x * cosines + turned * sines).type_as(x)
+
+
+def count_by_part(model: nn.Module, part_of: Callable[[str], str]) -> dict[str, int]:
+    """Return how many parameters each part of a model has, by what `part_of` makes of their names; the sum is the model."""
+    parts: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        parts[part_of(name)] = parts.get(part_of(name), 0) + parameter.numel()
+    return parts

@@ -6,12 +6,29 @@ Sources: Bengio and Senécal 2008 (sampled softmax), Yi et al. 2019 (correction 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from trainer.errors import SpecError
 
-ABILITIES = frozenset({"recommend"})
-MAIN_METRIC = "validation/ndcg_at_10"
+RECOMMENDER: dict[str, Any] = {
+    "data_kind": "interactions",
+    "main_metric": "validation/ndcg_at_10",
+    "lower_is_better": False,
+    "abilities": frozenset({"recommend"}),
+    "formats": ("folder", "onnx", "torch_export"),
+    "free_settings": frozenset({"negatives", "num_negatives", "popularity_correction", "sparse_tables", "temperature"}),
+    "calibration_presets": ("small",),
+}
+"""What the families of recommenders have in common."""
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "batch": {"sequence_length": 1, "sequences_per_step": 256},
+    "optimizer": {"learning_rate": 3e-3, "weight_decay": 0.01, "beta2": 0.999},
+    "regularisation": {"dropout": 0.5},
+    "evaluation": {"sample_tokens": 0},
+    "machine": {"compile": "off"},
+}
+"""What suits most of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

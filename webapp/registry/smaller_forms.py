@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from trainer.errors import SpecError
-from trainer.families import TASK_SETTINGS, Family, get_family, shrunk_model
+from trainer.families import Family, get_family, shrunk_model
 from trainer.spec import DataSpec, DistilSpec, PruneSpec, TrainSpec, spec_to_dict
 from webapp.jobs.models import Job
 from webapp.registry.errors import RegistryError
@@ -138,7 +138,7 @@ def students_of(version: ModelVersion, start: TrainSpec) -> dict[str, tuple[str,
     """Return smaller models that the version could teach, by name: halves of itself, and the family's smaller sizes."""
     family, facts = get_family(start.family), version.run.dataset_version.model_facts
     whole = num_parameters_of(start.family, start.model, facts)
-    kept = {*TASK_SETTINGS, *family.free_settings, "context_length"}
+    kept = {*family.free_settings, "context_length"}
     same = {name: getattr(start.model, name) for name in kept if hasattr(start.model, name)}
     candidates: dict[str, tuple[Any, Any]] = {}
     if getattr(start.model, "num_layers", 1) > 1:

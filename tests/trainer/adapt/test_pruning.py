@@ -18,11 +18,9 @@ from trainer.events import Failed, Finished, Message, Report, Resolved
 from trainer.inference.loading import load_model
 from trainer.models.bert.model import Bert
 from trainer.models.bert.spec import BertSpec
-from trainer.models.bert.task import block_sizes as bert_sizes
-from trainer.models.cutting import cut_blocks
+from trainer.models.cutting import BlockSizes, cut_blocks
 from trainer.models.gpt.model import GPT
 from trainer.models.gpt.spec import GPTSpec, shrunk
-from trainer.models.gpt.task import block_sizes
 from trainer.models.vision.cutting import cut
 from trainer.models.vision.model import build_net
 from trainer.models.vision.spec import VisionSpec
@@ -105,7 +103,7 @@ def test_nothing_changes_where_what_goes_was_silent() -> None:
             block.attention.out.weight[:, 16:] = 0  # type: ignore[index, union-attr]
             block.feed_forward.down.weight[:, ::2] = 0  # type: ignore[index, union-attr]
     cut_gpt = GPT(small, vocab_size=50).eval()
-    cut_gpt.load_state_dict(cut_blocks(gpt.state_dict(), block_sizes(spec), block_sizes(small)))
+    cut_gpt.load_state_dict(cut_blocks(gpt.state_dict(), BlockSizes.of(spec), BlockSizes.of(small)))
     tokens = torch.randint(50, (2, 20))
     assert torch.allclose(gpt(tokens), cut_gpt(tokens), atol=1e-5)
 
@@ -115,7 +113,7 @@ def test_nothing_changes_where_what_goes_was_silent() -> None:
         for layer in bert.blocks:
             layer.attention.out.weight[:, :64] = 0  # type: ignore[index, union-attr]
             layer.feed_forward.down.weight[:, 100:356] = 0  # type: ignore[index, union-attr]
-    cut_bert.load_state_dict(cut_blocks(bert.state_dict(), bert_sizes(whole), bert_sizes(fewer)))
+    cut_bert.load_state_dict(cut_blocks(bert.state_dict(), BlockSizes.of(whole), BlockSizes.of(fewer)))
     assert torch.allclose(bert(tokens), cut_bert(tokens), atol=1e-5)
 
 

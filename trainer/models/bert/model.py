@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
 from trainer.models.bert.spec import BertSpec
-from trainer.models.layers import FeedForward, Rotation, rotate, rotation_table
+from trainer.models.layers import FeedForward, Rotation, count_by_part, rotate, rotation_table
 
 INIT_STD = 0.02
 
@@ -235,11 +235,7 @@ class Bert(nn.Module):
 
     def parameters_by_part(self) -> dict[str, int]:
         """Return how many parameters each part has; the sum is the model."""
-        parts: dict[str, int] = {}
-        for name, parameter in self.named_parameters():
-            part = part_of(name)
-            parts[part] = parts.get(part, 0) + parameter.numel()
-        return parts
+        return count_by_part(self, part_of)
 
 
 def part_of(name: str) -> str:

@@ -95,6 +95,10 @@ class BertSpec:
             raise SpecError("model.label_separator is empty; give the sign between the labels of a text, such as |")
 
     @property
+    def num_key_value_heads(self) -> int:
+        return self.num_heads  # no head shares its keys and values
+
+    @property
     def width_of_head(self) -> int:
         """Width of a head, with 0 resolved."""
         return self.head_width or self.model_width // self.num_heads
@@ -182,4 +186,7 @@ FAMILY = Family(
     shrunk=shrunk,
     prunable=frozenset({"num_heads", "head_width", "feed_forward_width"}),
     calibration_presets=("tiny", "mini"),
+    free_settings=frozenset(
+        {"objective", "pooling", "pooler", "mask_fraction", "class_weights", "label_separator", "temperature"}
+    ),
 )

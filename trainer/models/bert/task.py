@@ -158,22 +158,10 @@ class BertTask(Task):
         return list(getattr(self.objective, "names", []))
 
     def cut(self, weights: dict[str, Tensor], source: BertSpec) -> dict[str, Tensor]:
-        return cut_blocks(weights, block_sizes(source), block_sizes(self.model_spec))
+        return cut_blocks(weights, BlockSizes.of(source), BlockSizes.of(self.model_spec))
 
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return from_hf(weights, self.model_spec)
-
-
-def block_sizes(spec: BertSpec) -> BlockSizes:
-    """Return what pruning can take from."""
-    return BlockSizes(
-        num_layers=spec.num_layers,
-        num_heads=spec.num_heads,
-        num_kv_heads=spec.num_heads,
-        head_width=spec.width_of_head,
-        feed_forward_width=spec.width_of_feed_forward,
-        is_gated=spec.form == "modern",
-    )
 
 
 def as_bert(model: nn.Module) -> Bert:

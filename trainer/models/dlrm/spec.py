@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trainer.errors import SpecError
 from trainer.families import Family
-from trainer.recommend.spec import ABILITIES, MAIN_METRIC, RecommenderSpec
+from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
 
 NUM_DENSE = 2
 """Numbers that the bottom network reads: how long the user's history is, and how popular the item."""
@@ -59,20 +59,9 @@ FAMILY = Family(
         "medium": DlrmSpec(embedding_width=64, top_width=256, top_layers=2, negatives="popularity"),
         "large": DlrmSpec(embedding_width=128, bottom_width=128, top_width=512, top_layers=3, negatives="popularity"),
     },
-    data_kind="interactions",
     unit="interaction",
     task="trainer.models.dlrm.task:DlrmTask",
-    main_metric=MAIN_METRIC,
-    lower_is_better=False,
-    abilities=ABILITIES,
-    calibration_presets=("small",),
     calibration_examples=256,
-    formats=("folder", "onnx", "torch_export"),
-    defaults={
-        "batch": {"sequence_length": 1, "sequences_per_step": 256},
-        "optimizer": {"learning_rate": 3e-3, "weight_decay": 0.01, "beta2": 0.999},
-        "regularisation": {"dropout": 0.5},
-        "evaluation": {"sample_tokens": 0},
-        "machine": {"compile": "off"},
-    },
+    defaults=SETTINGS,
+    **RECOMMENDER,
 )

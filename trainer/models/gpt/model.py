@@ -24,7 +24,7 @@ from torch.utils.checkpoint import checkpoint as recompute
 from trainer.models.attention import causal_attention
 from trainer.models.gpt.decoder import Decoder
 from trainer.models.gpt.spec import GPTSpec
-from trainer.models.layers import FeedForward, Rotation, rotate, rotation_table
+from trainer.models.layers import FeedForward, Rotation, count_by_part, rotate, rotation_table
 
 EMBEDDING_STD = 0.02
 
@@ -247,10 +247,7 @@ class GPT(nn.Module):
 
     def parameters_by_part(self) -> dict[str, int]:
         """Return how many parameters each part has; the sum is the model."""
-        parts = {"embedding": 0, "position": 0, "attention": 0, "feed_forward": 0, "norm": 0, "head": 0}
-        for name, parameter in self.named_parameters():
-            parts[part_of(name)] += parameter.numel()
-        return parts
+        return count_by_part(self, part_of)
 
 
 def part_of(name: str) -> str:

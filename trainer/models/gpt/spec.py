@@ -200,4 +200,5 @@ FAMILY = Family(
     shrunk=shrunk,
     prunable=frozenset({"num_heads", "num_kv_heads", "head_width", "feed_forward_width"}),
     calibration_presets=("nano", "micro", "mini"),
+    free_settings=frozenset({"objective", "template", "beta"}),
 )

@@ -152,19 +152,7 @@ class GPTTask(Task):
         return token_graph(model, vocab_size=model.vocab_size, longest=model.context_length)
 
     def cut(self, weights: dict[str, Tensor], source: GPTSpec) -> dict[str, Tensor]:
-        return cut_blocks(weights, block_sizes(source), block_sizes(self.model_spec))
+        return cut_blocks(weights, BlockSizes.of(source), BlockSizes.of(self.model_spec))
 
     def import_weights(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return from_hf(weights, self.model_spec)
-
-
-def block_sizes(spec: GPTSpec) -> BlockSizes:
-    """Return what pruning can take from."""
-    return BlockSizes(
-        num_layers=spec.num_layers,
-        num_heads=spec.num_heads,
-        num_kv_heads=spec.num_key_value_heads,
-        head_width=spec.width_of_head,
-        feed_forward_width=spec.width_of_feed_forward,
-        is_gated=spec.form == "modern",
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trainer.errors import SpecError
 from trainer.families import Family
-from trainer.recommend.spec import ABILITIES, MAIN_METRIC, RecommenderSpec
+from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,20 +56,14 @@ FAMILY = Family(
             feed_forward_width=1_024,
         ),
     },
-    data_kind="interactions",
     unit="example",
     task="trainer.models.sasrec.task:SasrecTask",
-    main_metric=MAIN_METRIC,
-    lower_is_better=False,
-    abilities=ABILITIES,
-    calibration_presets=("small",),
     calibration_examples=64,
-    formats=("folder", "onnx", "torch_export"),
     defaults={
+        **SETTINGS,
         "batch": {"sequence_length": 1, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 1e-3, "weight_decay": 0.01, "beta2": 0.98},
         "regularisation": {"dropout": 0.2},
-        "evaluation": {"sample_tokens": 0},
-        "machine": {"compile": "off"},
     },
+    **RECOMMENDER,
 )

@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
+from trainer.models.layers import count_by_part
 from trainer.models.transformer.spec import TransformerSpec
 
 
@@ -239,11 +240,7 @@ class Transformer(nn.Module):
 
     def parameters_by_part(self) -> dict[str, int]:
         """Return how many parameters each part has; the sum is the model."""
-        parts: dict[str, int] = {}
-        for name, parameter in self.named_parameters():
-            part = part_of(name)
-            parts[part] = parts.get(part, 0) + parameter.numel()
-        return parts
+        return count_by_part(self, part_of)
 
 
 def part_of(name: str) -> str:

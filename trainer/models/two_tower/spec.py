@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trainer.errors import SpecError
 from trainer.families import Family
-from trainer.recommend.spec import ABILITIES, MAIN_METRIC, RecommenderSpec
+from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,20 +54,9 @@ FAMILY = Family(
         "medium": TwoTowerSpec(embedding_width=64, tower_width=128, tower_layers=2, num_negatives=1_024),
         "large": TwoTowerSpec(embedding_width=128, tower_width=256, tower_layers=3, num_negatives=4_096),
     },
-    data_kind="interactions",
     unit="interaction",
     task="trainer.models.two_tower.task:TwoTowerTask",
-    main_metric=MAIN_METRIC,
-    lower_is_better=False,
-    abilities=ABILITIES,
-    calibration_presets=("small",),
     calibration_examples=256,
-    formats=("folder", "onnx", "torch_export"),
-    defaults={
-        "batch": {"sequence_length": 1, "sequences_per_step": 256},
-        "optimizer": {"learning_rate": 3e-3, "weight_decay": 0.01, "beta2": 0.999},
-        "regularisation": {"dropout": 0.5},
-        "evaluation": {"sample_tokens": 0},
-        "machine": {"compile": "off"},
-    },
+    defaults=SETTINGS,
+    **RECOMMENDER,
 )
