@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from trainer.errors import SpecError
-from trainer.families import TASK_SETTINGS, Family, default_family, families, get_family
+from trainer.families import Family, default_family, families, get_family
 from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobRefused
@@ -201,9 +201,8 @@ def _started_from(project: Project, code: str) -> dict[str, Any]:
     spec = _spec_of(checkpoint.run) if checkpoint else None
     if checkpoint is None or spec is None:
         return {}
-    sizes = {
-        name: value for name, value in model_values(spec.model).items() if name.partition(".")[2] not in TASK_SETTINGS
-    }
+    free = get_family(spec.family).free_settings
+    sizes = {name: value for name, value in model_values(spec.model).items() if name.partition(".")[2] not in free}
     return {
         **sizes,
         "transfer.source": str(checkpoint.path),
