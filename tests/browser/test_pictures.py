@@ -53,7 +53,7 @@ def upload(page: Page, file: Path) -> None:
 
 def prepare(page: Page) -> None:
     page.locator("#prepare").click()
-    page.locator("[name$=side]").first.fill("64")
+    page.locator("[name='resize-side']").fill("64")
     page.get_by_role("button", name="Prepare", exact=True).click()
     page.wait_for_url(re.compile(r"/versions/\w+/$"))
     expect(page.locator(".badge[data-state=ready], .badge[data-state=succeeded]").first).to_be_visible(timeout=SLOW)

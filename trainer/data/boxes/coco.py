@@ -32,14 +32,15 @@ def read_coco(data: bytes, where: str, into: CocoPictures, skips: SkipCounter) -
         found = json.loads(text)
     except UnicodeDecodeError as error:
         raise InputError(f"{where} is not UTF-8 (byte {error.start:,}); save it as UTF-8.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON ({error}); correct it.") from None
     if not isinstance(found, dict) or not isinstance(found.get("images"), list):
         raise InputError(f"{where} is no COCO file: it needs the lists images, annotations and categories.")
     names = _names(found.get("categories"), where)
     numbers: dict[Any, int] = {}
     for picture in found["images"]:
-        if not isinstance(picture, dict) or "id" not in picture or not isinstance(picture.get("file_name"), str):
+        is_whole = isinstance(picture, dict) and isinstance(picture.get("id"), int | str)
+        if not is_whole or not isinstance(picture.get("file_name"), str):
             raise InputError(f"{where}: an entry of images lacks id or file_name: {str(picture)[:120]}")
         numbers[picture["id"]] = len(into.boxes)
         into.pictures.add(picture["file_name"], len(into.boxes))
@@ -69,11 +70,13 @@ def _box(
     """Return picture, label, corners and whether it is a crowd; a sentence where the entry cannot be used."""
     if not isinstance(annotation, dict):
         return "it is no object"
-    number, label = numbers.get(annotation.get("image_id")), names.get(annotation.get("category_id"))
+    image, category = annotation.get("image_id"), annotation.get("category_id")
+    number = numbers.get(image) if isinstance(image, int | str) else None
+    label = names.get(category) if isinstance(category, int | str) else None
     if number is None:
-        return f"image_id {annotation.get('image_id')!r} is not among the images"
+        return f"image_id {image!r} is not among the images"
     if label is None:
-        return f"category_id {annotation.get('category_id')!r} is not among the categories"
+        return f"category_id {category!r} is not among the categories"
     bbox = annotation.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(isinstance(v, int | float) for v in bbox):
         return f"bbox is {str(bbox)[:80]}; it must be [left, top, width, height]"

@@ -46,6 +46,8 @@ def read_boxed_images(sources: list[SourceSpec], skips: SkipCounter) -> Iterator
             f"No picture in {names} has a box. Add a COCO JSON file (images, annotations, categories) whose file names are "
             "those of the pictures, or a YOLO text file for each picture (class, centre x, centre y, width, height)."
         )
+    for path in coco.pictures.unasked():
+        skips.passed_over("in the COCO file, but no picture is there", path)
 
 
 def read_annotations(sources: list[SourceSpec], skips: SkipCounter) -> tuple[CocoPictures, YoloPictures]:

@@ -80,7 +80,8 @@ def _check_directory(file: BinaryIO, where: str, limits: ReadLimits) -> None:
     most_directory_bytes = limits.max_members * (46 + limits.max_name_bytes)
     if num_members > limits.max_members or directory_bytes > most_directory_bytes or directory_bytes > 256 << 20:
         raise InputError(
-            f"{where} holds {num_members:,} files, more than {limits.max_members:,}. Pack the texts as JSON Lines instead."
+            f"{where} holds {num_members:,} files, more than {limits.max_members:,}. Divide it into several, or pack texts as "
+            "JSON Lines."
         )
     file.seek(0)
 
@@ -91,8 +92,8 @@ def _check_sizes(members: list[zipfile.ZipInfo], where: str, size_bytes: int, li
     total = sum(member.file_size for member in members)
     if total > limits.max_unpacked_bytes or total > max(RATIO_FREE_BYTES, size_bytes * limits.max_unpack_ratio):
         raise InputError(
-            f"{where} would unpack to {total / 1e6:,.0f} MB from {size_bytes / 1e6:,.3f} MB, which no text does: it looks "
-            "like a zip bomb. Unpack it yourself and upload what is in it."
+            f"{where} would unpack to {total / 1e6:,.0f} MB from {size_bytes / 1e6:,.3f} MB, which no honest file does: "
+            "it looks like a zip bomb. Unpack it yourself and upload what is in it."
         )
 
 

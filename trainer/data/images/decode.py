@@ -50,14 +50,18 @@ class DecodedImage:
     dropped: str = ""
     """Why it does not stay; empty: it stays."""
 
+    num_frames: int = 1
+    """Of an animation or a document of several pages; the first is the picture."""
+
 
 def decode(data: bytes, recipe: ImageRecipe) -> DecodedImage:
     """Return the picture; raise `BrokenImageError` if it cannot be read whole."""
     image = open_image(data, max_pixels=recipe.read.max_pixels)
     mode = "RGB" if recipe.resize.channels == "rgb" else "L"
     try:
+        num_frames = getattr(image, "n_frames", 1)
         image = upright(image).convert(mode)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise BrokenImageError(f"cut short or damaged ({error})") from error
     width, height = image.size
     resized = resize(image, recipe.resize)
@@ -72,6 +76,7 @@ def decode(data: bytes, recipe: ImageRecipe) -> DecodedImage:
         difference_hash=difference_hash(grey),
         small=small,
         dropped=reason_to_drop(width, height, grey, recipe.check) if recipe.check.enabled else "",
+        num_frames=num_frames,
     )
 
 
@@ -97,10 +102,23 @@ def upright(image: Image.Image) -> Image.Image:
         colours = image.convert("RGBA")
         ground = Image.new("RGBA", colours.size, (255, 255, 255, 255))
         return Image.alpha_composite(ground, colours).convert("RGB")
-    if image.mode in ("I;16", "I;16B", "I;16L", "I"):  # 16 bits a pixel: keep the high ones
-        levels = np.asarray(image, dtype=np.int64)
-        return Image.fromarray((levels >> 8 if levels.max(initial=0) > 255 else levels).astype(np.uint8))
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return in_bytes(np.asarray(image, dtype=np.float64))
     return image
+
+
+def in_bytes(levels: NDArray[np.float64]) -> Image.Image:
+    """Return grey levels of 16 or 32 bits, whole or not, as a picture of bytes.
+
+    White is what the numbers themselves tell: 1 for fractions, 255 for bytes, 65,535 for 16 bits; beyond, and below 0, the
+    darkest and the brightest pixel are black and white.
+    """
+    if not np.isfinite(levels).all():
+        raise ValueError("some pixels are not numbers")
+    low, high = float(levels.min(initial=0)), float(levels.max(initial=0))
+    is_fraction = high <= 1 and bool((levels % 1).any())
+    white = 1.0 if is_fraction else next((most for most in (255.0, 65_535.0) if high <= most), high)
+    return Image.fromarray(((levels - low) * (255 / (white - low))).astype(np.uint8))
 
 
 def resize(image: Image.Image, step: ResizeStep) -> Image.Image:

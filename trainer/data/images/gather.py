@@ -45,6 +45,8 @@ class Gathered:
     bytes_read: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     dropped_examples: dict[str, list[str]] = field(default_factory=dict)
+    moving: list[str] = field(default_factory=list)
+    """Where pictures of several frames or pages lie."""
     sizes: Counter[str] = field(default_factory=Counter)
     boxes: list[NDArray[np.float32]] = field(default_factory=list)
     """Of data with boxes: (number, 6) a picture, as `store` has them."""
@@ -106,6 +108,8 @@ def _take(found: Gathered, raw: RawImage, image: DecodedImage) -> None:
     found.smalls.append(image.small)
     found.sources.append(raw.where)
     found.sizes[f"{image.width} x {image.height}"] += 1
+    if image.num_frames > 1:
+        found.moving.append(raw.where)
 
 
 def _decoded(

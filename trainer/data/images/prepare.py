@@ -100,11 +100,14 @@ def _judge(found: Gathered, skips: SkipCounter, recipe: ImageRecipe) -> tuple[Ou
     near, pairs = near_roots(np.array(found.hashes, np.uint64), np.stack(found.smalls), recipe.duplicates)
     order = np.arange(len(near), dtype=np.int32)
     is_copy = exact != order
+    labels = np.array(found.labels, np.int32)
+    others = np.stack([labels[exact], labels[near]])
     outcome = Outcome(
         found=found,
         skips=skips,
         removed_exact=is_copy & recipe.duplicates.exact,
         removed_near=(near != order) & ~is_copy & recipe.duplicates.near,
+        in_two_classes=((others != labels) & (others >= 0) & (labels >= 0)).any(axis=0),
         splits=_splits(found, near, recipe),
     )
     return outcome, [pair for pair in pairs if not is_copy[pair[1]]]

@@ -1,8 +1,8 @@
 """Pictures out of zips and single files, with their labels: from the folder they lie in, or from a table beside them.
 
 A table is a CSV, TSV or JSONL file with a column of paths (path, file, filename, image) and one of labels (label, class,
-category). Paths are those inside the zip or folder; the bare file name is enough where it is unique. What the table says
-comes before the name of the folder.
+category). Paths are those inside the zip or folder; the bare file name, with or without its ending, is enough where it is
+unique. Where there is a table, folders are no classes: a picture that it does not name has none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from trainer.errors import InputError
 Said = TypeVar("Said")
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 TABLE_ENDINGS = {".csv", ".tsv", ".jsonl", ".ndjson"}
-PATH_COLUMNS = ("path", "file", "filename", "file_name", "image", "name")
+PATH_COLUMNS = (
+    "path", "file", "filename", "file_name", "image", "image_path", "file_path", "filepath", "image_id", "id", "name",
+)  # fmt: skip
 LABEL_COLUMNS = ("label", "class", "category", "target")
 MAX_IMAGE_BYTES = 256 << 20
 MAX_TABLE_BYTES = 256 << 20
@@ -72,6 +74,8 @@ class ByPath(Generic[Said]):
     by_path: dict[str, Said] = field(default_factory=dict)
     by_name: dict[str, Said] = field(default_factory=dict)
     ambiguous: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    """Paths and names by which something was found."""
 
     def add(self, path: str, said: Said) -> None:
         plain = path.replace("\\", "/").lstrip("./")
@@ -83,11 +87,23 @@ class ByPath(Generic[Said]):
 
     def of(self, path: str) -> Said | None:
         """Return what is said of a file; its path may begin with folders that the table leaves out."""
-        parts = path.split("/")
-        for first in range(len(parts)):
-            if (said := self.by_path.get("/".join(parts[first:]))) is not None:
+        for whole in (path, path.removesuffix(PurePosixPath(path).suffix)):
+            parts = whole.split("/")
+            for first in range(len(parts)):
+                if (said := self._found(self.by_path, "/".join(parts[first:]))) is not None:
+                    return said
+            if parts[-1] not in self.ambiguous and (said := self._found(self.by_name, parts[-1])) is not None:
                 return said
-        return None if parts[-1] in self.ambiguous else self.by_name.get(parts[-1])
+        return None
+
+    def _found(self, among: dict[str, Said], key: str) -> Said | None:
+        if (said := among.get(key)) is not None:
+            self.asked.add(key)
+        return said
+
+    def unasked(self) -> Iterator[str]:
+        """Yield the paths that no file has."""
+        return (path for path in self.by_path if not {path, path.rsplit("/", 1)[-1]} & self.asked)
 
     def __bool__(self) -> bool:
         return bool(self.by_path)
@@ -104,13 +120,15 @@ def read_images(sources: list[SourceSpec], skips: SkipCounter) -> Iterator[RawIm
             if data is None:
                 continue
             found = True
-            yield RawImage(data, where, _label(source, labels, path))
+            yield RawImage(data, where, (labels.of(path) or "") if labels else folder_of(path))
     if not found:
         names = ", ".join(source.display_name for source in sources[:3])
         raise InputError(
             f"No picture was found in {names}. Upload JPEG, PNG, WebP, GIF, BMP or TIFF files, or a zip of them with a folder "
             "for each class."
         )
+    for path in labels.unasked():
+        skips.passed_over("in the table, but no picture is there", path)
 
 
 def read_labels(sources: list[SourceSpec], skips: SkipCounter) -> ByPath[str]:
@@ -165,9 +183,8 @@ def _member_bytes(opened: object, member: object, where: str, skips: SkipCounter
     return data
 
 
-def _label(source: SourceSpec, labels: ByPath[str], path: str) -> str:
-    if (said := labels.of(path)) is not None:
-        return said
+def folder_of(path: str) -> str:
+    """Return the name of the folder that a picture lies in: its class."""
     folders = PurePosixPath(path).parts[:-1]
     return folders[-1] if folders else ""
 
@@ -189,7 +206,7 @@ def _read_table(data: bytes, path: str, where: str, source: SourceSpec, labels: 
 
 
 def _columns(row: dict[str, object], source: SourceSpec, where: str) -> tuple[str, str]:
-    names = {name.strip().lower(): name for name in row if isinstance(name, str)}
+    names = {name.strip().lower().replace(" ", "_"): name for name in row if isinstance(name, str)}
     path = next((names[name] for name in PATH_COLUMNS if name in names), None)
     label = source.label_column if source.label_column in row else None
     label = label or next((names[name] for name in LABEL_COLUMNS if name in names), None)

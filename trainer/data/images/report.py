@@ -32,6 +32,9 @@ class Outcome:
     skips: SkipCounter
     removed_exact: NDArray[np.bool_]
     removed_near: NDArray[np.bool_]
+    in_two_classes: NDArray[np.bool_]
+    """The same as, or nearly the same as, an earlier picture that has another class."""
+
     splits: NDArray[np.uint8]
     samples: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
@@ -55,6 +58,7 @@ def build_report(spec: PrepareSpec, outcome: Outcome, manifest: VersionManifest,
     image_bytes = spec.recipe.resize.side**2 * spec.recipe.num_channels
     per_class = _per_class(found, keep)
     warnings = _box_warnings(found, keep) if found.boxes else _warnings(per_class, splits, labels, keep, names)
+    warnings += _odd_pictures(outcome)
     return {
         "version": 1,
         "steps": [
@@ -129,6 +133,22 @@ def _warnings(
     return found
 
 
+def _odd_pictures(outcome: Outcome) -> list[str]:
+    found, doubtful = outcome.found, np.flatnonzero(outcome.in_two_classes)
+    told = []
+    if len(doubtful):
+        example = found.sources[int(doubtful[0])]
+        told.append(
+            f"{len(doubtful):,} images are the same, or nearly the same, as one of another class, such as {example}: one of "
+            "both classes is wrong."
+        )
+    if found.moving:
+        told.append(
+            f"{len(found.moving):,} images have several frames or pages, such as {found.moving[0]}: the first one is taken."
+        )
+    return told
+
+
 def _box_warnings(found: Gathered, keep: NDArray[np.bool_]) -> list[str]:
     empty = sum(not len(found.boxes[i]) for i in np.flatnonzero(keep))
     return [f"{empty:,} images have no box; a model learns from them what is nothing."] if empty else []
@@ -151,11 +171,19 @@ def samples_of(
         {
             "picture": thumbnail(pixels[i], found.boxes[i] if found.boxes else None),
             "source": found.sources[i],
-            "label": names[found.labels[i]] if found.labels[i] >= 0 else "",
+            "label": label_of(found, int(i), names),
             "split": SPLIT_NAMES[int(splits[i])],
         }
         for i in chosen
     ]
+
+
+def label_of(found: Gathered, i: int, names: list[str]) -> str:
+    """Return the class of a picture, or what is marked in it: `2 dog, 1 cat`."""
+    if not found.boxes:
+        return names[found.labels[i]] if found.labels[i] >= 0 else ""
+    counted = Counter(names[int(row[4])] for row in found.boxes[i])
+    return ", ".join(f"{count} {name}" for name, count in counted.most_common())
 
 
 def pairs_of(pixels: NDArray[np.uint8], pairs: list[tuple[int, int, float]], found: Gathered) -> list[dict[str, Any]]:

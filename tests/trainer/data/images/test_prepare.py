@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.trainer.data.images.pictures import classes, encoded, picture, zip_of
 from trainer.data.child import preview_in_child
+from trainer.data.images.decode import decode
 from trainer.data.images.prepare import prepare
 from trainer.data.images.recipe import ImageRecipe, ReadStep, ResizeStep
 from trainer.data.shards import PreparedVersion, open_version
@@ -106,6 +107,49 @@ def test_a_table_says_the_label_before_the_folder_does(tmp_path: Path) -> None:
         number = int(train.source_of(i).split("/")[-1].split(".")[0])
         assert names[train.label_ids[i]] == ("odd" if number % 2 else "even")
     assert report["warnings"] == []
+
+
+def test_where_a_table_is_silent_no_folder_speaks(tmp_path: Path) -> None:
+    """A table of bare names without endings; two pictures are not in it, one row has no picture."""
+    members = {f"images/{i}.png": encoded(picture(i)) for i in range(20)}
+    rows = ["Image ID,Label", *(f"{i},{'odd' if i % 2 else 'even'}" for i in range(18)), "nobody,odd"]
+    members["labels.csv"] = "\n".join(rows).encode()
+    version, report = prepared(tmp_path / "v", zip_of(tmp_path / "numbers.zip", members))
+    assert sorted(version.manifest.label_names) == ["even", "odd"]
+    assert report["warnings"] == ["2 images have no class; models that tell classes apart leave them out."]
+    (row,) = report["skipped"]
+    assert (row["reason"], row["examples"]) == ("in the table, but no picture is there", ["nobody"])
+
+
+def test_pictures_in_two_classes_and_of_several_frames_are_told(tmp_path: Path) -> None:
+    members = classes(num_each=5)
+    members["bird/copy.png"] = members["dog/1.png"]
+    members["bird/nearly.jpg"] = encoded(picture(1_002), "JPEG", quality=90)
+    frames = [picture(8_000 + i) for i in range(3)]
+    members["bird/moving.gif"] = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    _, report = prepared(tmp_path / "v", zip_of(tmp_path / "pets.zip", members))
+    classes_told, frames_told = report["warnings"]
+    assert classes_told.startswith("2 images are the same, or nearly the same, as one of another class")
+    assert "bird/copy.png" in classes_told
+    assert "bird/moving.gif: the first one is taken" in frames_told
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        np.linspace(0, 1, 2_500, dtype=np.float32),
+        np.linspace(0, 255, 2_500, dtype=np.float32),
+        np.linspace(0, 65_535, 2_500).astype(np.uint16),
+        np.linspace(0, 9_000_000, 2_500).astype(np.int32),
+        np.linspace(-5, 4_000, 2_500, dtype=np.float32),
+    ],
+    ids=["fractions", "bytes as fractions", "16 bits", "32 bits", "heights"],
+)
+def test_deep_pictures_keep_their_grey_levels(levels: np.ndarray[Any, Any]) -> None:
+    found = decode(encoded(Image.fromarray(levels.reshape(50, 50)), "TIFF"), SMALL).pixels[..., 0].astype(int)
+    assert found.min() < 16
+    assert found.max() > 239
+    assert (np.diff(found.mean(axis=1)) > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_all_ten_digits_are_found_as_a_user_would_train(tmp_path: Path) -> None:
     version = prepared_canvases(tmp_path, num=2_000, side=96, classes=range(10), most=4)
     spec = raw_spec(version, num_steps=1_200) | {"evaluation": {"every_steps": 300, "sample_tokens": 0}}

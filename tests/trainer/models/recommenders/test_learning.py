@@ -96,6 +96,7 @@ def test_a_model_that_does_not_beat_the_baselines_is_told_so(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_imports_at_full_size_beat_both_baselines_by_far(tmp_path: Path) -> None:
     files = stdlib_imports(tmp_path)
     prepare = ["filter.min_per_item=2"]
