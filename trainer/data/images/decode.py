@@ -110,14 +110,14 @@ def upright(image: Image.Image) -> Image.Image:
 def in_bytes(levels: NDArray[np.float64]) -> Image.Image:
     """Return grey levels of 16 or 32 bits, whole or not, as a picture of bytes.
 
-    White is what the numbers themselves tell: 1 for fractions, 255 for bytes, 65,535 for 16 bits; beyond, and below 0, the
-    darkest and the brightest pixel are black and white.
+    What is white is told by the numbers: 1 for fractions, 255 for bytes, 4,095 for 12 bits, 65,535 for 16; beyond, the
+    brightest pixel. Black is 0, or the darkest pixel below.
     """
     if not np.isfinite(levels).all():
         raise ValueError("some pixels are not numbers")
     low, high = float(levels.min(initial=0)), float(levels.max(initial=0))
     is_fraction = high <= 1 and bool((levels % 1).any())
-    white = 1.0 if is_fraction else next((most for most in (255.0, 65_535.0) if high <= most), high)
+    white = 1.0 if is_fraction else next((most for most in (255.0, 4_095.0, 65_535.0) if high <= most), high)
     return Image.fromarray(((levels - low) * (255 / (white - low))).astype(np.uint8))
 
 
