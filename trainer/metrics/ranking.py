@@ -42,6 +42,9 @@ class Truth:
     counts: NDArray[np.int64]
     """(N,) how often each item occurs in training."""
 
+    num_in_all: int
+    """Users of whom something is to be foretold; where they are very many, `users` is an even choice of them."""
+
     @cached_property
     def num_targets(self) -> NDArray[np.int64]:
         return np.array([len(each) for each in self.targets], np.int64)

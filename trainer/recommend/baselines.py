@@ -17,7 +17,7 @@ from scipy import sparse
 
 from trainer.data.interactions.store import Histories, InteractionSplit
 from trainer.metrics.ranking import PLACES, Truth
-from trainer.recommend.ranking import Scores, rank_all, seen_of, truth_of
+from trainer.recommend.ranking import Scores, rank_all, seen_of, some, truth_of
 
 POPULAR, NEIGHBOURS = "most popular", "item-kNN"
 SHRINKAGES = (0.0, 10.0, 100.0)
@@ -120,16 +120,3 @@ def tuned_neighbours(validation: InteractionSplit) -> ItemNeighbours:
 
 def popularity_scores(truth: Truth) -> Scores:
     return lambda rows: np.broadcast_to(truth.counts.astype(np.float32), (len(rows), len(truth.counts)))
-
-
-def some(truth: Truth, most: int) -> Truth:
-    """Return an even choice of so many users."""
-    if len(truth.users) <= most:
-        return truth
-    chosen = np.linspace(0, len(truth.users) - 1, most).astype(np.int64)
-    return Truth(
-        users=truth.users[chosen],
-        targets=[truth.targets[row] for row in chosen],
-        history_lengths=truth.history_lengths[chosen],
-        counts=truth.counts,
-    )

@@ -11,6 +11,9 @@ from trainer.data.interactions.store import InteractionSplit
 from trainer.metrics.ranking import NUM_PLACES, Ranked, Truth
 
 BATCH_USERS = 256
+BATCH_SCORES = 1 << 25
+"""Scores that are held at once: fewer users of a larger catalogue."""
+
 Scores = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 """Rows of `Truth` -> scores (rows, N)."""
 
@@ -36,6 +39,21 @@ def truth_of(split: InteractionSplit) -> Truth:
         targets=targets,
         history_lengths=np.array(lengths, np.int64),
         counts=split.train.counts(split.num_items),
+        num_in_all=len(users),
+    )
+
+
+def some(truth: Truth, most: int) -> Truth:
+    """Return an even choice of so many users."""
+    if len(truth.users) <= most:
+        return truth
+    chosen = np.linspace(0, len(truth.users) - 1, most).astype(np.int64)
+    return Truth(
+        users=truth.users[chosen],
+        targets=[truth.targets[row] for row in chosen],
+        history_lengths=truth.history_lengths[chosen],
+        counts=truth.counts,
+        num_in_all=truth.num_in_all,
     )
 
 
@@ -63,8 +81,9 @@ def rank(
 def rank_all(name: str, scores: Scores, split: InteractionSplit, truth: Truth) -> Ranked:
     """Return what `scores` put first for every user."""
     tops, ranks = [], []
-    for first in range(0, len(truth.users), BATCH_USERS):
-        rows = np.arange(first, min(first + BATCH_USERS, len(truth.users)))
+    at_once = max(1, min(BATCH_USERS, BATCH_SCORES // split.num_items))
+    for first in range(0, len(truth.users), at_once):
+        rows = np.arange(first, min(first + at_once, len(truth.users)))
         seen = [seen_of(split, truth, int(row)) for row in rows]
         top, first_rank = rank(scores(rows), seen, [truth.targets[row] for row in rows])
         tops.append(top)

@@ -161,13 +161,15 @@ class RecommenderTask(Task):
         """Return what these numbers do not say."""
         truth, found = self.examples(split).truth, []
         cold = sum(int((truth.counts[each] == 0).sum()) for each in truth.targets)
-        without_new = int((np.diff(split.own.starts) > 0).sum()) - len(truth.users)
+        without_new = int((np.diff(split.own.starts) > 0).sum()) - truth.num_in_all
         if cold:
             found.append(
                 f"{cold:,} of {int(truth.num_targets.sum()):,} items to be foretold occur in no training data."
             )
         if without_new:
             found.append(f"{without_new:,} users took nothing new in this split and are not counted.")
+        if len(truth.users) < truth.num_in_all:
+            found.append(f"Measured over {len(truth.users):,} of {truth.num_in_all:,} users, an even choice.")
         return found
 
     def neighbours(self, split: InteractionSplit) -> ItemNeighbours:

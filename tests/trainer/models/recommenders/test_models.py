@@ -206,6 +206,21 @@ def test_full_ranking_in_torch_is_that_in_numpy(version: PreparedVersion, family
     assert metrics["mrr"] == pytest.approx((1 / found.first_rank).mean(), rel=1e-5)
 
 
+def test_of_very_many_users_an_even_choice_is_measured(
+    version: PreparedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = version.open_split("test")
+    every = task_of(version, "two_tower").examples(split).truth
+    monkeypatch.setattr("trainer.recommend.examples.MAX_USERS", 5)
+    task = task_of(version, "two_tower")
+    assert len(task.examples(split).truth.users) == 5 < len(every.users)
+    (batch,) = task.evaluation_batches(split, batch_size=10, max_batches=0)
+    rows = {name: value.numpy() for name, value in task.details(task.build_model().eval(), batch).items()}
+    report = task.report(split, rows)
+    assert report is not None
+    assert f"Measured over 5 of {len(every.users)} users, an even choice." in report.notes
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("negatives", ["in_batch", "uniform", "popularity", "all"])
 def test_every_kind_of_negatives_gives_gradients(version: PreparedVersion, family: str, negatives: str) -> None:
