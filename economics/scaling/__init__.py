@@ -5,7 +5,8 @@ from economics.scaling.data_constrained import DataConstrainedLaw
 from economics.scaling.extrapolation import LeaveLargestOut, leave_largest_out
 from economics.scaling.fit import law_fit
 from economics.scaling.fitted import FittedLaw
-from economics.scaling.laws import Band, LossLaw, Mix
+from economics.scaling.laws import LossLaw
+from economics.scaling.mixes import Band, Mix
 from economics.scaling.points import Points, points_read
 from economics.scaling.predict import LossPrediction, OptimalBand, optimal_band, predict_loss
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,36 @@ class Conventions:
 
     loss_unit: LossUnit = "nats_per_token"
     """Unit of the loss. Bits per byte compares across tokenizers."""
+
+    vocabulary_size: int | None = None
+    """Tokens in the tokenizer's vocabulary; None if not known."""
+
+    bytes_per_token: float | None = None
+    """Bytes of raw text that one token stands for on average; None if not known."""
+
+    @property
+    def untrained_loss(self) -> float | None:
+        """Loss of a model that has seen nothing and guesses among all tokens alike, in the convention's unit.
+
+        >>> round(Conventions(vocabulary_size=1024).untrained_loss, 3)
+        6.931
+        """
+        if self.vocabulary_size is None:
+            return None
+        nats = math.log(self.vocabulary_size)
+        if self.loss_unit == "nats_per_token":
+            return nats
+        return bits_per_byte(nats, bytes_per_token=self.bytes_per_token) if self.bytes_per_token else None
+
+    def loss_of_bits(self, bits: float) -> float | None:
+        """So many bits a byte of text in the convention's unit; None where bytes a token are not known.
+
+        >>> round(Conventions(bytes_per_token=4.4).loss_of_bits(0.6), 3)
+        1.83
+        """
+        if self.loss_unit == "bits_per_byte":
+            return bits
+        return bits * self.bytes_per_token * math.log(2) if self.bytes_per_token else None
 
     def differences(self, other: Conventions) -> list[str]:
         """What stops two laws from being compared as they are; empty if nothing does.

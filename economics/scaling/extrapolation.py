@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from economics.errors import EconomicsError
-from economics.scaling.laws import NAMES, LossLaw
-from economics.scaling.parametric import central_coefficients, map_under_prior
+from economics.scaling.laws import LossLaw
+from economics.scaling.parametric import centre_of
 from economics.scaling.points import Points
-from economics.scaling.rules import FEWEST_FOR_BOOTSTRAP, FEWEST_FOR_MEDIAN, refuse_if_unidentified
+from economics.scaling.rules import FEWEST_FOR_MEDIAN, refuse_if_unidentified
 
 Floats = NDArray[np.float64]
 HELD_OUT_FRACTION = 0.1
@@ -88,9 +88,7 @@ def leave_largest_out(
 
 def central_law(points: Points) -> LossLaw:
     """The parametric centre alone, without intervals."""
-    few = points.num_clusters < FEWEST_FOR_BOOTSTRAP
-    found = map_under_prior(points)[0] if few else central_coefficients(points)
-    return LossLaw(**dict(zip(NAMES, map(float, found), strict=True)), conventions=points.conventions)
+    return centre_of(points).law(points)
 
 
 def _largest_rows(points: Points) -> NDArray[np.bool_]:

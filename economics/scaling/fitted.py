@@ -56,6 +56,12 @@ class FittedLaw:
     warnings: tuple[str, ...] = ()
     """What is doubtful, one sentence each."""
 
+    D0: float = 0.0
+    """Tokens that an untrained model is worth, added to all D."""
+
+    prior: tuple[str, ...] = ()
+    """Coefficients that a prior was added for, the points being few."""
+
     extra: dict[str, float] = field(default_factory=dict)
     """Coefficients beyond the five (R_D_star, R_N_star)."""
 
@@ -72,14 +78,14 @@ class FittedLaw:
     def laws(self) -> list[LossLaw]:
         """Each draw as a law."""
         rows = (dict(zip(NAMES, map(float, row), strict=True)) for row in self.draws)
-        return [LossLaw(**row, conventions=self.conventions) for row in rows]
+        return [LossLaw(**row, D0=self.D0, conventions=self.conventions) for row in rows]
 
     def to_dict(self) -> dict[str, Any]:
         """The form of the command line: `coefficients`, `intervals` and what `predict` needs to go on."""
         known = self.law.coefficients if self.law else dict.fromkeys(NAMES)
         return {
             "method": self.method,
-            "coefficients": known | self.extra,
+            "coefficients": known | ({"D0": self.D0} if self.D0 else {}) | self.extra,
             "intervals": {name: self._shown(value) for name, value in self.intervals.items()},
             "objective": self.objective,
             "num_points": self.num_points,
@@ -87,6 +93,7 @@ class FittedLaw:
             "noise_sigma": self.noise_sigma,
             "largest_compute_flop": self.largest_compute_flop,
             "figures_from": self.figures_from,
+            "prior": list(self.prior),
             "conventions": {name: getattr(self.conventions, name) for name in Conventions.__slots__},
             "warnings": list(self.warnings),
             "draws": [[float(f"{x:.9g}") for x in row] for row in self._thinned()],
@@ -98,9 +105,10 @@ class FittedLaw:
         try:
             known = stored["coefficients"]
             conventions = Conventions(**stored["conventions"])
-            law = None
+            law, untrained = None, float(known.get("D0") or 0.0)
             if known["E"] is not None:
-                law = LossLaw(**{name: float(known[name]) for name in NAMES}, conventions=conventions)
+                numbers = {name: float(known[name]) for name in NAMES}
+                law = LossLaw(**numbers, D0=untrained, conventions=conventions)
             return cls(
                 method=str(stored["method"]),
                 law=law,
@@ -113,7 +121,9 @@ class FittedLaw:
                 largest_compute_flop=float(stored["largest_compute_flop"]),
                 conventions=conventions,
                 warnings=tuple(stored["warnings"]),
-                extra={name: float(value) for name, value in known.items() if name not in NAMES},
+                D0=untrained,
+                prior=tuple(stored.get("prior", ())),
+                extra={name: float(value) for name, value in known.items() if name not in (*NAMES, "D0")},
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError("fit", "this file", f"what `fit --json` printed ({error!r} is in the way)") from None

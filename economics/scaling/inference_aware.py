@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import scipy
 
 from economics.errors import InputError, NoAnswerError
-from economics.scaling.laws import LossLaw, Mix
+from economics.scaling.laws import LossLaw
+from economics.scaling.mixes import Mix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from economics.errors import InputError, NoAnswerError
-from economics.scaling.parametric import PRIOR_MEAN, PRIOR_SIGMA
+from economics.scaling.few_runs import PRIOR_MEAN, PRIOR_SIGMA
 from economics.scaling.predict import form_sigma
 
 Floats = NDArray[np.float64]

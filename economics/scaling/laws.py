@@ -5,22 +5,34 @@ r"""The law of loss in parameters and tokens, and what follows from it in closed
 E is the entropy of the text that no model can beat, A / N^alpha what a finite model adds, B / D^beta what finite
 data add. With compute C = k N D (k = 6) the cheapest mix is where an isoquant of loss touches an isocost of
 compute: the *marginal* losses are equal there, alpha A / N^alpha = beta B / D^beta.
+
+Where tokens are few, D + D0 stands for D: a model that has seen nothing has a finite loss, not an infinite one, and D0
+are the tokens that it is worth (see `untrained`). At the scale of plans D0 is nothing beside D, and the closed forms hold.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq, minimize_scalar
 
 from economics.errors import InputError, NoAnswerError
 from economics.scaling.conventions import Conventions
+from economics.scaling.mixes import Band, Mix
 
 Floats = NDArray[np.float64]
 NAMES = ("E", "A", "B", "alpha", "beta")
 """Order of the coefficients in every array of draws."""
+
+MOST_SHIFT, MOST_SAVED = 2.0, 30.0
+"""In logarithms: how far D0 may move the best size, and how much compute it may save."""
+
+LEAST_TOKENS = 1.0
+"""No model is trained on less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +66,9 @@ class LossLaw:
     beta: float
     """How fast the data's term falls."""
 
+    D0: float = 0.0
+    """Tokens that an untrained model is worth, added to all D; 0 where it is not known or does not matter."""
+
     conventions: Conventions = field(default_factory=Conventions)
     """What N, D, C and loss count."""
 
@@ -62,6 +77,8 @@ class LossLaw:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0) or (name in ("alpha", "beta") and value == 0):
                 raise InputError(name, value, "a finite number above 0 (E, A and B may be 0)")
+        if not (math.isfinite(self.D0) and self.D0 >= 0):
+            raise InputError("D0", self.D0, "a finite number of tokens, 0 or more")
 
     @property
     def coefficients(self) -> dict[str, float]:
@@ -71,7 +88,7 @@ class LossLaw:
     def loss(self, num_params: ArrayLike, num_tokens: ArrayLike) -> Floats:
         """Expected loss of a model of `num_params` trained once over `num_tokens` fresh tokens."""
         n, d = np.asarray(num_params, dtype=float), np.asarray(num_tokens, dtype=float)
-        return np.asarray(self.E + self.A * n**-self.alpha + self.B * d**-self.beta)
+        return np.asarray(self.E + self.A * n**-self.alpha + self.B * (d + self.D0) ** -self.beta)
 
     def compute_flop(self, num_params: ArrayLike, num_tokens: ArrayLike) -> Floats:
         """Training compute in this law's convention."""
@@ -81,14 +98,23 @@ class LossLaw:
     def optimum(self, compute_flop: float) -> Mix:
         """The mix of least loss for a budget of compute.
 
-        N* = G (C/k)^(beta / (alpha + beta)) with G = (alpha A / (beta B))^(1 / (alpha + beta)), and D* = C / (k N*).
+        N* = G (C/k)^(beta / (alpha + beta)) with G = (alpha A / (beta B))^(1 / (alpha + beta)), and D* = C / (k N*);
+        with a D0 the least loss is sought around that.
         """
         if not compute_flop > 0:
             raise InputError("compute_flop", compute_flop, "positive")
         budget = compute_flop / self.conventions.flop_per_param_token
         total = self.alpha + self.beta
         log_g = (math.log(self.alpha * self.A) - math.log(self.beta * self.B)) / total
-        num_params = math.exp(log_g + self.beta / total * math.log(budget))
+        log_n = log_g + self.beta / total * math.log(budget)
+        if self.D0:
+            log_n = float(
+                minimize_scalar(
+                    lambda x: float(self.loss(math.exp(x), budget * math.exp(-x))),
+                    bounds=(log_n - MOST_SHIFT, log_n + MOST_SHIFT), method="bounded", options={"xatol": 1e-9},
+                ).x
+            )  # fmt: skip
+        num_params = math.exp(log_n)
         num_tokens = budget / num_params
         return Mix(num_params, num_tokens, compute_flop, float(self.loss(num_params, num_tokens)))
 
@@ -104,20 +130,25 @@ class LossLaw:
         if not loss > self.E:
             raise NoAnswerError(f"A loss of {loss:g} is at or below the irreducible loss {self.E:.4g} of this law.")
         gamma = self.alpha * self.beta / (self.alpha + self.beta)
-        at_one = self.optimum(1.0).loss - self.E
-        return self.optimum((at_one / (loss - self.E)) ** (1 / gamma))
+        plain = replace(self, D0=0.0)
+        compute = ((plain.optimum(1.0).loss - self.E) / (loss - self.E)) ** (1 / gamma)
+        if self.D0:  # what an untrained model is worth saves some of that
+            most = math.log(compute)
+            compute = math.exp(_root(lambda x: self.optimum(math.exp(x)).loss - loss, most - MOST_SAVED, most))
+        return self.optimum(compute)
 
     def tokens_for_loss(self, num_params: ArrayLike, loss: float) -> Floats:
         """Tokens after which a model of this size reaches a loss; infinite where it never does: an isoquant."""
         n = np.asarray(num_params, dtype=float)
         left = loss - self.E - self.A * n**-self.alpha
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(left > 0, (self.B / np.where(left > 0, left, np.nan)) ** (1 / self.beta), np.inf)
+            tokens = (self.B / np.where(left > 0, left, np.nan)) ** (1 / self.beta) - self.D0
+            return np.where(left > 0, np.maximum(tokens, LEAST_TOKENS), np.inf)
 
     def params_for_loss(self, num_tokens: ArrayLike, loss: float) -> Floats:
         """Size that reaches a loss on these tokens; infinite where none does."""
         d = np.asarray(num_tokens, dtype=float)
-        left = loss - self.E - self.B * d**-self.beta
+        left = loss - self.E - self.B * (d + self.D0) ** -self.beta
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(left > 0, (self.A / np.where(left > 0, left, np.nan)) ** (1 / self.alpha), np.inf)
 
@@ -190,55 +221,8 @@ class LossLaw:
         return best.num_params * math.exp(side * near)
 
 
-@dataclass(frozen=True, slots=True)
-class Mix:
-    """A size with its tokens."""
-
-    num_params: float
-    """Parameters."""
-
-    num_tokens: float
-    """Training tokens."""
-
-    compute_flop: float
-    """Compute of the mix."""
-
-    loss: float
-    """Loss the law expects of it."""
-
-    @property
-    def tokens_per_param(self) -> float:
-        """D / N: about 20 where compute alone counts, hundreds where the model will be served widely."""
-        return self.num_tokens / self.num_params
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A best mix and the range of sizes nearly as cheap."""
-
-    best: Mix
-    """The cheapest."""
-
-    num_params_low: float
-    """Smallest size within the slack."""
-
-    num_params_high: float
-    """Largest size within the slack."""
-
-    num_tokens_low: float
-    """Tokens the largest size needs."""
-
-    num_tokens_high: float
-    """Tokens the smallest size needs."""
-
-    slack_fraction: float
-    """Extra compute accepted at the ends."""
-
-
-def two_digits(value: float) -> float:
-    """Round to two significant digits: all that a fitted size is good for.
-
-    >>> two_digits(73_123_456_789.0)
-    73000000000.0
-    """
-    return float(f"{value:.2g}")
+def _root(excess: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function is 0; the end nearest to it where it is not in between."""
+    if excess(low) <= 0:
+        return low
+    return high if excess(high) >= 0 else float(brentq(excess, low, high, xtol=1e-10))

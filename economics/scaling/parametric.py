@@ -2,24 +2,28 @@ r"""The parametric fit: start by variable projection, polish on the Huber object
 
 - From 20 runs on: the centre minimises the published Huber objective; the intervals are percentiles of a bootstrap
   that resamples whole *runs* and solves each resample by variable projection with the same robustness.
-- From 8 to 19 runs: five coefficients are more than so few points determine. A prior alpha, beta ~ N(0.35, 0.05)
-  is added (a range that holds the exponents of most published fits of language models), the centre is the least
-  squares fit under it, and each draw perturbs the losses by the noise *and* the prior's centre by its spread, then
-  fits again. For a linear model that is exactly the posterior (randomise, then optimise).
+- From 8 to 19 runs: five coefficients are more than so few points determine, and what is known beforehand is added
+  (see `few_runs`).
 - Below 8 runs: the same draws without any centre; only the ends of the range are shown.
 
-Source: Besiroglu et al. 2024 (objective, bootstrap of runs); Rubin 1981, The Bayesian Bootstrap;
-Bardsley et al. 2014, Randomize-Then-Optimize.
+Where the tokenizer is known, the law begins where training does (see `untrained`).
+
+Source: Besiroglu et al. 2024 (objective, bootstrap of runs); Rubin 1981, The Bayesian Bootstrap.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from economics.errors import NoAnswerError
+from economics.scaling.few_runs import floor_of, map_under_prior, prior_draws, prior_in_words
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.laws import NAMES, LossLaw
+from economics.scaling.noise import noise_of
 from economics.scaling.objective import HUBER_DELTA, huber_objective, huber_polish
 from economics.scaling.points import Points
 from economics.scaling.projection import ProjectionProblem, project_batch, project_grid
@@ -29,15 +33,14 @@ from economics.scaling.rules import (
     refuse_if_unidentified,
     warnings_of,
 )
+from economics.scaling.untrained import tokens_of_untrained, with_more_tokens
 
 Floats = NDArray[np.float64]
-PRIOR_MEAN, PRIOR_SIGMA = 0.35, 0.05
-"""Prior of alpha and of beta below 20 runs."""
-
 GRID = np.linspace(0.06, 1.0, 48)
 """Exponents tried for a start."""
 
-NUM_COEFFICIENTS = 5
+MOST_CONFLICT = 1.25
+"""Scatter about the law with the floor's prior, over that without, from which on the points contradict it."""
 
 NUM_STARTS = 4
 """Local minima of the grid that are polished; the best is kept."""
@@ -65,25 +68,68 @@ def fit_parametric(points: Points, *, num_resamples: int = 1000, seed: int = 0) 
     refuse_if_unidentified(points)
     rng = np.random.default_rng([seed, 7])
     few = points.num_clusters < FEWEST_FOR_BOOTSTRAP
-    centre = map_under_prior(points)[0] if few else central_coefficients(points)
-    sigma = noise_of(points, centre)
-    draws = _prior_draws(points, sigma, num_resamples, rng) if few else run_draws(points, centre, num_resamples, rng)
+    centre = centre_of(points)
+    seen, sigma = with_more_tokens(points, centre.D0), centre.noise_sigma
+    if few:
+        draws = prior_draws(seen, sigma, num_resamples, rng, has_floor="E" in centre.prior)
+    else:
+        draws = run_draws(seen, centre.coefficients, num_resamples, rng)
     has_centre = points.num_clusters >= FEWEST_FOR_MEDIAN
     return FittedLaw(
         method="parametric",
-        law=LossLaw(**dict(zip(NAMES, map(float, centre), strict=True)), conventions=points.conventions)
-        if has_centre
-        else None,
+        law=centre.law(points) if has_centre else None,
         draws=draws,
         noise_sigma=sigma,
-        objective=objective_of(points, centre) if has_centre else None,
-        figures_from=_figures_from(few),
+        objective=objective_of(seen, centre.coefficients) if has_centre else None,
+        figures_from=_figures_from(centre.prior),
         num_points=points.num_points,
         num_clusters=points.num_clusters,
         largest_compute_flop=float(points.compute_flop.max()),
         conventions=points.conventions,
         warnings=tuple(warnings_of(points)),
+        D0=centre.D0,
+        prior=centre.prior,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centre:
+    """Central coefficients, and what was added to the points to find them."""
+
+    coefficients: Floats
+    """(E, A, B, alpha, beta)."""
+
+    D0: float
+    """Tokens that an untrained model is worth."""
+
+    noise_sigma: float
+    """Scatter of ln loss about them."""
+
+    prior: tuple[str, ...] = ()
+    """Coefficients that a prior was added for."""
+
+    def law(self, points: Points) -> LossLaw:
+        """The same as a law."""
+        numbers = dict(zip(NAMES, map(float, self.coefficients), strict=True))
+        return LossLaw(**numbers, D0=self.D0, conventions=points.conventions)
+
+
+def centre_of(points: Points) -> Centre:
+    """The centre by the method that so many runs allow; with the floor's prior unless the points contradict it."""
+    if points.num_clusters >= FEWEST_FOR_BOOTSTRAP:
+        return _centre(points, central_coefficients, ())
+    plain = _centre(points, lambda given: map_under_prior(given)[0], ("alpha", "beta"))
+    if floor_of(points.conventions) is None:
+        return plain
+    floored = _centre(points, lambda given: map_under_prior(given, has_floor=True)[0], ("E", "alpha", "beta"))
+    return floored if floored.noise_sigma < MOST_CONFLICT * plain.noise_sigma else plain
+
+
+def _centre(points: Points, fit: Callable[[Points], Floats], prior: tuple[str, ...]) -> Centre:
+    untrained = tokens_of_untrained(points, fit)
+    seen = with_more_tokens(points, untrained)
+    found = fit(seen)
+    return Centre(coefficients=found, D0=untrained, noise_sigma=noise_of(seen, found), prior=prior)
 
 
 def central_coefficients(points: Points) -> Floats:
@@ -98,52 +144,6 @@ def central_coefficients(points: Points) -> Floats:
         projected, _ = project_batch(problem, start)
         polished.append(huber_polish(projected[0], log_n, log_d, log_loss, points.weight))
     return min(polished, key=lambda found: found[1])[0]
-
-
-def map_under_prior(points: Points) -> tuple[Floats, float]:
-    """Least squares on relative loss with the prior on the exponents; the noise is found along the way.
-
-    Returns the coefficients and the noise.
-    """
-    log_n, log_d = np.log(points.num_params), np.log(points.num_tokens)
-    sigma, found = 0.005, np.empty(0)
-    for _ in range(6):
-        problem = ProjectionProblem(
-            log_n=log_n,
-            log_d=log_d,
-            loss=points.loss,
-            weight=points.weight[None, :],
-            huber_delta=None,
-            prior_mean=np.full((1, 2), PRIOR_MEAN),
-            prior_precision=(sigma / PRIOR_SIGMA) ** 2,
-        )
-        found = project_batch(problem, np.full(2, PRIOR_MEAN))[0][0]
-        sigma = noise_of(points, found)
-    return found, sigma
-
-
-def noise_of(points: Points, coefficients: Floats) -> float:
-    """Standard deviation of ln loss about the law, by runs, corrected for the coefficients fitted.
-
-    From 20 runs on a robust spread (median absolute deviation) keeps a few bad runs from widening every interval;
-    it is not let below half the plain one.
-    """
-    e, a, b, alpha, beta = coefficients
-    fitted = e + a * points.num_params**-alpha + b * points.num_tokens**-beta
-    residual = np.log(points.loss / fitted)
-    weight = points.weight / points.weight.sum() * points.num_points
-    freedom = max(points.num_clusters - degrees_used(points.num_clusters), 1.0)
-    plain = float(np.sqrt((weight * residual**2).sum() / points.num_points * points.num_clusters / freedom))
-    if points.num_clusters < FEWEST_FOR_BOOTSTRAP:
-        return max(plain, 1e-6)
-    # a nearly absolute fit passes through about five points exactly: they say nothing of the noise
-    robust = float(1.4826 * np.median(np.sort(np.abs(residual))[NUM_COEFFICIENTS:]))
-    return max(robust, plain / 2, 1e-6)
-
-
-def degrees_used(num_clusters: int) -> float:
-    """Coefficients that the points determine: five, or about four where the prior holds the exponents."""
-    return 5.0 if num_clusters >= FEWEST_FOR_BOOTSTRAP else 4.0
 
 
 def objective_of(points: Points, coefficients: Floats) -> float:
@@ -191,26 +191,6 @@ def run_draws(points: Points, centre: Floats, num_resamples: int, rng: np.random
     return np.asarray(draws[usable])
 
 
-def _prior_draws(points: Points, sigma: float, num_resamples: int, rng: np.random.Generator) -> Floats:
-    """Draws that perturb losses and prior together; the noise itself is uncertain with so few points."""
-    _, index = np.unique(points.run, return_inverse=True)
-    freedom = max(points.num_clusters - degrees_used(points.num_clusters), 1.0)
-    sigmas = sigma * np.sqrt(freedom / rng.chisquare(freedom, size=num_resamples))
-    shocks = rng.standard_normal((num_resamples, int(index.max()) + 1))[:, index] * sigmas[:, None]
-    problem = ProjectionProblem(
-        log_n=np.log(points.num_params),
-        log_d=np.log(points.num_tokens),
-        loss=points.loss * np.exp(shocks),
-        weight=np.tile(points.weight, (num_resamples, 1)),
-        huber_delta=None,
-        prior_mean=PRIOR_MEAN + PRIOR_SIGMA * rng.standard_normal((num_resamples, 2)),
-        prior_precision=(sigmas / PRIOR_SIGMA) ** 2,
-    )
-    draws, _ = project_batch(problem, np.full(2, PRIOR_MEAN))
-    usable = (draws[:, 1:] > 0).all(axis=1) & np.isfinite(draws).all(axis=1)
-    return np.asarray(draws[usable])
-
-
 def _apart(pairs: Floats) -> list[Floats]:
     """The best pairs of exponents that are not neighbours of a better one."""
     chosen: list[Floats] = []
@@ -222,9 +202,9 @@ def _apart(pairs: Floats) -> list[Floats]:
     return chosen
 
 
-def _figures_from(few: bool) -> dict[str, str]:
-    if few:
-        prior = f"prior alpha, beta ~ N({PRIOR_MEAN}, {PRIOR_SIGMA})"
+def _figures_from(prior_of: tuple[str, ...]) -> dict[str, str]:
+    if prior_of:
+        prior = f"prior {prior_in_words(has_floor='E' in prior_of)}"
         return {
             "coefficients": f"variable projection on relative loss, least squares with the {prior}",
             "intervals": f"parametric bootstrap of losses and of the {prior}, each draw by variable projection",

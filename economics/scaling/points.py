@@ -169,7 +169,7 @@ def points_read(path: str | Path, *, conventions: Conventions | None = None) -> 
         arrays["loss"] = np.array(
             [bits_per_byte(loss, bytes_per_token=size) for loss, size in zip(columns["loss"], per_token, strict=True)]
         )
-        known = replace(known, loss_unit="bits_per_byte")
+        known = replace(known, loss_unit="bits_per_byte", bytes_per_token=float(np.mean(per_token)))
     return Points(**arrays, conventions=known)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,8 @@ from economics.constants import LAW_FORM_NOISE
 from economics.errors import NoAnswerError
 from economics.scaling.data_constrained import DataConstrainedLaw
 from economics.scaling.fitted import FittedLaw
-from economics.scaling.laws import LossLaw, two_digits
+from economics.scaling.laws import LossLaw
+from economics.scaling.mixes import two_digits
 from economics.scaling.rules import extrapolation_warning
 from economics.uncertainty import Interval, interval_of, stream_for
 
@@ -53,7 +54,7 @@ def loss_draws(fitted: FittedLaw, num_params: ArrayLike, num_tokens: ArrayLike) 
     n, d = np.broadcast_arrays(np.asarray(num_params, dtype=float), np.asarray(num_tokens, dtype=float))
     shape = (-1,) + (1,) * n.ndim
     e, a, b, alpha, beta = (column.reshape(shape) for column in fitted.draws.T)
-    return np.asarray(e + a * n ** (-alpha) + b * d ** (-beta))
+    return np.asarray(e + a * n ** (-alpha) + b * (d + fitted.D0) ** (-beta))
 
 
 def predict_loss(

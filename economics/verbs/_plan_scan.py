@@ -9,7 +9,7 @@ import numpy as np
 from economics.plan import Chosen, HardwareOffer, Limits, Scan, ServingCost, plan_band, plan_choose, plan_scan
 from economics.plan.choose import Goal
 from economics.scaling.fitted import FittedLaw
-from economics.scaling.laws import two_digits
+from economics.scaling.mixes import two_digits
 from economics.scaling.predict import predict_loss
 from economics.scaling.published import published_data_constrained_law
 from economics.uncertainty import Distribution, draw_jointly, interval_of

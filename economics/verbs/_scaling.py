@@ -9,8 +9,9 @@ from economics.scaling.critical_batch import critical_batch_fit, critical_batch_
 from economics.scaling.downstream import accuracy_curve_fit, predict_accuracy
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.inference_aware import ServedDemand, inference_aware_optimum
-from economics.scaling.laws import LossLaw, Mix, two_digits
+from economics.scaling.laws import LossLaw
 from economics.scaling.learning_curve import learning_curve_predict
+from economics.scaling.mixes import Mix, two_digits
 from economics.scaling.published import OverTrainingLaw
 
 

@@ -12,7 +12,7 @@ from economics.scaling.conventions import Conventions, CountedParams, LossUnit
 from economics.scaling.extrapolation import leave_largest_out
 from economics.scaling.fit import Method, law_fit
 from economics.scaling.fitted import FittedLaw
-from economics.scaling.laws import two_digits
+from economics.scaling.mixes import two_digits
 from economics.scaling.next_experiment import candidates_within, experiments_ranked
 from economics.scaling.points import Points, points_read
 from economics.scaling.predict import OptimalBand, loss_draws, optimal_band
@@ -113,6 +113,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--counted-params", default="total", help=", ".join(get_args(CountedParams)))
     parser.add_argument("--loss-unit", default="nats_per_token", help=", ".join(get_args(LossUnit)))
     parser.add_argument("--tokenizer", default="", help="name of the tokenizer, kept with the fit")
+    parser.add_argument(
+        "--vocabulary", metavar="V", help="its tokens: the law then begins at ln V, which matters where runs are short"
+    )
+    parser.add_argument(
+        "--bytes-per-token",
+        metavar="BYTES",
+        help="of its tokens on average: tells fits of few runs where text's floor lies",
+    )
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -124,7 +132,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         if value not in allowed:
             raise InputError(field, value, f"one of {', '.join(allowed)}")
     conventions = Conventions(
-        counted_params=arguments.counted_params, loss_unit=arguments.loss_unit, tokenizer=arguments.tokenizer
+        counted_params=arguments.counted_params,
+        loss_unit=arguments.loss_unit,
+        tokenizer=arguments.tokenizer,
+        vocabulary_size=whole(arguments.vocabulary, field="vocabulary", lowest=2) if arguments.vocabulary else None,
+        bytes_per_token=positive(arguments.bytes_per_token, field="bytes-per-token")
+        if arguments.bytes_per_token
+        else None,
     )
     if not Path(arguments.points).is_file():
         raise InputError("points", arguments.points, "a CSV file that exists")
@@ -153,8 +167,9 @@ def explain(result: dict[str, Any]) -> list[str]:
     known = result["coefficients"]
     if known["E"] is None:
         return ["No central law: the points are too few."]
+    tokens = f"(D + {known['D0']:.3g})" if known.get("D0") else "D"
     return [
-        f"L = {known['E']:.4g} + {known['A']:.4g} / N^{known['alpha']:.4g} + {known['B']:.4g} / D^{known['beta']:.4g}",
+        f"L = {known['E']:.4g} + {known['A']:.4g} / N^{known['alpha']:.4g} + {known['B']:.4g} / {tokens}^{known['beta']:.4g}",
         f"Objective: Huber (delta 1e-3) of ln L, summed over {result['num_points']} points = {result['objective']:.6g}",
         *(f"{name}: {how}" for name, how in result["figures_from"].items()),
     ]

@@ -24,7 +24,7 @@ from economics.plan import (
 from economics.plan.choose import Goal
 from economics.plan.toml_file import TABLES, demand_from, jobs_from, known_keys, limits_from, option_from, toml_read
 from economics.scaling.fitted import FittedLaw
-from economics.scaling.laws import two_digits
+from economics.scaling.mixes import two_digits
 from economics.scaling.published import published_fit
 from economics.uncertainty import Distribution, LogNormal, as_distribution, distribution_from_mapping
 from economics.verbs._options import assumption

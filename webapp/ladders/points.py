@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,8 @@ def economics_points(ladder: Ladder, rows: Sequence[LadderPoint]) -> Points:
             counts_attention_flop=True,
             tokenizer=tokenizer_of(ladder),
             loss_unit="bits_per_byte" if in_bits else "nats_per_token",
+            vocabulary_size=ladder.dataset_version.vocab_size if ladder.dataset_version else None,
+            bytes_per_token=bytes_per_token([row for row in rows if row.role != LadderPoint.Role.EXTERNAL]),
         ),
     )
 
@@ -49,6 +52,12 @@ def economics_points(ladder: Ladder, rows: Sequence[LadderPoint]) -> Points:
 def uses_bits(rows: Sequence[LadderPoint]) -> bool:
     """Losses of runs made elsewhere may belong to another tokenizer: then all are compared as bits per byte, if known."""
     return any(row.role == "external" for row in rows) and all(row.bits_per_byte is not None for row in rows)
+
+
+def bytes_per_token(rows: Sequence[LadderPoint]) -> float | None:
+    """Return what a token of the ladder's own runs stands for, by their two units of loss; None where none has both."""
+    found = [row.loss / (row.bits_per_byte * math.log(2)) for row in rows if row.loss and row.bits_per_byte]
+    return float(np.mean(found)) if found else None
 
 
 def tokenizer_of(ladder: Ladder) -> str:
