@@ -19,7 +19,8 @@ from economics.errors import NoAnswerError
 from economics.scaling.compute_groups import compute_groups
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.laws import NAMES, LossLaw
-from economics.scaling.parametric import cluster_weights, noise_of, objective_of
+from economics.scaling.noise import noise_of
+from economics.scaling.parametric import cluster_weights, objective_of
 from economics.scaling.points import Points
 from economics.scaling.rules import refuse_if_unidentified, warnings_of
 
