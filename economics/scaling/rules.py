@@ -76,7 +76,7 @@ def warnings_of(points: Points) -> list[str]:
         )
     elif points.num_clusters < FEWEST_FOR_BOOTSTRAP:
         found.append(
-            f"Only {points.num_clusters} runs: the intervals lean on what is known of laws beforehand (the prior); "
+            f"Only {points.num_clusters} runs: the intervals lean on the prior alpha, beta ~ N(0.35, 0.05); "
             f"from {FEWEST_FOR_BOOTSTRAP} runs on they rest on the points alone."
         )
     return found
