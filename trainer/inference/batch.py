@@ -65,7 +65,7 @@ class Row:
 class Batch:
     """The texts that one model is writing. Used by one thread, but for `Writing.close`."""
 
-    limit = "memory bandwidth: each step reads all weights once, in oneDNN's packed product on a processor"
+    limit = "memory bandwidth: each step reads all weights once"
 
     def __init__(self, decoder: Decoder, tokenizer: Tokenizer, *, most_cache_bytes: int = MOST_CACHE_BYTES) -> None:
         self.decoder, self.tokenizer, self.most_cache_bytes = decoder, tokenizer, most_cache_bytes

@@ -18,26 +18,28 @@ FEW_ROWS = 8
 class Projection:
     """x W^T + b in one type of numbers. Sizes: R rows, T tokens, K inputs, N outputs."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
-        self.num_outputs = weight.size(0)
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, hold: bool = True) -> None:
+        """Hold a copy in such numbers, or, where somebody else does, turn the model's own into them for each product."""
+        self.dtype, self.weight = dtype, weight.detach()  # (N, K)
         self.bias = None if bias is None else bias.detach().to(dtype)
-        self.weight = weight.detach().to(dtype)  # (N, K)
-        self.is_packed = weight.device.type == "cpu" and has_packed_product(dtype)
+        self.is_packed = hold and weight.device.type == "cpu" and has_packed_product(dtype)
+        self.size_bytes = weight.numel() * dtype.itemsize if hold else 0
+        if hold:
+            self.weight = self.weight.to(dtype)
         if self.is_packed:
             self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight.contiguous(), FEW_ROWS)
-        self.size_bytes = weight.numel() * dtype.itemsize
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the product (R, T, N) of (R, T, K)."""
         if not self.is_packed:
-            return F.linear(x, self.weight, self.bias)
+            return F.linear(x, self.weight.to(self.dtype), self.bias)
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
         return product
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """Return the product added to another tensor (R, T, N)."""
         if not self.is_packed:
-            return other + F.linear(x, self.weight, self.bias)
+            return other + self(x)
         total: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, other, self.weight, self.bias, "add")
         return total
 
@@ -58,10 +60,10 @@ class LayerProjection:
         return other + self(x)
 
 
-def projection(layer: nn.Module, dtype: torch.dtype) -> Projection | LayerProjection:
+def projection(layer: nn.Module, dtype: torch.dtype, *, hold: bool = True) -> Projection | LayerProjection:
     """Return a linear layer made ready; what an adapter adds to its weights is in them."""
     if isinstance(layer, nn.Linear):
-        return Projection(layer.weight, layer.bias, dtype)
+        return Projection(layer.weight, layer.bias, dtype, hold=hold)
     return LayerProjection(layer)
 
 

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from trainer.compress.quantised import Int4Linear, Int8Embedding, Int8Linear
 from trainer.inference.cache import KVCache, Places
+from trainer.inference.native.library import library
+from trainer.inference.native.step import MOST_TOKENS, NativeStep, native_step
 from trainer.inference.projection import LayerProjection, Projection, projection
 from trainer.models.attention import causal_attention
 from trainer.models.layers import Rotation, activate, rotate
@@ -34,7 +36,7 @@ SCORED_AGAIN = 64
 class Layer:
     """One block, made ready."""
 
-    def __init__(self, block: Block, dtype: torch.dtype) -> None:
+    def __init__(self, block: Block, dtype: torch.dtype, *, hold: bool) -> None:
         attention, feed_forward = block.attention, block.feed_forward
         self.number = attention.layer
         self.num_heads, self.num_kv_heads, self.head_width = (
@@ -47,8 +49,10 @@ class Layer:
             for norm in (block.attention_norm, block.feed_forward_norm, attention.query_norm, attention.key_norm)
         )
         self.normalises_heads = not isinstance(attention.query_norm, nn.Identity)
-        self.qkv, self.out = projection(attention.qkv, dtype), projection(attention.out, dtype)
-        self.up, self.down = projection(feed_forward.up, dtype), projection(feed_forward.down, dtype)
+        self.qkv, self.out, self.up, self.down = (
+            projection(layer, dtype, hold=hold)
+            for layer in (attention.qkv, attention.out, feed_forward.up, feed_forward.down)
+        )
         self.gated, self.activation = feed_forward.gated, feed_forward.activation
 
     @property
@@ -97,11 +101,12 @@ class Decoder:
     def __init__(self, model: GPT, dtype: torch.dtype) -> None:
         self.model, self.dtype = model, dtype
         self.context_length = model.context_length
-        self.layers = [Layer(block, dtype) for block in model.blocks]  # type: ignore[arg-type]
-        self.norm = copy.deepcopy(model.norm).to(dtype).requires_grad_(False)
-        self.head = self._head()
-        self.is_exact = dtype == torch.float32 and isinstance(self.head, Projection)
         device = model.cosines.device
+        is_native = device.type == "cpu" and library() is not None
+        self.layers = [Layer(block, dtype, hold=not is_native) for block in model.blocks]  # type: ignore[arg-type]
+        self.norm = copy.deepcopy(model.norm).to(dtype).requires_grad_(False)
+        self.head = self._head(hold=not is_native)
+        self.is_exact = dtype == torch.float32 and isinstance(self.head, Projection)
         self.cache = KVCache(
             num_layers=len(self.layers),
             num_heads=model.spec.num_key_value_heads,
@@ -110,21 +115,26 @@ class Decoder:
             dtype=torch.float32 if device.type == "cpu" else dtype,
             device=device,
         )
+        self.native = native_step(self) if is_native else None
 
-    def _head(self) -> Projection | LayerProjection:
+    def _head(self, *, hold: bool) -> Projection | LayerProjection:
         if self.model.head is not None:
-            return projection(self.model.head, self.dtype)
+            return projection(self.model.head, self.dtype, hold=hold)
         table: nn.Module = self.model.token_embedding
         if isinstance(table, nn.Embedding):
-            return Projection(table.weight, None, self.dtype)
+            return Projection(table.weight, None, self.dtype, hold=hold)
         assert isinstance(table, Int8Embedding)
         return LayerProjection(table.as_head())
 
     @property
+    def projections(self) -> list[Projection | LayerProjection]:
+        return [*(each for layer in self.layers for each in layer.projections), self.head]
+
+    @property
     def size_bytes(self) -> int:
-        """Bytes besides the model's own: packed weights, keys and values."""
-        packed = sum(each.size_bytes for layer in self.layers for each in layer.projections) + self.head.size_bytes
-        return packed + self.cache.size_bytes
+        """Bytes besides the model's own: weights as they are read, keys and values."""
+        held = sum(each.size_bytes for each in self.projections) + (self.native.size_bytes if self.native else 0)
+        return held + self.cache.size_bytes
 
     @torch.inference_mode()
     def read(
@@ -134,6 +144,8 @@ class Decoder:
 
         They are those behind the token numbered `lasts` of each row (R, V); without it those behind every token (R, T, V).
         """
+        if self.native is not None and tokens.numel() <= MOST_TOKENS:
+            return self.read_native(self.native, tokens, rows, firsts, lasts)
         places = Places(self.cache, rows, firsts, tokens.size(1))
         x, rotation, mask = self.embed(tokens, places), self.rotation(places), places.mask(self.cache.keys.dtype)
         for layer in self.layers:
@@ -143,6 +155,25 @@ class Decoder:
         hidden = self.norm(x)
         logits = self.head(hidden)
         return logits if self.is_exact else self.scored_again(hidden, logits)
+
+    def read_native(
+        self, step: NativeStep, tokens: Tensor, rows: Sequence[int], firsts: Sequence[int], lasts: Sequence[int] | None
+    ) -> Tensor:
+        """Do the same in one call of the compiled step."""
+        num_rows, length = tokens.shape
+        positions = (torch.tensor(firsts)[:, None] + torch.arange(length)).flatten()  # (R * T,)
+        wanted = torch.arange(num_rows * length).view(num_rows, length)
+        if lasts is not None:
+            wanted = wanted[range(num_rows), lasts]
+        x = self.model.token_embedding(tokens.flatten()).float()
+        if self.model.position_embedding is not None:
+            x = x + self.model.position_embedding(positions)
+        rotation = None
+        if self.model.spec.form != "classic":
+            rotation = self.model.cosines[positions], self.model.sines[positions]
+        hidden, logits = step(x, torch.tensor(rows).repeat_interleave(length), positions, wanted.flatten(), rotation)
+        logits = logits if self.is_exact else self.scored_again(hidden, logits)
+        return logits.view(*wanted.shape, -1)
 
     def scored_again(self, hidden: Tensor, logits: Tensor) -> Tensor:
         """Return the logits (..., V) with the highest computed in float32 from the model's own weights.
