@@ -36,6 +36,9 @@ class DataSpec:
     content_hash: str = ""
     """Hash of its shards; checked before the first step when given."""
 
+    copies: bool = True
+    """Learn from the changed copies that the preparation added, too, where it added any."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchSpec:

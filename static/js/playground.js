@@ -18,6 +18,7 @@ function compare(page, on) {
     second.remove();
   }
   sides.classList.toggle("two", on);
+  document.getElementById("blind-choice").hidden = !on;
   page.showAbilities();
 }
 

@@ -28,10 +28,12 @@ function start() {
     changed();
   }
 
-  // --- sizes ---
+  // --- sizes: they leave alone what the model is for ---
+  const taskSettings = new Set(form.dataset.taskSettings.split(" ").map((name) => `model.${name}`));
+  const sizesOf = (model) => Object.fromEntries(Object.entries(model).filter(([name]) => !taskSettings.has(name)));
   function markPreset() {
     for (const button of form.querySelectorAll("[data-preset]")) {
-      const same = Object.entries(presets[button.dataset.preset]).every(([name, value]) => {
+      const same = Object.entries(sizesOf(presets[button.dataset.preset])).every(([name, value]) => {
         const item = control(name);
         return !item || (item.type === "checkbox" ? item.checked === value : String(item.value) === String(value) || Number(item.value) === value);
       });
@@ -41,7 +43,7 @@ function start() {
   form.addEventListener("click", (event) => {
     const name = event.target.closest("[data-preset]")?.dataset.preset;
     if (!name) return;
-    const found = { ...presets[name] };
+    const found = sizesOf(presets[name]);
     const context = found["model.context_length"], length = control("batch.sequence_length");
     if (context && length) found["batch.sequence_length"] = context;
     put(found);
@@ -49,11 +51,10 @@ function start() {
 
   // --- a model to start from: its sizes come with it, the task stays ---
   const source = control("transfer.source");
-  const ownSettings = new Set(["model.objective", "model.pooling", "model.class_weights", "model.label_separator", "model.mask_fraction", "model.temperature"]);
   source?.addEventListener("change", () => {
     const shape = JSON.parse(source.dataset.sources)[source.value];
     if (!shape) return;
-    const found = Object.fromEntries(Object.entries(shape).filter(([name]) => !ownSettings.has(name)));
+    const found = sizesOf(shape);
     const length = control("batch.sequence_length"), context = found["model.context_length"];
     if (length && context) found["batch.sequence_length"] = Math.min(Number(length.value) || context, context);
     put(found);

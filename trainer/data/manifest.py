@@ -8,6 +8,7 @@ version/
   <split>/starts.bin           int64: first token of each document, then the number of tokens
   <split>/labels.bin           int32: id of each document's label, -1 for none
   <split>/origins.bin          int64 pairs: number of the source file, row in it
+  <split>/copies.bin           uint8: 1 for a changed copy that the preparation added; only where there are any
   sources.jsonl                names of the source files, one JSON string a line
 """
 

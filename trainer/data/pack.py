@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.augment import Augmented, augmented
+from trainer.data.augment import Augmented, AugmentStats, Paraphraser, augmented
 from trainer.data.manifest import SPLIT_NAMES
 from trainer.data.parts.marks import ROLES, parted
 from trainer.data.recipe import AugmentStep
@@ -35,6 +35,9 @@ class EncodedChunk:
     parts: list[NDArray[np.int64]] | None = None
     """First token and role (N, 2) of the parts of each document; None for text, which has none."""
 
+    copied: Augmented | None = None
+    """What the texts were made of; None where there are no copies."""
+
 
 @dataclass(slots=True)
 class PackStats:
@@ -42,6 +45,7 @@ class PackStats:
 
     length_counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(NUM_LENGTH_BINS, np.int64))
     longest_tokens: int = 0
+    augment: AugmentStats = field(default_factory=AugmentStats)
 
 
 def pack(
@@ -56,11 +60,14 @@ def pack(
     on_progress: Callable[[int], None],
     has_parts: bool = False,
     augment: AugmentStep | None = None,
+    paraphraser: Paraphraser | None = None,
 ) -> PackStats:
     """Encode and write all documents to keep; with parts each of them by itself, and where they begin."""
     stats = PackStats()
     encode = encode_parts if has_parts else encode_texts
-    copier = partial(augmented, step=augment, has_parts=has_parts) if augment and augment.copies else None
+    copier = None
+    if augment and augment.copies:
+        copier = partial(augmented, step=augment, has_parts=has_parts, paraphraser=paraphraser)
     for chunk in _encoded_chunks(spool, tokenizer, keep, splits, num_threads, check_stop, encode, copier):
         if len(chunk.records):
             _append(chunk, writer, stats)
@@ -82,13 +89,14 @@ def _encoded_chunks(
         part = slice(start, start + len(records))
         texts = spool.chunk_texts(records, keep[part])
         kept, its_splits = records[keep[part]], splits[part][keep[part]]
+        found = None
         if copier is not None:
             found = copier(texts, its_splits == TRAIN)
             texts, kept, its_splits = found.texts, kept[found.rows].copy(), its_splits[found.rows]
             kept["num_bytes"][found.is_copy] = [
                 len(text.encode()) for text, is_copy in zip(texts, found.is_copy, strict=True) if is_copy
             ]
-        return EncodedChunk(kept, its_splits, *encode_all(texts, tokenizer))
+        return EncodedChunk(kept, its_splits, *encode_all(texts, tokenizer), found)
 
     with ThreadPoolExecutor(num_threads) as pool:
         pending: deque[Future[EncodedChunk]] = deque()
@@ -136,6 +144,8 @@ def _append(chunk: EncodedChunk, writer: VersionWriter, stats: PackStats) -> Non
     bins = np.minimum(np.log2(lengths).astype(np.int64), NUM_LENGTH_BINS - 1)
     stats.length_counts += np.bincount(bins, minlength=NUM_LENGTH_BINS)
     stats.longest_tokens = max(stats.longest_tokens, int(lengths.max()))
+    if chunk.copied is not None:
+        stats.augment.merge(chunk.copied.stats)
     for number, name in enumerate(SPLIT_NAMES):
         chosen = np.flatnonzero(chunk.splits == number)
         if not len(chosen):
@@ -148,6 +158,7 @@ def _append(chunk: EncodedChunk, writer: VersionWriter, stats: PackStats) -> Non
             np.stack([records["source"].astype(np.int64), records["row"]], axis=1),
             int(records["num_bytes"].sum()),
             None if chunk.parts is None else _placed(chunk.parts, lengths, chosen),
+            chunk.copied.is_copy[chosen] if chunk.copied is not None and name == "train" else None,
         )
 
 

@@ -28,9 +28,10 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from trainer.data.augment import Paraphraser
 from trainer.data.clean import CleanChunk, CleanStats, RawDocument, clean_chunk, utf8_length
 from trainer.data.exact import first_of_equals
-from trainer.data.kinds import get_data_kind, reader_of
+from trainer.data.kinds import get_data_kind, load, reader_of
 from trainer.data.manifest import VersionManifest, hash_file
 from trainer.data.minhash import band_shape
 from trainer.data.near import Clusters, find_clusters
@@ -280,7 +281,10 @@ class _Preparation:
             on_progress=on_progress,
             has_parts=self._has_parts,
             augment=self.spec.recipe.augment,
+            paraphraser=self._paraphraser(),
         )
+        if stats.augment.copies:
+            self.seconds["augment"] = round(stats.augment.seconds, 3)  # within pack, added up over its threads
         tokenizer_sha256 = (
             hash_file(Path(self.spec.tokenizer_path) / "tokenizer.json")[0] if self.spec.tokenizer_path else ""
         )
@@ -297,6 +301,17 @@ class _Preparation:
         return manifest, stats
 
     # around them
+
+    def _paraphraser(self) -> Paraphraser | None:
+        """Open the model that says lines in other words, where the recipe names one."""
+        step = self.spec.recipe.augment
+        if not step.copies or not step.paraphraser:
+            return None
+        self._progress("opening the paraphraser", 0, None, force=True)
+        opened: Paraphraser = load("trainer.inference.paraphrase:open_paraphraser")(
+            step.paraphraser, step.paraphraser_back
+        )
+        return opened
 
     @property
     def _has_parts(self) -> bool:

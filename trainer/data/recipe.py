@@ -152,10 +152,20 @@ class SplitStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AugmentStep:
-    """Add changed copies of training documents: of pairs and conversations only what is read, never the answer."""
+    """Add changed copies of training documents: of pairs and conversations only what is read, never the answer.
+
+    A run can be made with and without them, to measure what they are worth.
+    """
 
     copies: int = 0
     """Copies of each training document. 0: none."""
+
+    paraphraser: str = ""
+    """A model of one's own that says each line in other words: a Transformer trained on pairs of texts that mean the same.
+    Lines that it cannot say otherwise fall back on words and slips. Empty: words and slips alone."""
+
+    paraphraser_back: str = ""
+    """A second model, for paraphrase by translation: the first translates, this one translates back."""
 
     noise_fraction: float = 0.02
     """Share of letters with a slip of the keyboard: left out, doubled, or exchanged with the next."""
@@ -174,6 +184,8 @@ class AugmentStep:
             raise SpecError(f"augment.copies is {self.copies}; it must be from 0 to 20")
         for name in ("noise_fraction", "synonym_fraction"):
             _fraction(f"augment.{name}", getattr(self, name))
+        if self.paraphraser_back and not self.paraphraser:
+            raise SpecError("augment.paraphraser_back translates back what augment.paraphraser translated; choose both")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -162,8 +162,27 @@ def _steps(facts: Facts, counts: _Counts, keep: NDArray[np.bool_]) -> list[dict[
             "near", num_clean - num_exact, int(keep.sum()), counts.clean_bytes - counts.exact_bytes, text_bytes,
             [near_reason] if num_near else [],
         ),
-        _step("pack", int(keep.sum()), facts.manifest.num_documents, text_bytes, text_bytes, []),
+        *_augmentation(facts, int(keep.sum()), text_bytes),
+        _step("pack", facts.manifest.num_documents, facts.manifest.num_documents, text_bytes, text_bytes, []),
     ]  # fmt: skip
+
+
+def _augmentation(facts: Facts, num_kept: int, text_bytes: int) -> list[dict[str, Any]]:
+    """Return the step that added changed copies, if it added any."""
+    stats = facts.pack_stats.augment
+    if not stats.copies:
+        return []
+    counts = {
+        "lines said in other words by the model": stats.paraphrased,
+        "lines it could not say otherwise": stats.fell_back,
+    }
+    reasons = [
+        {"reason": name, "documents": 0, "count": count, "bytes": 0, "examples": []}
+        for name, count in counts.items()
+        if count
+    ]
+    num_bytes = sum(split.num_bytes for split in facts.manifest.splits.values())
+    return [_step("augment", num_kept, num_kept + stats.copies, text_bytes, num_bytes, reasons)]
 
 
 def _step(

@@ -62,8 +62,9 @@ class SplitWriter:
         self._labels = _HashedFile(folder, f"{name}/labels.bin")
         self._origins = _HashedFile(folder, f"{name}/origins.bin")
         self._parts: _HashedFile | None = None
+        self._copies: _HashedFile | None = None
         self._starts.write(np.zeros(1, "<i8"))
-        self.num_tokens = self.num_documents = self.num_bytes = 0
+        self.num_tokens = self.num_documents = self.num_bytes = self.num_copies = 0
 
     def append(
         self,
@@ -73,13 +74,19 @@ class SplitWriter:
         origins: NDArray[np.int64],
         num_bytes: int,
         parts: NDArray[np.int64] | None = None,
+        is_copy: NDArray[np.bool_] | None = None,
     ) -> None:
         """Add documents: their tokens one behind the other, each with its end-of-text; the other arrays row by row.
 
         `parts` (N, 2) are the first token and the role of each part, counted from the first of these tokens.
+        `is_copy` says which documents are changed copies of others.
         """
         if parts is not None:
             self._write_parts(parts)
+        if is_copy is not None:
+            self._copies = self._copies or _HashedFile(self._folder, f"{self._name}/copies.bin")
+            self._copies.write(is_copy.astype("u1"))
+            self.num_copies += int(is_copy.sum())
         self._starts.write((self.num_tokens + np.cumsum(lengths)).astype("<i8"))
         self._labels.write(labels.astype("<i4"))
         self._origins.write(origins.astype("<i8"))
@@ -98,7 +105,8 @@ class SplitWriter:
 
     def finish(self) -> SplitInfo:
         self._close_shard()
-        indexes = [self._starts, self._labels, self._origins, *([self._parts] if self._parts else [])]
+        optional = [file for file in (self._parts, self._copies) if file]
+        indexes = [self._starts, self._labels, self._origins, *optional]
         return SplitInfo(
             num_tokens=self.num_tokens,
             num_documents=self.num_documents,
@@ -145,6 +153,7 @@ class VersionWriter:
         if sources is not None:
             lines = b"".join(msgspec.json.encode(name) + b"\n" for name in sources)
             (self._folder / "sources.jsonl").write_bytes(lines)
+        num_copies = sum(writer.num_copies for writer in self.splits.values())
         splits = {name: writer.finish() for name, writer in self.splits.items()}
         self._tokenizer.save(self._folder / "tokenizer")
         manifest = VersionManifest(
@@ -155,6 +164,7 @@ class VersionWriter:
             content_hash="",
             recipe_hash=recipe_hash,
             label_names=label_names,
+            facts={"num_copies": num_copies} if num_copies else {},
             splits=splits,
             files=[self._file_info("tokenizer/tokenizer.json"), self._file_info("sources.jsonl")],
         )

@@ -49,6 +49,7 @@ class TokenSplit:
         self.num_documents = info.num_documents
         self.num_bytes = info.num_bytes
         self.folder = folder
+        self._has_copies = any(file.path.endswith("/copies.bin") for file in info.indexes)
         self._shards = [memory_map(folder / shard.path, token_dtype) for shard in info.shards]
         self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
         found = int(self._ends[-1]) if len(self._ends) else 0
@@ -83,6 +84,13 @@ class TokenSplit:
         """Label of each document, -1 for none."""
         return memory_map(self.folder / self.name / "labels.bin", "<i4")
 
+    @cached_property
+    def is_copy(self) -> NDArray[np.bool_]:
+        """Whether each document is a changed copy of another, which the preparation added."""
+        if not self._has_copies:
+            return np.zeros(self.num_documents, bool)
+        return memory_map(self.folder / self.name / "copies.bin", "u1").astype(bool)
+
     def document(self, index: int) -> NDArray[np.int32]:
         """Return the tokens of one document, its end-of-text included."""
         start, end = (int(at) for at in self.document_starts[index : index + 2])
@@ -110,16 +118,22 @@ class TokenSplit:
 class PreparedVersion:
     """A folder that `trainer.data.prepare` made."""
 
-    def __init__(self, path: Path, manifest: VersionManifest) -> None:
+    def __init__(self, path: Path, manifest: VersionManifest, *, with_copies: bool = True) -> None:
         self.path = path
         self.manifest = manifest
+        self.with_copies = with_copies
 
     def open_split(self, name: str) -> Any:
         """Open a split of whatever kind of data this is: what the task of a family that learns from it expects."""
         if name not in self.manifest.splits:
             raise InputError(f"{self.path} has no split {name!r}; it has {', '.join(self.manifest.splits)}.")
         kind = get_data_kind(self.manifest.data_kind)
-        return load(kind.split)(self.path, name, self.manifest.splits[name], self.manifest)
+        found = load(kind.split)(self.path, name, self.manifest.splits[name], self.manifest)
+        if self.with_copies or not isinstance(found, TokenSplit):
+            return found
+        from trainer.data.selected import without_copies  # builds on what stands here
+
+        return without_copies(found)
 
     def split(self, name: str) -> TokenSplit:
         """Open a split of text: train, validation or test."""
@@ -157,10 +171,13 @@ def open_split(folder: Path, name: str, info: SplitInfo, manifest: VersionManife
     return TokenSplit(folder, name, info, TOKEN_CODES[manifest.token_dtype])
 
 
-def open_version(path: Path | str) -> PreparedVersion:
-    """Open a prepared version; raise `InputError` with a sentence when it is none, newer, or cut short."""
+def open_version(path: Path | str, *, with_copies: bool = True) -> PreparedVersion:
+    """Open a prepared version; raise `InputError` with a sentence when it is none, newer, or cut short.
+
+    Without copies its splits hold the documents as they came, and none that the preparation added.
+    """
     folder = Path(path)
-    return PreparedVersion(folder, read_manifest(folder))
+    return PreparedVersion(folder, read_manifest(folder), with_copies=with_copies)
 
 
 def _verify_file(folder: Path, info: FileInfo) -> None:

@@ -110,7 +110,7 @@ def train(spec: TrainSpec, context: JobContext, group: Group) -> Finished | Stop
 
 def open_checked(data: DataSpec) -> PreparedVersion:
     """Open the data; raise `InputError` if it is not what the spec was made for."""
-    version = open_version(Path(data.path))
+    version = open_version(Path(data.path), with_copies=data.copies)
     found = version.manifest.content_hash
     if data.content_hash and found != data.content_hash:
         raise InputError(

@@ -17,10 +17,13 @@ from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
 from webapp.datasets.models import Dataset
 from webapp.datasets.pages import DataPages, Text, pages_of
+from webapp.datasets.paraphrasers import paraphrasers
 from webapp.datasets.tokenizers import tokenizers
 from webapp.ui.field_docs import field_docs
 
 MIB = 2**20
+PARAPHRASERS = ("augment-paraphraser", "augment-paraphraser_back")
+"""Fields that name a model: one of the project's is chosen, and no path is ever typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,22 @@ class RecipeForm(forms.Form):
             part = getattr(start, step)
             for name, field in _form_fields(step, part, self.pages).items():
                 self.fields[name] = field
+        self._add_paraphrasers(dataset)
         if self.kind.has_tokenizer:
             self._add_tokenizers(dataset, tokenizer)
 
     def _steps(self) -> list[str]:
         return [step.name for step in fields(self.kind.recipe_type)]  # type: ignore[arg-type]
+
+    def _add_paraphrasers(self, dataset: Dataset) -> None:
+        names = [name for name in PARAPHRASERS if name in self.fields]
+        found = paraphrasers(dataset.project) if names else []
+        for name in names:
+            plain = self.fields[name]
+            self.fields[name] = forms.ChoiceField(
+                choices=[("", _("None")), *found], required=False, label=plain.label, help_text=plain.help_text,
+                initial=plain.initial,
+            )  # fmt: skip
 
     def _add_tokenizers(self, dataset: Dataset, chosen: str) -> None:
         self._tokenizers = tokenizers(dataset.project)

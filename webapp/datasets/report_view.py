@@ -20,6 +20,7 @@ STEP_WORDS = {
     "redact": (gettext_lazy("Redact"), gettext_lazy("Replaced personal data")),
     "exact": (gettext_lazy("Exact duplicates"), gettext_lazy("Removed documents that are the same")),
     "near": (gettext_lazy("Near-duplicates"), gettext_lazy("Removed documents that are nearly the same")),
+    "augment": (gettext_lazy("Augment"), gettext_lazy("Added changed copies of training documents")),
     "pack": (gettext_lazy("Tokens"), gettext_lazy("Turned into tokens and packed")),
 }
 LANGUAGE_WORDS = {

@@ -71,7 +71,7 @@ class AblationResult:
     pairs: list[AblationPair]
     effects: list[Effect] = field(default_factory=list)
     main: Effect | None = None
-    """Of the measure that decides in the family."""
+    """Of the measure that decides in the family; where no interval is known of it, of one that has one."""
 
     with_it: Side | None = None
     without: Side | None = None
@@ -97,11 +97,18 @@ def ablation_result(ablation: Ablation) -> AblationResult:
     effects = effects_of(measured)
     family = families().get(pairs[0].before.family) if pairs else None
     decides = family.main_metric.partition("/")[2] if family else "loss"
-    main = next((effect for effect in effects if effect.name == decides), effects[0] if effects else None)
+    main = main_of(effects, decides)
     return AblationResult(
         ablation=ablation, pairs=pairs, effects=effects, main=main,
         with_it=_side([pair.before for pair in measured]), without=_side([pair.after for pair in measured]),
     )  # fmt: skip
+
+
+def main_of(effects: list[Effect], decides: str) -> Effect | None:
+    """Return the effect that the page tells first."""
+    wanted = [effect for effect in effects if effect.name == decides]
+    sure = [effect for effect in [*wanted, *effects] if effect.low is not None]
+    return next(iter([*sure, *wanted, *effects]), None)
 
 
 def measured_levers(project: Project, *, limit: int = 20) -> list[AblationResult]:

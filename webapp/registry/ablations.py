@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from trainer.errors import SpecError
+from trainer.families import families
 from trainer.spec import TrainSpec, spec_from_dict
 from webapp.jobs.models import State
 from webapp.registry.errors import RegistryError
@@ -22,8 +23,18 @@ from webapp.runs.services import run_create
 from webapp.teams.models import User
 
 MAX_SEEDS = 5
+TEXT_AUGMENTATION = "text augmentation"
 NOT_OURS = ("kind", "version", "family", "data.path", "data.content_hash", "flop_per_token", "seed", "branch_from")
 """Parts of a spec that no ablation changes: another data or family is another question."""
+
+
+def ablations_of(run: Run) -> dict[str, dict[str, Any]]:
+    """Return what may be left out of a run by one button, with the settings without it: those of its family and its data."""
+    family = families().get(run.family)
+    found = {title: dict(without) for title, without in (family.ablations if family else {}).items()}
+    if run.dataset_version.facts.get("num_copies"):
+        found[TEXT_AUGMENTATION] = {"data.copies": False}
+    return found
 
 
 def settings_of(run: Run) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from trainer.families import families
-from webapp.registry.ablations import real_changes
+from webapp.registry.ablations import ablations_of, real_changes
 from webapp.registry.models import Ablation, ModelVersion
 from webapp.registry.queries import best_checkpoint
 from webapp.runs.models import Checkpoint, Run
@@ -29,16 +28,13 @@ def run_panel(request: HttpRequest, run: Run) -> str:
 
 
 def ablation_panel(request: HttpRequest, run: Run) -> str:
-    """What settings of the run are worth: measured ones, and a button for each that its family names."""
-    family = families().get(run.family)
+    """What settings of the run are worth: measured ones, and a button for each that its family or its data names."""
     context = {
         "run": run,
         "ablations": list(
             Ablation.objects.filter(Q(pairs__before=run) | Q(pairs__after=run)).distinct().order_by("-created_at")[:10]
         ),
-        "offered": [
-            title for title, without in (family.ablations if family else {}).items() if real_changes(run, without)
-        ],
+        "offered": [title for title, without in ablations_of(run).items() if real_changes(run, without)],
         "may_write": getattr(request, "team_role", 0) >= Role.MEMBER,
     }
     return render_to_string("registry/_ablation_panel.html", context, request)

@@ -11,10 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from trainer.families import families
 from webapp.jobs.errors import JobRefused
 from webapp.registry.ablation_result import ablation_result, sentence_of, state_of
-from webapp.registry.ablations import MAX_SEEDS, ablation_create, changed_spec, real_changes, settings_of
+from webapp.registry.ablations import MAX_SEEDS, ablation_create, ablations_of, changed_spec, real_changes, settings_of
 from webapp.registry.errors import RegistryError
 from webapp.registry.models import Ablation
 from webapp.runs.estimates import estimate
@@ -27,8 +26,7 @@ from webapp.teams.models import Role, User
 @require_http_methods(["GET", "POST"])
 def run_ablate(request: HttpRequest, run: Run) -> HttpResponse:
     """Choose what is to be left out, see what that will take, and start."""
-    family = families().get(run.family)
-    offered = {title: real_changes(run, without) for title, without in (family.ablations if family else {}).items()}
+    offered = {title: real_changes(run, without) for title, without in ablations_of(run).items()}
     source = request.POST if request.method == "POST" else request.GET
     problem = ""
     title, changes = _asked(source, offered)
@@ -66,6 +64,9 @@ def ablation_detail(request: HttpRequest, ablation: Ablation) -> HttpResponse:
         "changes": [(name, known.get(name), value) for name, value in ablation.changes.items()],
         "rows": [(pair.seed, state_of(pair.before), state_of(pair.after)) for pair in result.pairs],
         "sentence": sentence_of(result.main, ablation.title) if result.main else "",
+        "copies_seconds": first.dataset_version.report.get("seconds", {}).get("augment")
+        if "data.copies" in ablation.changes
+        else None,
     }  # fmt: skip
     return render(request, "registry/ablation.html", context)
 

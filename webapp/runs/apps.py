@@ -8,6 +8,7 @@ class RunsConfig(AppConfig):
     def ready(self) -> None:
         from webapp.costs.lineage import register_lineage
         from webapp.costs.storage import register_storage_source
+        from webapp.datasets.paraphrasers import register_paraphrasers
         from webapp.datasets.storage import register_storage
         from webapp.jobs.kinds import register_kind
         from webapp.runs.checkpoints import team_bytes
@@ -16,6 +17,7 @@ class RunsConfig(AppConfig):
         from webapp.runs.recommending import run_panel, version_panel
         from webapp.runs.reports import report_panel
         from webapp.runs.sharing import sharing_panel
+        from webapp.runs.sources import paraphrasers
         from webapp.runs.storage_use import checkpoint_bytes
         from webapp.runs.true_cost import run_parts, true_cost_panel
         from webapp.ui.panels import register_panel
@@ -27,6 +29,7 @@ class RunsConfig(AppConfig):
         register_panel("run-overview", sharing_panel, order=15)
         register_panel("run-evaluation", report_panel, order=10)
         register_storage(_("Checkpoints"), team_bytes)
+        register_paraphrasers(paraphrasers)
         register_section(Section(name="runs", title=_("Runs"), url_name="run-list", order=30))
         register_lineage(run_parts)
         register_storage_source(checkpoint_bytes)

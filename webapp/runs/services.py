@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from trainer.spec import DataSpec, TrainSpec, spec_to_dict
+from trainer.spec import TrainSpec, spec_to_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobError
 from webapp.jobs.models import State
@@ -48,7 +48,7 @@ def run_create(
         raise ValidationError(_("This dataset version is not ready in this project; choose another."))
     flop = spec_flop_per_unit(spec, version)
     spec = replace(
-        spec, data=DataSpec(path=str(version.path), content_hash=version.content_hash), flop_per_token=flop
+        spec, data=replace(spec.data, path=str(version.path), content_hash=version.content_hash), flop_per_token=flop
     )  # fmt: skip
     name = name.strip() or run_name(project)
     plain = spec_to_dict("train", spec)

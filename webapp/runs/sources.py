@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from trainer.adapt.formats import CONFIG, config_of, family_of_config, spec_of_config, spec_of_state_dict
 from trainer.errors import InputError, SpecError
-from trainer.families import Family
+from trainer.families import Family, families
 from trainer.spec import spec_from_dict
 from webapp.datasets.models import Dataset, SourceFile
 from webapp.projects.models import Project
@@ -61,6 +61,17 @@ def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
         label = _("%(run)s · step %(step)s") % {"run": row.run.name, "step": f"{row.step:,}"}
         model = spec.model if row.run.family == family.name else None
         yield StartingPoint(path=str(row.path), label=f"{label}{best}", model=model, is_checkpoint=True)
+
+
+def paraphrasers(project: Project) -> Iterator[tuple[str, str]]:
+    """Yield the project's checkpoints that make one text of another, for the preparation of data."""
+    able = [family.name for family in families().values() if "translate" in family.abilities]
+    rows = Checkpoint.objects.filter(
+        run__project=project, run__family__in=able, run__deleted_at=None, removed_at=None, compression=""
+    ).select_related("run")
+    for row in rows.order_by("-run__created_at", "-is_best", "-step")[:MAX_CHECKPOINTS]:
+        best = f" · {_('best')}" if row.is_best else ""
+        yield str(row.path), f"{row.run.name} · {row.step:,}{best}"
 
 
 def _on_server(family: Family) -> Iterator[StartingPoint]:

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from trainer.errors import SpecError
-from trainer.families import Family
+from trainer.families import DataFacts, Family
 from trainer.spec import (
     BatchSpec,
     CheckpointSpec,
@@ -213,7 +213,16 @@ class SpecForm(forms.Form):
             put_together(point)
         for sentence in cross_checks(self.spec):
             self._add(sentence, "batch")
+        for name, value in self._required(version).items():
+            if getattr(self.spec.model, name) != value:
+                self.add_error(f"model.{name}", _("Data of this kind is for %(value)s.") % {"value": value})
         return cleaned
+
+    def _required(self, version: DatasetVersion) -> dict[str, Any]:
+        """Return the settings of the model that data of this kind leaves no choice in."""
+        if not self.family.other_data_kinds or self.family.suited is None:
+            return {}
+        return dict(self.family.suited(DataFacts(data_kind=version.data_kind)))
 
     def _add(self, sentence: str, prefix: str) -> None:
         """Put a sentence at the first field that it names, or on top."""

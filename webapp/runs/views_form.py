@@ -58,6 +58,7 @@ def run_create(request: HttpRequest, project: Project) -> HttpResponse:
     context = {
         "project": project, "section": "runs", "form": form, "family": family, "families": _offered(project, family),
         "parent": parent, "checkpoint": checkpoint, "key": services.new_key(),
+        "task_settings": " ".join(family.free_settings),
         "presets": {name: model_values(model) for name, model in family.presets.items()},
         "has_versions": form.fields["version"].queryset.exists(),  # type: ignore[attr-defined]
         "panel": _panel(form, project) if form.is_bound else None,

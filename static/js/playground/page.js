@@ -29,6 +29,11 @@ export class Page extends EventTarget {
     return this.sides().filter((side) => this.can(side, ability));
   }
 
+  // Whoever compares two models shall not see which is which.
+  get isBlind() {
+    return this.sides().length > 1 && document.getElementById("blind").checked;
+  }
+
   // What no chosen model can be asked for is not offered.
   showAbilities() {
     for (const part of this.root.querySelectorAll("[data-ability]")) {

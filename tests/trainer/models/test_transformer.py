@@ -15,7 +15,7 @@ from economics.architecture.encoder_decoder import EncoderDecoder
 from tests.trainer.conftest import last_checkpoint, metric, of_kind, run_job
 from trainer.data.parts.recipe import PairsRecipe
 from trainer.data.prepare import prepare
-from trainer.data.recipe import SplitStep, TokenizerStep
+from trainer.data.recipe import AugmentStep, SplitStep, TokenizerStep
 from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.events import Evaluation
@@ -133,11 +133,12 @@ def addition(chance: random.Random) -> tuple[str, str]:
     return " ".join(f"{a}+{b}"), " ".join(str(a + b))
 
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November")
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
 
 
 def date(chance: random.Random) -> tuple[str, str]:
-    year, month, day = chance.randint(1900, 2099), chance.randint(1, 11), chance.randint(1, 28)
+    year, month, day = chance.randint(1900, 2099), chance.randint(1, 12), chance.randint(1, 28)
     return f"{MONTHS[month - 1]} {day}, {year}", f"{year}-{month:02d}-{day:02d}"
 
 
@@ -204,6 +205,22 @@ def test_words_are_reversed(tmp_path: Path) -> None:
     drawn = loaded.task.translate(loaded.model, "abcfe", SearchSettings(temperature=0.3, seed=4))
     assert drawn["text"] == "efcba"
     assert loaded.task.answers(loaded.model, ["fa", "bcd"])[1]["written"] == "dcb"
+    assert copies_by(tmp_path / "run/job", tmp_path) == {"abcfe": "efcba", "fade": "edaf", "x1": "x1"}
+
+
+def copies_by(model: Path, folder: Path) -> dict[str, str]:
+    """Prepare texts with copies that the model wrote of them; return each text's copy, or the text where there is none."""
+    texts = ["abcfe", "fade", "x1"]  # the last is not what the model can say otherwise
+    (folder / "texts.csv").write_text("source,target\n" + "".join(f"{text},t{i}\n" for i, text in enumerate(texts)))
+    recipe = PairsRecipe(
+        tokenizer=TokenizerStep(vocab_size=257), split=SplitStep(validation_fraction=0, test_fraction=0),
+        augment=AugmentStep(copies=1, noise_fraction=0, paraphraser=str(model)),
+    )  # fmt: skip
+    source = SourceSpec(path=str(folder / "texts.csv"))
+    made = prepare(PrepareSpec(sources=[source], data_kind="pairs", recipe=recipe), folder / "copied")
+    split, decode = made.open_split("train"), made.tokenizer().decode
+    found = [[decode(part.tokens.tolist()) for part in split.parts(i)] for i in range(split.num_documents)]
+    return {text: next((s for s, t in found if t == f"t{i}" and s != text), text) for i, text in enumerate(texts)}
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from tests.webapp.registry.test_whole_way import do_next_job
 from tests.webapp.runs.rows import make_run, make_version
 from trainer.data.images.prepare import prepare
 from trainer.data.images.recipe import ImageRecipe
+from trainer.data.prepare import prepare as prepare_text
+from trainer.data.recipe import Recipe
 from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
+from trainer.models.bert.spec import BertSpec
 from trainer.models.vision.spec import VisionSpec
 from trainer.spec import (
     BatchSpec,
@@ -164,3 +168,71 @@ def test_verdict_knows_which_way_a_measure_is_good() -> None:
     assert Effect(name="map50_95", **better).verdict == "better"
     assert Effect(name="loss", **better).verdict == "worse"
     assert Effect(name="loss", with_it=1, without=2, low=None, high=None, num_seeds=1).verdict == ""
+
+
+KIND, RUDE = "good = fine = kind = lovely", "bad = awful = nasty = poor"
+
+
+def tickets(folder: Path, cast: Cast) -> DatasetVersion:
+    """Return prepared texts of few words, each with copies in which the telling word is exchanged for another."""
+    chance = np.random.default_rng(3)
+    things = ["food", "room", "view", "price", "staff", "garden"]
+    rows = []
+    for number in range(240):
+        label = number % 2
+        word = (RUDE if label else KIND).split(" = ")[0 if chance.random() < 0.7 else chance.integers(1, 4)]
+        rows.append(
+            {"text": f"the {chance.choice(things)} {number} was {word} today", "label": ["kind", "rude"][label]}
+        )
+    (folder / "tickets.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = Recipe.from_dict(
+        {
+            "filter": {"enabled": False}, "near": {"enabled": False}, "tokenizer": {"vocab_size": 320},
+            "split": {"validation_fraction": 0.1, "test_fraction": 0.4},
+            "augment": {"copies": 3, "noise_fraction": 0.0, "synonym_fraction": 1.0, "synonyms": f"{KIND}\n{RUDE}"},
+        }
+    )  # fmt: skip
+    source = SourceSpec(path=str(folder / "tickets.jsonl"), label_column="label")
+    made = prepare_text(PrepareSpec(sources=[source], recipe=recipe, num_threads=1), folder / "versions" / "tickets")
+    manifest = made.manifest
+    splits = {
+        name: {"documents": split.num_documents, "tokens": split.num_tokens} for name, split in manifest.splits.items()
+    }
+    return make_version(
+        cast, stored_path="versions/tickets", content_hash=manifest.content_hash, vocab_size=manifest.vocab_size,
+        splits=splits, facts={**manifest.facts, "num_labels": 2}, report=made.report(),
+    )  # fmt: skip
+
+
+def test_worth_of_copies_of_texts_by_one_button(cast: Cast, files: Path) -> None:  # noqa: F811
+    worker = Worker.objects.create(name="w", host="h", queue="cpu")
+    version = tickets(files, cast)
+    spec = TrainSpec(
+        family="bert",
+        model=BertSpec(form="modern", num_layers=1, model_width=32, norm_eps=1e-5),
+        data=DataSpec(path=str(version.path)),
+        batch=BatchSpec(sequence_length=32, sequences_per_step=32),
+        optimizer=OptimizerSpec(learning_rate=1e-2),
+        schedule=ScheduleSpec(num_steps=12, warmup_steps=2),
+        evaluation=EvaluationSpec(every_steps=12, sample_tokens=0),
+        checkpoint=CheckpointSpec(every_steps=12),
+        machine=MachineSpec(device="cpu", dtype="float32", compile="off", num_threads=1),
+    )
+    run = run_create(project=cast.project, created_by=cast.bob, version=version, spec=spec, name="tickets")
+    do_next_job(worker)
+    run = Run.objects.get(pk=run.pk)
+    client = cast.client(cast.bob)
+    assert "Measure what text augmentation is worth" in client.get(run.get_absolute_url()).content.decode()
+    client.post(reverse("run-ablate", args=[run.code]), {"what": "text augmentation", "num_seeds": "1"})
+    ablation = Ablation.objects.get()
+    assert ablation.changes == {"data.copies": False}
+    pair = ablation.pairs.get()
+    assert pair.after.spec["data"] == {**run.spec["data"], "copies": False}
+    do_next_job(worker)
+    main = ablation_result(ablation).main
+    assert main is not None
+    assert main.low is not None
+    assert main.low <= main.difference <= main.high  # type: ignore[operator]
+    text = client.get(ablation.get_absolute_url()).content.decode()
+    assert "Making the copies took" in text
+    assert 'data-cost="with"' in text

@@ -41,6 +41,8 @@ LABELS = {
     "split.validation_fraction": _("Validation"),
     "split.test_fraction": _("Test"),
     "augment.copies": _("Copies of each document"),
+    "augment.paraphraser": _("Said otherwise by"),
+    "augment.paraphraser_back": _("And translated back by"),
     "augment.noise_fraction": _("Letters with a slip"),
     "augment.synonym_fraction": _("Words exchanged"),
     "augment.synonyms": _("Words that mean the same"),

@@ -13,6 +13,7 @@ class Chat {
     this.columns = document.getElementById("chat-columns");
     this.question = document.getElementById("chat-question");
     this.talks = new Map(); // side -> its messages
+    this.isSwapped = false; // blind: the second model's answers stand on the left
     this.seed = 0; // another answer to the same question needs another seed
     document.getElementById("chat-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -24,6 +25,7 @@ class Chat {
       this.send();
     });
     document.getElementById("chat-new").addEventListener("click", () => this.reset());
+    document.getElementById("blind").addEventListener("change", () => this.reset()); // what was said is known by its model
     page.addEventListener("models", () => this.draw());
   }
 
@@ -38,6 +40,7 @@ class Chat {
 
   reset() {
     this.talks.clear();
+    this.isSwapped = Math.random() < 0.5; // drawn anew for each conversation
     this.draw();
     this.question.focus();
   }
@@ -89,8 +92,10 @@ class Chat {
   }
 
   draw() {
-    const sides = this.sides();
+    const isBlind = this.page.isBlind;
+    const sides = isBlind && this.isSwapped ? this.sides().reverse() : this.sides();
     this.page.root.classList.toggle("is-chat", sides.length > 0); // the conversation comes first, plain text below it
+    this.page.root.classList.toggle("is-blind", isBlind && sides.length > 1); // hides what would tell which is which
     this.columns.classList.toggle("two", sides.length > 1);
     this.columns.replaceChildren(...sides.map((side) => this.column(side)));
   }
@@ -185,6 +190,7 @@ class Chat {
     body.set("rejected", this.messages(other)[i].content);
     body.set("chosen_by", this.page.chosen(side));
     body.set("rejected_by", this.page.chosen(other));
+    body.set("is_blind", this.page.isBlind ? "1" : "0");
     const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
     const answer = await fetch(this.page.root.dataset.preferences, { method: "POST", body, headers: { "X-CSRFToken": token } });
     if (answer.ok) said[i].isChosen = true;
