@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from webapp.jobs.display import shown_state, state_word
 from webapp.runs.spec_form import LABELS
-from webapp.sweeps.drawing import frontier_chart, parallel
+from webapp.sweeps.frontier import frontier_chart
 from webapp.sweeps.importance import ENOUGH_RUNS_A_SETTING, MIN_RUNS, importances
 from webapp.sweeps.models import Sweep, Trial
+from webapp.sweeps.parallel import parallel
 from webapp.sweeps.rates import RATE, rate_rule, width_setting
 from webapp.sweeps.spending import Spent, spent_on
 
@@ -33,6 +35,7 @@ def live_context(sweep: Sweep) -> dict[str, Any]:
     landed = [trial for trial in trials if trial.value is not None]
     best = best_of(sweep, landed)
     spent = spent_on(sweep)
+    frontier = frontier_chart(sweep, trials)
     return {
         "rows": [_row(sweep, trial, best) for trial in trials],
         "columns": [(setting.name, LABELS.get(setting.name) or setting.name) for setting in sweep.varied],
@@ -44,7 +47,8 @@ def live_context(sweep: Sweep) -> dict[str, Any]:
         "share_spent": min(spent.share_of(sweep), 1.0),
         "left": _left(sweep, spent),
         "parallel": parallel(sweep, trials),
-        "frontier": frontier_chart(sweep, trials),
+        "frontier": frontier,
+        "frontier_id": f"frontier-{hash_of(frontier)}",
         **_importance(sweep, landed),
         **_rates(sweep, landed),
     }
@@ -53,6 +57,11 @@ def live_context(sweep: Sweep) -> dict[str, Any]:
 def best_of(sweep: Sweep, landed: list[Trial]) -> Trial | None:
     sign = 1 if sweep.lower_is_better else -1
     return min(landed, key=lambda trial: sign * float(trial.value or 0.0), default=None)
+
+
+def hash_of(data: Any) -> str:
+    """Return a name of what a chart shows: while it is the same, the page keeps the chart and the table that is open below it."""
+    return blake2b(repr(data).encode(), digest_size=6).hexdigest()
 
 
 def short(value: Any) -> str:
