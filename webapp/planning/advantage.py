@@ -174,13 +174,13 @@ def _levers(
     inputs: PlanInputs, price: PriceUsed, found: ScaleAnswer, decided: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return dollars saved by each lever at equal quality: measured by two runs, or an estimate that says so."""
+    evidence = facts.get("evidence", {})
     estimates = {
         "parallel": _parallel(inputs, found),
         "augmentation": _augmentation(inputs, price, found),
-        "compression": _compression(inputs, found),
+        "compression": _compression(inputs, found, (evidence.get("compression") or {}).get("share")),
         "transfer": _transfer(decided),
     }
-    evidence = facts.get("evidence", {})
     rows = []
     for name, (saved, how) in estimates.items():
         row: dict[str, Any] = {"name": name, "saved_usd": saved, "how": how, "is_measured": False}
@@ -228,8 +228,10 @@ def _augmentation(inputs: PlanInputs, price: PriceUsed, found: ScaleAnswer) -> t
     )
 
 
-def _compression(inputs: PlanInputs, found: ScaleAnswer) -> tuple[dict[str, float] | None, str]:
-    """Serving in 8 bits instead of 16 over the horizon, at the estimate's own cost of a token."""
+def _compression(
+    inputs: PlanInputs, found: ScaleAnswer, share: Mapping[str, float] | None
+) -> tuple[dict[str, float] | None, str]:
+    """Serving in 8 bits instead of 16 over the horizon, at the estimate's own cost of a token; `share` where it was measured."""
     size = inputs.base_params
     costs = {}
     for weights in ("bf16", "int8"):
@@ -242,7 +244,10 @@ def _compression(inputs: PlanInputs, found: ScaleAnswer) -> tuple[dict[str, floa
             return None, str(error)
         costs[weights] = result["cost_usd_per_million_output_tokens"]
     written = inputs.tokens_per_month * inputs.output_fraction * inputs.horizon_months
-    saved = {k: (costs["bf16"][k] - costs["int8"][k]) * written / 1e6 for k in ("p10", "p50", "p90")}
+    if share is not None:
+        saved = {k: costs["bf16"][k] * share[k] * written / 1e6 for k in ("p10", "p50", "p90")}
+    else:
+        saved = {k: (costs["bf16"][k] - costs["int8"][k]) * written / 1e6 for k in ("p10", "p50", "p90")}
     low, mid, high = sorted(saved.values())
     return {
         "p10": low,

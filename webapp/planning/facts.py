@@ -8,7 +8,9 @@ from django.db.models import Sum
 
 from webapp.costs.models import LedgerEntry
 from webapp.datasets.models import DatasetVersion
-from webapp.planning.found_pairs import found_pairs
+from webapp.planning.efficiency.measured import Measured
+from webapp.planning.efficiency.page import best_of, measured_of
+from webapp.planning.efficiency.pairs import COMPRESSION
 from webapp.planning.models import LeverEvidence, Plan
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint, Run
@@ -70,11 +72,25 @@ def _evidence(plan: Plan) -> dict[str, Any]:
     quality that the project has."""
     rows = LeverEvidence.objects.filter(plan=plan).select_related("without", "with_lever")
     found = {row.lever: lever_measured(row.without, row.with_lever) for row in rows}
-    for lever, pairs in found_pairs(plan.project).items():
-        measured = (lever_measured(*pair) for pair in pairs if lever not in found)
-        if (best := next((each for each in measured if each["equal_quality"]), None)) is not None:
-            found[lever] = best
+    for lever, measured in best_of(measured_of(plan.project)).items():
+        found.setdefault(lever, _found(measured))
     return found
+
+
+def _found(measured: Measured) -> dict[str, Any]:
+    """Return a pair that was found: dollars saved between two runs, or the share saved of the price of an answer."""
+    a, b = measured.without.usd, measured.with_lever.usd
+    row: dict[str, Any] = {
+        "how": f"{measured.without.name}: ${a.p50:.4g}, {measured.with_lever.name}: ${b.p50:.4g}, {measured.per}",
+        "equal_quality": measured.is_equal,
+        "runs": [
+            {"name": side.name, "url": side.url, "usd": side.usd.p50}
+            for side in (measured.without, measured.with_lever)
+        ],
+    }
+    if measured.lever == COMPRESSION:
+        return row | {"share": measured.share.to_dict()}
+    return row | {"saved_usd": {"p10": a.p10 - b.p90, "p50": a.p50 - b.p50, "p90": a.p90 - b.p10}}
 
 
 def lever_measured(without: Run, with_lever: Run) -> dict[str, Any]:

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from webapp.planning import home, views, views_advisor, views_business, views_plan, views_share, views_talk, views_train
+from webapp.planning import (
+    home,
+    views,
+    views_advisor,
+    views_business,
+    views_levers,
+    views_plan,
+    views_share,
+    views_talk,
+    views_train,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -8,6 +18,7 @@ urlpatterns = [
     path("projects/<str:code>/summary/", views.summary, name="project-summary"),
     path("projects/<str:code>/plans/", views_plan.plan_list, name="plan-list"),
     path("projects/<str:code>/advisor/", views_advisor.advisor, name="advisor"),
+    path("projects/<str:code>/levers/", views_levers.project_levers, name="project-levers"),
     path("projects/<str:code>/plans/new/", views_plan.plan_new, name="plan-new"),
     path("projects/<str:code>/plans/compare/", views_talk.plan_compare, name="plan-compare"),
     path("plans/<str:code>/", views_plan.plan_detail, name="plan-detail"),

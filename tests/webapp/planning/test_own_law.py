@@ -20,6 +20,7 @@ from webapp.planning.inputs import PlanInputs
 from webapp.planning.models import PlanRun
 from webapp.planning.services import version_create, version_recompute
 from webapp.planning.sources import law_used
+from webapp.runs.metrics import metrics_append
 from webapp.runs.models import Run
 
 
@@ -141,11 +142,12 @@ def test_a_transfer_of_equal_quality_measures_its_lever_by_itself(cast: Cast) ->
 
 
 def measured_run(cast: Cast, name: str, *, usd: str, bits: float, source: str, version: Any = None) -> Any:
-    """Return a run that ended well, with its dollars and its best bits per byte."""
+    """Return a run that ended well, with its dollars and how good it was half way and at its end."""
     run = make_run(cast, name=name, state="succeeded", **({"version": version} if version else {}))
     run.spec = {**run.spec, "transfer": {"source": source}}
+    run.test_metrics = {"loss": bits}
     run.save()
-    make_checkpoint(cast, run, is_best=True, metrics={"validation/bits_per_byte": bits})
+    metrics_append(run=run, steps=[50, 100], values={"validation/loss": [bits + 1, bits]})
     LedgerEntry.objects.create(
         team=cast.team, project=cast.project, job=run.latest_job, fence=1, kind="compute",
         started_at=timezone.now() - timedelta(hours=1), billed_usd=Decimal(usd), effective_usd=Decimal(usd),
