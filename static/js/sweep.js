@@ -3,13 +3,13 @@
 // chosen stays when the page's moving part is new, and nothing that somebody is filling in is replaced.
 
 const live = document.getElementById("sweep-live");
-const panel = document.getElementById("keep-only");
 const said = document.getElementById("parallel-said");
 const kept = new Map(); // number of the axis -> [from, to]
 let chosen = null; // trial that the keys are at
 let drag = null;
 
 const drawings = () => [...live.querySelectorAll("svg.parallel")];
+const panel = () => document.getElementById("keep-only"); // there once a run has ended, and then kept
 const scales = () => JSON.parse(document.getElementById("parallel-scales")?.textContent ?? "[]");
 
 // A share of an axis as the value that stands there.
@@ -39,7 +39,7 @@ function showBrushes(svg) {
 
 function showRanges() {
   const found = scales();
-  for (const field of panel.querySelectorAll("fieldset")) {
+  for (const field of panel()?.querySelectorAll("fieldset") ?? []) {
     const axis = Number(field.dataset.axis);
     const [from, to] = kept.get(axis) ?? [0, 1];
     field.querySelector("[data-end=low]").value = Math.round(100 * from);
@@ -130,17 +130,19 @@ live.addEventListener("keydown", (event) => {
   const url = svg.querySelector('polyline[aria-selected="true"]')?.dataset.url;
   if (event.key === "Enter" && url) location.assign(url);
 });
-panel.addEventListener("input", (event) => {
-  const field = event.target.closest("fieldset");
+live.addEventListener("input", (event) => {
+  const field = event.target.closest("#keep-only fieldset");
+  if (!field) return;
   const [low, high] = ["low", "high"].map((end) => Number(field.querySelector(`[data-end=${end}]`).value) / 100);
   keep(Number(field.dataset.axis), Math.min(low, high), Math.max(low, high));
 });
-panel.querySelector("[data-keep-all]").addEventListener("click", () => {
+live.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-keep-all]")) return;
   kept.clear();
   show();
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const isFilledIn = [...live.querySelectorAll("input")].some((input) => input === document.activeElement || input.value !== input.defaultValue);
+  const isFilledIn = [...live.querySelectorAll("form input")].some((input) => input === document.activeElement || input.value !== input.defaultValue);
   if (event.detail.target === live && (isFilledIn || drag)) event.detail.shouldSwap = false;
 });
 document.addEventListener("htmx:afterSwap", show);

@@ -22,7 +22,11 @@ from webapp.teams.models import Role
 def advisor(request: HttpRequest, project: Project) -> HttpResponse:
     """With `part` only the advice itself, for the form as it stands."""
     form = AdvisorForm(request.GET, project=project)
-    context: dict[str, Any] = {"project": project, "section": "plan", "form": form, "basis": decision_table().basis}
+    part = bool(request.GET.get("part"))
+    context: dict[str, Any] = {
+        "project": project, "section": "plan", "form": form, "basis": decision_table().basis, "part": part,
+        "new_beliefs": request.GET.get("beliefs_of") != form.asked_task,
+    }  # fmt: skip
     if not form.is_bound or form.is_valid():
         if not form.is_bound:
             form.cleaned_data = {}
@@ -37,5 +41,5 @@ def advisor(request: HttpRequest, project: Project) -> HttpResponse:
             "may_write": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
             "corrections": corrections(form.cleaned_data.get("in_mind", ""), wanted.task, num_tokens=num_tokens),
         }
-    template = "planning/_advice.html" if request.GET.get("part") else "planning/advisor.html"
+    template = "planning/_advice.html" if part else "planning/advisor.html"
     return render(request, template, context)

@@ -19,7 +19,6 @@ from webapp.runs.models import Run
 from webapp.sweeps import services
 from webapp.sweeps.forms import SweepForm, metric_names, setting_names
 from webapp.sweeps.models import Sweep
-from webapp.sweeps.parallel import axis_title
 from webapp.sweeps.proposal import propose
 from webapp.sweeps.status import best_of, live_context
 from webapp.teams.access import team_object
@@ -90,8 +89,7 @@ def sweep_propose(request: HttpRequest, project: Project) -> HttpResponse:
 @team_object(Sweep, Role.VIEWER, related=RELATED)
 @require_GET
 def sweep_detail(request: HttpRequest, sweep: Sweep) -> HttpResponse:
-    axes = [*((each.name, axis_title(each.name)) for each in sweep.varied), (sweep.metric, axis_title(sweep.metric))]
-    return render(request, "sweeps/sweep.html", {**_context(request, sweep), "axes": axes})
+    return render(request, "sweeps/sweep.html", _context(request, sweep))
 
 
 @team_object(Sweep, Role.VIEWER, related=RELATED)

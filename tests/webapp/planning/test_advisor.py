@@ -75,6 +75,11 @@ def test_every_weight_can_be_changed(cast: Cast) -> None:
     changed = ask(cast, num_examples=400, **{"bert-scratch.data_worth": 500, "bert-scratch.hours": 0})
     assert changed["bert-scratch"].quality.value > usual["bert-scratch"].quality.value
     assert changed["bert-scratch"].once_usd < usual["bert-scratch"].once_usd
+    wider = ask(cast, num_examples=400, half=200, **{"api.worth_labels": 9000, "api.latency_seconds": 5})
+    assert wider["bow"].quality.value < usual["bow"].quality.value  # the task wants more of it now
+    assert wider["api"].latency_seconds == 5
+    longer = ask(cast, num_examples=400, **{"bow.epochs": 40})["bow"].training_seconds
+    assert longer.p50 > usual["bow"].training_seconds.p50
     assert changed["bow"] == usual["bow"] or changed["bow"].regret_usd != usual["bow"].regret_usd
 
 
@@ -86,6 +91,24 @@ def test_a_run_of_the_project_takes_the_place_of_a_belief(cast: Cast) -> None:
     found = ask(cast, version=version.pk)
     assert (found["bert-tune"].quality.value, found["bert-tune"].quality.run) == (0.91, run)
     assert found["bert-scratch"].quality.run is None
+
+
+def test_of_writing_a_run_of_the_project_tells_its_bits_per_byte(cast: Cast) -> None:
+    version = make_version(cast)
+    assert ask(cast, task="generate", version=version.pk)["gpt-scratch"].quality.run is None
+    for bits in (1.9, 1.4, 1.6):
+        make_run(cast, version=version, state="succeeded", test_metrics={"bits_per_byte": bits, "step": 9})
+    found = ask(cast, task="generate", version=version.pk)["gpt-scratch"].quality
+    assert (found.value, found.bits_per_byte) == (None, 1.4)
+
+
+def test_another_task_brings_its_own_beliefs(cast: Cast) -> None:
+    place = f"/projects/{cast.project.code}/advisor/"
+    asked = {"task": "images", "part": "1", "beliefs_of": "classify"}
+    page = cast.client(cast.vera).get(place, asked).content.decode()
+    assert 'hx-swap-oob="true"' in page
+    assert 'name="resnet-scratch.hours"' in page
+    assert "hx-swap-oob" not in cast.client(cast.vera).get(place, {**asked, "beliefs_of": "images"}).content.decode()
 
 
 def test_where_no_way_meets_the_bar_the_page_says_so(cast: Cast) -> None:

@@ -49,6 +49,9 @@ class Wanted:
     num_labels: int
     num_examples: int
     difficulty: str = "usual"
+    half: float | None = None
+    """Examples a label that the task wants; None: by its difficulty."""
+
     budget_usd: float | None = None
     quality: float | None = None
     latency_seconds: float | None = None
@@ -113,7 +116,8 @@ def advise(project: Project, wanted: Wanted) -> list[Advice]:
 
 def _advice(project: Project, way: Way, wanted: Wanted) -> Advice:
     quality = expected_quality(
-        way, decision_table(), task=wanted.task, num_labels=wanted.num_labels, difficulty=wanted.difficulty,
+        way, decision_table(), task=wanted.task, num_labels=wanted.num_labels,
+        half=wanted.half or decision_table().half[wanted.difficulty],
         examples_per_label=wanted.num_examples / max(wanted.num_labels, 1), version=wanted.version,
     )  # fmt: skip
     found = _api(way, wanted, quality) if way.how == "api" else _own(project, way, wanted, quality)

@@ -9,8 +9,12 @@ from django.utils.translation import gettext as _
 from webapp.datasets.models import DatasetVersion
 from webapp.planning.advisor.table import Table, Way
 from webapp.runs.models import Run
+from webapp.runs.ranking import lower_is_better
 
-MEASURES = {"classify": "accuracy", "entities": "micro_f1", "embed": "recall_at_1", "images": "accuracy"}
+MEASURES = {
+    "classify": "accuracy", "entities": "micro_f1", "embed": "recall_at_1", "images": "accuracy",
+    "generate": "bits_per_byte",
+}  # fmt: skip
 OBJECTIVES = {"classify": ("classify", "multi_label"), "entities": ("tag",), "embed": ("embed",)}
 SPREAD = 0.3
 """A belief's errors may be a third more or less."""
@@ -27,6 +31,9 @@ class Expected:
     run: Run | None = None
     """It was measured, by this run's own test."""
 
+    bits_per_byte: float | None = None
+    """Of what writes, which is not right or wrong: how well the run foretold the test split."""
+
 
 def expected_quality(
     way: Way,
@@ -35,10 +42,12 @@ def expected_quality(
     task: str,
     num_labels: int,
     examples_per_label: float,
-    difficulty: str,
+    half: float,
     version: DatasetVersion,
 ) -> Expected:
     """Return what to expect; a run on the same data that went this way takes the place of the belief."""
+    if task == "generate":
+        return _of_writing(version, way)
     if (run := best_run(version, way, task)) is not None:
         value = float(run.test_metrics[MEASURES[task]])
         return Expected(value=value, low=value, high=value, run=run, basis=_("measured by your run, on its test split"))
@@ -49,11 +58,20 @@ def expected_quality(
     if way.how == "distil":
         teacher = next(each for each in table.way if each.how == "api")
         taught = examples_per_label + way.taught / num_labels
-        own = error_of(taught, floor=way.floor, num_labels=num_labels, half=table.half[difficulty])
-        limit = error_of(teacher.worth_labels, floor=teacher.floor, num_labels=num_labels, half=table.half[difficulty])
+        own = error_of(taught, floor=way.floor, num_labels=num_labels, half=half)
+        limit = error_of(teacher.worth_labels, floor=teacher.floor, num_labels=num_labels, half=half)
         return _belief(max(own, limit), table.basis["api"])
-    error = error_of(seen, floor=way.floor, num_labels=num_labels, half=table.half[difficulty])
+    error = error_of(seen, floor=way.floor, num_labels=num_labels, half=half)
     return _belief(error, table.basis["api" if way.how == "api" else "transfer" if worth > 2 else "curve"])
+
+
+def _of_writing(version: DatasetVersion, way: Way) -> Expected:
+    """Return what a run that went this way measured; nothing is believed of writing, which is not right or wrong."""
+    run = best_run(version, way, "generate")
+    if run is None:
+        return Expected(value=None, basis=_("unknown: no run of yours went this way"))
+    bits = float(run.test_metrics["bits_per_byte"])
+    return Expected(value=None, bits_per_byte=bits, run=run, basis=_("measured by your run, on its test split"))
 
 
 def _belief(error: float, basis: str) -> Expected:
@@ -81,7 +99,8 @@ def best_run(version: DatasetVersion, way: Way, task: str) -> Run | None:
     )
     rows = rows.filter(**{f"test_metrics__{measure}__isnull": False}).order_by("-created_at")[:200]
     fitting = [run for run in rows if _went(run, way, task)]
-    return max(fitting, key=lambda run: float(run.test_metrics[measure] or 0.0), default=None)
+    sign = -1 if lower_is_better(measure) else 1
+    return max(fitting, key=lambda run: sign * float(run.test_metrics[measure] or 0.0), default=None)
 
 
 def _went(run: Run, way: Way, task: str) -> bool:
@@ -91,4 +110,4 @@ def _went(run: Run, way: Way, task: str) -> bool:
     objective = model.get("objective")
     if way.family == "vision" and str(model.get("architecture", "")).startswith("vit") != ("vit" in way.name):
         return False
-    return how == way.how and (objective is None or objective in OBJECTIVES.get(task, ()))
+    return how == way.how and (task == "generate" or objective is None or objective in OBJECTIVES.get(task, ()))

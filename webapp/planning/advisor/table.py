@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -65,11 +65,19 @@ def decision_table() -> Table:
     return msgspec.convert(tomllib.loads(text), Table)
 
 
-def with_weights(way: Way, weights: Mapping[str, Any]) -> Way:
+WEIGHTS = ("data_worth", "floor", "epochs", "hours", "worth_labels", "taught", "latency_seconds")
+"""Beliefs about a way that anybody can change on the page."""
+
+
+def weights_of(way: Way) -> list[str]:
+    """Return the beliefs that count for a way: those that the table gives it, as `<way>.<field>`."""
+    own = {field.name: field.default for field in fields(Way)}
+    return [f"{way.name}.{name}" for name in WEIGHTS if getattr(way, name) != own[name] or name == "hours"]
+
+
+def with_weights(way: Way, weights: Mapping[str, float]) -> Way:
     """Return the way with the weights that somebody changed: `<way>.<field>`."""
-    changed: dict[str, Any] = {
-        name: float(weights[key])
-        for name in ("data_worth", "floor", "hours")
-        if (key := f"{way.name}.{name}") in weights and getattr(way, name) is not None
-    }
+    changed: dict[str, Any] = {name: weights[key] for name in WEIGHTS if (key := f"{way.name}.{name}") in weights}
+    if "taught" in changed:
+        changed["taught"] = round(changed["taught"])
     return replace(way, **changed)

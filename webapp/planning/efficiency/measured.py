@@ -83,6 +83,11 @@ class Measured:
         return Interval(1 - b.p90 / a.p10, 1 - b.p50 / a.p50, 1 - b.p10 / a.p90)
 
     @property
+    def times(self) -> float:
+        """Return the cost with the lever, of one without."""
+        return self.with_lever.usd.p50 / self.without.usd.p50
+
+    @property
     def is_equal(self) -> bool | None:
         """None where nothing tells the quality of both."""
         return self.quality.is_equal if self.quality else None

@@ -35,6 +35,12 @@ class Lever:
 
     bars: list[Bar]
 
+    @property
+    def best(self) -> Measured | None:
+        """Return what saved most at equal quality."""
+        equal = [bar.measured for bar in self.bars if bar.measured.is_equal and bar.measured.share.p50 > 0]
+        return max(equal, key=lambda each: each.share.p50, default=None)
+
 
 def measured_of(project: Project) -> list[Measured]:
     """Return what every pair of the project says, the newest of each lever first."""

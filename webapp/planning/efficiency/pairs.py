@@ -11,7 +11,7 @@ from webapp.jobs.models import State
 from webapp.projects.models import Project
 from webapp.registry.models import AblationPair, Compression
 from webapp.runs.models import Run
-from webapp.runs.transfer import is_transfer, scratch_run
+from webapp.runs.transfer import scratch_run
 
 NUM_LATEST = 50
 TRANSFER, AUGMENTATION, PARALLEL, COMPRESSION = "transfer", "augmentation", "parallel", "compression"
@@ -47,7 +47,8 @@ def _transfers(project: Project) -> Iterator[RunPair]:
     """Yield runs that began with trained weights, each with one from scratch, of the same shape on the same data."""
     for run in _ended_well(project):
         is_pruned = (run.spec.get("prune") or {}).get("method", "none") != "none"
-        if is_transfer(run.spec) and not is_pruned and (scratch := scratch_run(run)) is not None:
+        began_trained = bool((run.spec.get("transfer") or {}).get("source"))  # a branch goes on with its own run
+        if began_trained and not is_pruned and (scratch := scratch_run(run)) is not None:
             yield RunPair(lever=TRANSFER, without=scratch, with_lever=run)
 
 
