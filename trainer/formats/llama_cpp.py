@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import urllib.request
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,20 @@ class LlamaCpp:
         answer = self._server.handle_completions(request)
         found: dict[str, Any] = answer if isinstance(answer, dict) else json.loads(answer)
         return found
+
+    def stream(
+        self, request: dict[str, Any], hear: Callable[[dict[str, Any] | None], None], should_stop: Callable[[], bool]
+    ) -> None:
+        """Say each piece of the answer as it is made, and None behind the last. llama.cpp leaves off once it should."""
+
+        def on_piece(piece: dict[str, Any]) -> bool:
+            hear(piece)
+            return should_stop()
+
+        try:
+            self._server.handle_completions(request, on_piece)
+        finally:
+            hear(None)
 
     def tokens_of(self, text: str) -> list[int]:
         """Return the tokens that llama.cpp cuts a text into."""

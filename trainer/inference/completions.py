@@ -12,7 +12,10 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any, Protocol
 
 import torch
@@ -50,12 +53,19 @@ class Completions:
     def write(self, tokens: Sequence[int], settings: SamplingSpec) -> Generator[Written]:
         """Yield what the server writes behind the tokens; leaving early ends its work."""
         shown = Shown(settings, self.tokenizer)
-        with self._open("/completions", self._request(tokens, settings)) as answer:
-            for choice in choices_of(answer):
+        with closing(self._choices(self._request(tokens, settings))) as choices:
+            for choice in choices:
                 for one in written_of(choice, shown):
                     yield one
                     if one.end:
                         return
+
+    def _choices(self, request: dict[str, Any]) -> Generator[dict[str, Any]]:
+        """Yield the pieces of the answer to a request."""
+        with self._open("/completions", request) as answer:
+            for line in answer:
+                if line.startswith(b"data: {"):
+                    yield from choices_in(json.loads(line[6:]))
 
     def _request(self, tokens: Sequence[int], settings: SamplingSpec) -> dict[str, Any]:
         penalty = settings.repetition_penalty
@@ -96,25 +106,26 @@ class Completions:
             raise TrainerError(f"the engine at {self.url} does not answer: {error}", code="engine") from error
 
 
-def choices_of(answer: Any) -> Iterator[dict[str, Any]]:
-    """Yield the pieces of a streamed answer."""
-    for line in answer:
-        if line.startswith(b"data: {"):
-            message = json.loads(line[6:])
-            if "error" in message:
-                raise TrainerError(f"the engine broke off: {message['error']}", code="engine")
-            yield from message["choices"][:1]
+def choices_in(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the piece that a message of a streamed answer holds, if any."""
+    if "error" in message:
+        raise TrainerError(f"the engine broke off: {message['error']}", code="engine")
+    return list(message["choices"][:1])
 
 
 def written_of(choice: dict[str, Any], shown: Shown) -> Iterator[Written]:
     """Yield what a piece of the answer lets through."""
     named = (choice.get("logprobs") or {}).get("content") or []
     if named and "id" in named[0]:
-        yield from (shown.push(each["id"], math.exp(each["logprob"])) for each in named)
+        yield from (shown.push(each["id"], probability_of(each)) for each in named)
     elif choice.get("text"):
         yield shown.push_text(choice["text"])
     if choice.get("finish_reason"):
         yield shown.ended("length" if choice["finish_reason"] == "length" else "end_of_text")
+
+
+def probability_of(named: dict[str, Any]) -> float:
+    return float(named["prob"]) if "prob" in named else math.exp(named["logprob"])
 
 
 def engine_at(place: str, tokenizer: Tokenizer, *, context_length: int) -> Completions:
@@ -130,7 +141,11 @@ def engine_at(place: str, tokenizer: Tokenizer, *, context_length: int) -> Compl
 
 
 class InLlamaCpp(Completions):
-    """llama.cpp in this process, with a GGUF file that was exported from the model."""
+    """llama.cpp in this process, with a GGUF file that was exported from the model.
+
+    Pieces are handed over in memory, and their probabilities are those that the token was drawn with: over HTTP, and with
+    the whole vocabulary sorted for each token as that costs otherwise, a third of a small model's speed is lost.
+    """
 
     def __init__(self, path: Path, tokenizer: Tokenizer, *, context_length: int, num_texts: int = NUM_TEXTS) -> None:
         from trainer.formats.llama_cpp import LlamaCpp
@@ -139,3 +154,16 @@ class InLlamaCpp(Completions):
         self._server = LlamaCpp(path, context_length=context_length, num_threads=threads, num_texts=num_texts)
         limit = "memory bandwidth: ggml's product of the weights with one token reads them all for each token"
         super().__init__(f"{self._server.address}/v1", tokenizer, key=self._server.key, limit=limit)
+        self._model = path.stem
+
+    def _choices(self, request: dict[str, Any]) -> Generator[dict[str, Any]]:
+        pieces, is_left = SimpleQueue[dict[str, Any] | None](), Event()
+        asked = {**request, "post_sampling_probs": True}
+        thread = Thread(target=self._server.stream, args=(asked, pieces.put, is_left.is_set))
+        thread.start()
+        try:
+            while (message := pieces.get()) is not None:
+                yield from choices_in(message)
+        finally:
+            is_left.set()
+            thread.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ from trainer.inference.draft import Draft
 from trainer.inference.engine import LanguageModel
 from trainer.inference.find import find_checkpoint
 from trainer.inference.precision import Precision, writing_dtype
+from trainer.inference.sampling import SamplingSpec
+from trainer.inference.writing import Writing, Written
 from trainer.training.checkpoint import StoredCheckpoint, tensor_bytes, verify_checkpoint
 from trainer.training.machine import resolve_device
 from trainer.training.task import Task, count_parameters, make_task
@@ -55,6 +57,14 @@ class LoadedModel:
     @cached_property
     def _engines(self) -> dict[str, Completions]:
         return {}
+
+    def write(
+        self, tokens: Sequence[int], settings: SamplingSpec, *, draft: str = "", engine: str = ""
+    ) -> Writing | Generator[Written]:
+        """Return an iterator over what follows the tokens: our own, with a draft's help or not, or an engine's."""
+        if engine:
+            return self.engine(engine).write(tokens, settings)
+        return self.batch.write(tokens, settings, self.draft_of(draft))
 
     def engine(self, place: str) -> Completions:
         """Return somebody else's engine that holds this model: a GGUF file's, or that at a URL."""

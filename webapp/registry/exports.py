@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -14,6 +16,7 @@ from webapp.jobs.services import job_create
 from webapp.registry.errors import RegistryError
 from webapp.registry.models import Export, ModelVersion
 from webapp.registry.queries import queue_for_models, version_checkpoint
+from webapp.runs.models import Checkpoint
 from webapp.teams.models import User
 
 
@@ -27,6 +30,15 @@ def missing_formats(version: ModelVersion) -> list[Format]:
     """Return the formats that models of the version's family are not written in."""
     offered = formats_of(version)
     return [each for each in FORMATS.values() if each not in offered]
+
+
+def gguf_of(checkpoint: Checkpoint) -> Path | None:
+    """Return the GGUF file that a checkpoint was exported to last, and that is offered; None where there is none."""
+    made = Export.objects.filter(
+        format="gguf", version__sha256=checkpoint.sha256, version__project=checkpoint.run.project_id
+    )
+    files = (file for export in made if export.is_offered for file in sorted(export.path.rglob("*.gguf")))
+    return next(files, None)
 
 
 @transaction.atomic

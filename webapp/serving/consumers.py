@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 
 from webapp.jobs.sockets import TeamConsumer
 from webapp.projects.models import Project
+from webapp.registry.exports import gguf_of
 from webapp.runs.models import Checkpoint
 from webapp.serving import client
 from webapp.serving.abilities import Reply, abilities
 from webapp.serving.guarding import guarded_stream
-from webapp.serving.requests import Ask, parse_ask
+from webapp.serving.requests import Ask, WriteAsk, parse_ask
 from webapp.serving.services import generation_create
 from webapp.teams.access import Rule
 from webapp.teams.models import Role
@@ -70,18 +71,34 @@ class PlaygroundConsumer(TeamConsumer):
         kept = Checkpoint.objects.select_related("run__project").filter(removed_at=None, run__deleted_at=None)
         return kept.filter(code=code, run__project=self.row).first()
 
+    async def _beside(self, ask: Ask, checkpoint: Checkpoint) -> dict[str, str]:
+        """Return who else takes part in writing; raise `LookupError` with a sentence where they are not there."""
+        beside = {}
+        if isinstance(ask, WriteAsk) and ask.draft:
+            if (draft := await self._checkpoint(ask.draft)) is None:
+                raise LookupError(_("The model that was to guess ahead is not kept any more."))
+            beside["draft"] = str(draft.path)
+        if isinstance(ask, WriteAsk) and ask.engine:
+            if (file := await database_sync_to_async(gguf_of)(checkpoint)) is None:
+                raise LookupError(
+                    _("This checkpoint has no GGUF export. Keep it as a model and export it as GGUF first.")
+                )
+            beside["engine"] = str(file)
+        return beside
+
     async def _answer(self, ask: Ask) -> None:
         checkpoint = await self._checkpoint(ask.checkpoint)
         if checkpoint is None:
             await self._say({"id": ask.id, **_error(_("This checkpoint is not kept any more. Choose another."))})
             return
-        draft = await self._checkpoint(code) if (code := getattr(ask, "draft", "")) else None
-        if code and draft is None:
-            await self._say({"id": ask.id, **_error(_("The model that was to guess ahead is not kept any more."))})
+        try:
+            beside = await self._beside(ask, checkpoint)
+        except LookupError as error:
+            await self._say({"id": ask.id, **_error(str(error))})
             return
         ability, reply, started = abilities()[ask.op], Reply(), time.monotonic()
         answers = guarded_stream(
-            ability=ability, ask=ask, checkpoint=checkpoint, asked_by=self.scope["user"], draft=draft
+            ability=ability, ask=ask, checkpoint=checkpoint, asked_by=self.scope["user"], beside=beside
         )
         try:
             async for message in answers:

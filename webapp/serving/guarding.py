@@ -21,9 +21,12 @@ from webapp.teams.models import User
 
 
 async def guarded_stream(
-    *, ability: Ability, ask: Any, checkpoint: Checkpoint, asked_by: User | None, draft: Checkpoint | None = None
+    *, ability: Ability, ask: Any, checkpoint: Checkpoint, asked_by: User | None, beside: dict[str, str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield the messages of an answer as `client.stream` does, after the guards of the model. `draft` guesses ahead."""
+    """Yield the messages of an answer as `client.stream` does, after the guards of the model.
+
+    `beside` says who else takes part: `draft`, the folder of a checkpoint that guesses ahead; `engine`, a file to write with.
+    """
     guards = await guards_of(checkpoint) if ability.writes or ability.reads else []
     rules = [guard.rule for guard in guards]
     read = ask.prompt if rules else ""
@@ -35,9 +38,7 @@ async def guarded_stream(
                 yield message
             return
         ask, read = ask.passed(verdict.text, rules), verdict.text
-    fields = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256, **ability.fields(ask)}
-    if draft is not None:
-        fields["draft"] = str(draft.path)
+    fields = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256, **ability.fields(ask), **(beside or {})}
     answers = client.stream(ability.name, **fields)
     try:
         if ability.writes and look_at(rules, "output"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -64,6 +64,9 @@ class WriteAsk(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settings: Sampling = Sampling()
     draft: str = ""
     """Code of the checkpoint of a small model that guesses ahead; the text stays the same."""
+
+    engine: Literal["", "llama.cpp"] = ""
+    """Who writes: we ourselves, or llama.cpp with the model's GGUF export."""
 
 
 def parse_ask(content: Any) -> Any:

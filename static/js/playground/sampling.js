@@ -14,6 +14,11 @@ export function draft() {
   return document.getElementById("draft")?.value ?? "";
 }
 
+// Who writes: empty for Isocost itself.
+export function engine() {
+  return document.getElementById("engine")?.value ?? "";
+}
+
 // Why an answer ended, and how many of the guesses were right where a small model guessed.
 export function ending({ end, acceptance }, words) {
   return acceptance === undefined ? end : `${end} · ${Math.round(acceptance * 100)} % ${words}`;

@@ -15,7 +15,9 @@ from tests.webapp.registry.test_whole_way import do_next_job, kept, real_version
 from tests.webapp.runs.rows import make_run
 from tests.webapp.runs.test_downloads import body
 from webapp.jobs.models import Worker
+from webapp.registry.exports import gguf_of
 from webapp.registry.models import Export
+from webapp.registry.queries import version_checkpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +29,8 @@ def test_a_model_is_exported_checked_and_downloaded(cast: Cast, files: Path) -> 
     for _ in range(2):  # asked twice, done once
         assert browser.post(place, {"format": "gguf", "weights": "float16"}).status_code == 302
     export = Export.objects.get()
+    checkpoint = version_checkpoint(version)
+    assert gguf_of(checkpoint) is None
     page = browser.get(f"{version.get_absolute_url()}?tab=exports").content.decode()
     assert "/exports/" not in page
     assert browser.get(f"/exports/{export.code}/download/").status_code == 404  # not before it is checked
@@ -34,6 +38,7 @@ def test_a_model_is_exported_checked_and_downloaded(cast: Cast, files: Path) -> 
     do_next_job(worker)
     export.refresh_from_db()
     assert export.check_report["agrees"]
+    assert gguf_of(checkpoint) == export.path / "model.gguf"  # what the playground lets llama.cpp write with
     page = cast.client(cast.vera).get(f"{version.get_absolute_url()}?tab=exports").content.decode()
     assert export.check_report["runner"] in page
     answer = cast.client(cast.vera).get(f"/exports/{export.code}/download/")

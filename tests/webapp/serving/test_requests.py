@@ -52,6 +52,13 @@ def test_a_draft_is_named_by_its_code_and_never_by_a_path() -> None:
     assert "draft" not in abilities()["generate"].fields(parsed), "the consumer looks the code up in the project"
 
 
+def test_an_engine_is_named_and_never_a_place() -> None:
+    assert parse_ask(ask(engine="llama.cpp")).engine == "llama.cpp"
+    for place in ("/etc/passwd", "http://169.254.169.254/v1"):
+        with pytest.raises(ValueError, match="engine"):
+            parse_ask(ask(engine=place))
+
+
 @pytest.mark.parametrize("content", [None, [], "text", 3, {"op": "generate"}])
 def test_other_shapes_are_refused(content: Any) -> None:
     with pytest.raises(ValueError, match="cannot be asked"):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from trainer.errors import InputError
 from trainer.inference.loading import LoadedModel
-from trainer.inference.operations.asking import ModelRequest, Operation, Steps
-from trainer.inference.operations.generate import read_settings, told
+from trainer.inference.operations.asking import Operation, Steps
+from trainer.inference.operations.generate import WriteRequest, read_settings, told
 
 ROLES = ("system", "user", "assistant")
 
@@ -19,15 +17,9 @@ class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content: str
 
 
-class ChatRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChatRequest(WriteRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     messages: list[Turn] = []
     """The conversation so far, the last turn a user's."""
-
-    settings: dict[str, Any] = {}
-    """Fields of `SamplingSpec`."""
-
-    draft: str = ""
-    """Folder of a small model's checkpoint that guesses ahead."""
 
 
 def stream(loaded: LoadedModel, request: ChatRequest) -> Steps:
@@ -37,7 +29,7 @@ def stream(loaded: LoadedModel, request: ChatRequest) -> Steps:
     turns, num_cut = fitting(loaded, request.messages, room=context - min(settings.num_tokens, context // 2))
     tokens = loaded.task.chat_prompt(turns)  # type: ignore[attr-defined]
     start = {"num_prompt_tokens": len(tokens), "num_cut_tokens": num_cut}
-    return told(start, loaded.batch.write(tokens, settings, loaded.draft_of(request.draft)))
+    return told(start, loaded.write(tokens, settings, draft=request.draft, engine=request.engine))
 
 
 def fitting(loaded: LoadedModel, messages: list[Turn], *, room: int) -> tuple[list[tuple[str, str]], int]:

@@ -15,8 +15,9 @@ from trainer.inference.sampling import SamplingSpec
 from trainer.inference.writing import Writing, Written
 
 
-class GenerateRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    prompt: str = ""
+class WriteRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an answer is written, whatever it answers."""
+
     settings: dict[str, Any] = {}
     """Fields of `SamplingSpec`."""
 
@@ -27,13 +28,16 @@ class GenerateRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fi
     """Who writes: a GGUF file of the model for llama.cpp, the URL of a server that holds it; empty: we ourselves."""
 
 
+class GenerateRequest(WriteRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    prompt: str = ""
+
+
 def stream(loaded: LoadedModel, request: GenerateRequest) -> Steps:
     """Yield `start` with the prompt as it was read, then a `token` at a time."""
     settings = read_settings(request.settings)
     prompt = read(loaded, request.prompt, num_new_tokens=settings.num_tokens)
-    if request.engine:
-        return told(prompt_answer(prompt), loaded.engine(request.engine).write(prompt.tokens, settings))
-    return told(prompt_answer(prompt), loaded.batch.write(prompt.tokens, settings, loaded.draft_of(request.draft)))
+    written = loaded.write(prompt.tokens, settings, draft=request.draft, engine=request.engine)
+    return told(prompt_answer(prompt), written)
 
 
 def told(start: dict[str, Any], written: Writing | Generator[Written]) -> Steps:

@@ -1,6 +1,6 @@
 // A conversation with one model, or the same questions to two: history, edit, retry, and the choice of the better answer.
 
-import { draft, ending, sampling, Speed } from "../sampling.js";
+import { draft, ending, engine, sampling, Speed } from "../sampling.js";
 
 export function mount(page) {
   new Chat(page, document.getElementById("chat"));
@@ -69,7 +69,7 @@ class Chat {
     const speed = new Speed(place.querySelector(".measure"), this.page.root.dataset.textTokens);
     const settings = { ...sampling() };
     settings.seed += this.seed;
-    this.page.ask(side, "chat", { messages, settings, draft: draft() }, (message) => {
+    this.page.ask(side, "chat", { messages, settings, draft: draft(), engine: engine() }, (message) => {
       if (message.event === "start" && message.num_cut_tokens) reply.cut = message.num_cut_tokens;
       else if (message.event === "token") {
         reply.content += message.text;

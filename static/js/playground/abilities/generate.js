@@ -1,6 +1,6 @@
 // Continue the prompt: each model writes into its side, token by token.
 
-import { draft, ending, sampling, Speed } from "../sampling.js";
+import { draft, ending, engine, sampling, Speed } from "../sampling.js";
 
 export function mount(page) {
   document.getElementById("generate").addEventListener("click", () => {
@@ -32,5 +32,5 @@ function generate(page, side) {
     done: ({ result }) => speed.end(ending(result, page.root.dataset.textGuesses), result.num_tokens),
     error: (message) => page.showError(side, message),
   };
-  page.ask(side, "generate", { prompt, settings: sampling(), draft: draft() }, (message) => handle[message.event](message), { stops: true });
+  page.ask(side, "generate", { prompt, settings: sampling(), draft: draft(), engine: engine() }, (message) => handle[message.event](message), { stops: true });
 }
