@@ -56,7 +56,7 @@ doctor: .venv/.packages ## say what is wrong with ports, disk, versions, permiss
 	@exec $(VENV) manage.py doctor
 
 test: setup-dev ## run every test of up to 60 seconds
-	@$(PYTEST) -m "not long and not stack and not browser"
+	@$(PYTEST) -n 2 --dist worksteal -m "not long and not stack and not browser"
 	@$(PYTEST) -m "not long and (stack or browser)"
 	@$(MAKE) --no-print-directory test-pythons
 
