@@ -84,7 +84,8 @@ function layoutOf(data) {
   }
   layout.shapes = [];
   layout.annotations = [];
-  const line = getComputedStyle(document.documentElement).getPropertyValue("--muted").trim();
+  const css = getComputedStyle(document.documentElement);
+  const [line, ground] = ["--muted", "--surface"].map((name) => css.getPropertyValue(name).trim());
   if (data.zero) layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: line, width: 1 } });
   for (const mark of data.marks ?? []) {
     const across = mark.y !== undefined;
@@ -93,7 +94,7 @@ function layoutOf(data) {
     const value = axis.log ? Math.log10(at) : at;
     if (axis.ends && (at < axis.ends[0] || at > axis.ends[1])) continue;
     layout.shapes.push({ type: "line", line: { color: line, width: 1, dash: "dot" }, ...(across ? { xref: "paper", x0: 0, x1: 1, y0: at, y1: at } : { yref: "paper", y0: 0, y1: 1, x0: at, x1: at }) });
-    layout.annotations.push({ text: escapeHtml(mark.text), showarrow: false, font: { size: 11 }, ...(across ? { xref: "paper", x: 0.01, xanchor: "left", y: value, yanchor: "bottom" } : { yref: "paper", y: 1, yanchor: "top", x: value, xanchor: "left", xshift: 4 }) });
+    layout.annotations.push({ text: escapeHtml(mark.text), showarrow: false, font: { size: 11 }, bgcolor: ground, borderpad: 1, ...(across ? { xref: "paper", x: 0.01, xanchor: "left", y: value, yanchor: "bottom" } : { yref: "paper", y: 1, yanchor: "top", x: value, xanchor: "left", xshift: 4 }) });
   }
   return layout;
 }
