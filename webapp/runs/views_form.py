@@ -58,6 +58,7 @@ def run_create(request: HttpRequest, project: Project) -> HttpResponse:
     context = {
         "project": project, "section": "runs", "form": form, "family": family, "families": _offered(project, family),
         "parent": parent, "checkpoint": checkpoint, "key": services.new_key(),
+        "starts_from": form.points.get(str(initial.get("transfer.source", ""))),
         "task_settings": " ".join(family.free_settings),
         "presets": {name: model_values(model) for name, model in family.presets.items()},
         "has_versions": form.fields["version"].queryset.exists(),  # type: ignore[attr-defined]
@@ -208,7 +209,7 @@ def _started_from(project: Project, code: str) -> dict[str, Any]:
         **sizes,
         "transfer.source": str(checkpoint.path),
         "batch.sequence_length": spec.batch.sequence_length,
-        "optimizer.learning_rate": spec.optimizer.learning_rate / 10,
+        "optimizer.learning_rate": float(f"{spec.optimizer.learning_rate / 10:.3g}"),
     }
 
 

@@ -67,22 +67,22 @@ class WinRate:
 
 
 def win_rate(winners: Iterable[str]) -> WinRate:
-    """Return the second model's win rate with a 95 % interval (Clopper-Pearson over the bouts that were no tie)."""
+    """Return the second model's win rate with a 95 % interval (Clopper-Pearson; a tie counts half on either side).
+
+    With ties the interval is wider than it need be, never narrower: a tie is no proof that the models are alike.
+    """
     found: Sequence[str] = list(winners)
     wins, losses, ties = (found.count(name) for name in ("second", "first", "tie"))
     if not found:
         return WinRate(num_judged=0)
     total = len(found)
-    low, high = exact_interval(wins, wins + losses)
-    decided = (wins + losses) / total
-    half_ties = 0.5 * ties / total  # an interval of the decided bouts, moved and narrowed by those that say nothing
+    low, high = exact_interval(wins + ties / 2, total)
     return WinRate(
-        num_judged=total, wins=wins, losses=losses, ties=ties, rate=(wins + 0.5 * ties) / total,
-        low=low * decided + half_ties, high=high * decided + half_ties,
+        num_judged=total, wins=wins, losses=losses, ties=ties, rate=(wins + ties / 2) / total, low=low, high=high
     )  # fmt: skip
 
 
-def exact_interval(wins: int, total: int, *, level: float = 0.95) -> tuple[float, float]:
+def exact_interval(wins: float, total: int, *, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of a share that an exact binomial test does not refuse (Clopper and Pearson 1934)."""
     if total == 0:
         return 0.0, 1.0

@@ -28,7 +28,7 @@ from webapp.serving.contests import (
     rates_by_rule,
 )
 from webapp.serving.models import Bout, Contest, Preference, PromptSet
-from webapp.serving.rules import exact_interval, judged
+from webapp.serving.rules import exact_interval, judged, win_rate
 
 
 def contest(cast: Cast, **fields: Any) -> Contest:
@@ -86,6 +86,14 @@ def test_the_interval_is_the_exact_one() -> None:
         reference = binomtest(wins, total).proportion_ci(method="exact")
         assert exact_interval(wins, total) == pytest.approx((reference.low, reference.high))
     assert exact_interval(0, 0) == (0.0, 1.0)
+
+
+def test_ties_are_no_proof_that_models_are_alike() -> None:
+    rate = win_rate(["tie"] * 8)
+    assert rate.rate == 0.5
+    assert rate.low is not None
+    assert rate.low < 0.2
+    assert win_rate(["second"] * 40 + ["tie"] * 10).verdict == "second"
 
 
 @pytest.mark.parametrize(
