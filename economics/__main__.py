@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from types import ModuleType
 from typing import Any, NoReturn
@@ -14,6 +15,11 @@ from economics.verbs import VERBS, verb_module
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose complaint is one sentence."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # -7B and -1e12 are numbers too: so the option's own check names the field and the value
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         print(f"{message[:1].upper()}{message[1:]}; see `{self.prog} --help`.", file=sys.stderr)
@@ -44,7 +50,7 @@ def print_result(module: ModuleType, result: dict[str, Any], *, as_json: bool, e
     if as_json:
         if steps:
             result = {**result, "explanation": steps}
-        print(json.dumps(result, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False))
+        print(_as_json(result))
         return
     console = Console(highlight=False)
     if hasattr(module, "show"):
@@ -55,10 +61,17 @@ def print_result(module: ModuleType, result: dict[str, Any], *, as_json: bool, e
         console.print(step, markup=False)
 
 
+def _as_json(result: dict[str, Any]) -> str:
+    try:
+        return json.dumps(result, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False)
+    except ValueError:
+        raise OverflowError("a number of the answer is infinite") from None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; 0 when it answered, 2 when the input was wrong, 1 when there is no answer."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        words = sys.argv[1:] if argv is None else argv
         arguments = build_parser(words[0] if words else "").parse_args(words)
         module = verb_module(arguments.verb)
         result = module.run(arguments)
@@ -69,6 +82,12 @@ def main(argv: list[str] | None = None) -> int:
     except EconomicsError as error:
         print(error, file=sys.stderr)
         return 1
+    except (OverflowError, MemoryError) as error:
+        print(
+            f"The input is {' '.join(words)!r}; it must be of sizes that can be computed with ({error}).",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:
         return 0
     return 0

@@ -50,6 +50,8 @@ def parse_quantity(text: str | float, *, field: str, kind: Kind = "count") -> fl
     >>> parse_quantity("30%", field="utilisation", kind="fraction")
     0.3
     """
+    if isinstance(text, bool) or not isinstance(text, int | float | str):
+        raise InputError(field, text, _EXAMPLES[kind])
     if isinstance(text, int | float):
         value, unit = float(text), ""
     else:
@@ -75,8 +77,8 @@ def _factor(unit: str, kind: Kind) -> float | None:
     return _COUNT.get(unit)
 
 
-def positive(text: str | float, *, field: str, kind: Kind = "count") -> float:
-    """Read a quantity that must be above zero.
+def positive(text: str | float, *, field: str, kind: Kind = "count", highest: float = float("inf")) -> float:
+    """Read a quantity that must be above zero, and at most `highest`.
 
     >>> positive("0", field="tokens")
     Traceback (most recent call last):
@@ -86,6 +88,8 @@ def positive(text: str | float, *, field: str, kind: Kind = "count") -> float:
     value = parse_quantity(text, field=field, kind=kind)
     if value <= 0:
         raise InputError(field, text, "above 0")
+    if value > highest:
+        raise InputError(field, text, f"at most {highest:,.4g}")
     return value
 
 

@@ -166,6 +166,45 @@ class VGG:
         return count_layers(self.layers())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlexNet:
+    """Five convolutions with shrinking kernels and three dense layers, as one tower (Krizhevsky 2014, arXiv 1404.5997).
+
+    >>> AlexNet().parameters().total
+    61100840
+    """
+
+    num_channels: int = 3
+    num_classes: int = 1000
+    image_size: int = 224
+    """The sizes of the layers' outputs are those of this size; it is not free."""
+    name: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Always convolutional."""
+        return "convolutional"
+
+    def layers(self) -> tuple[Convolution, ...]:
+        """List every layer with its sizes."""
+        sizes = (  # inputs, outputs, kernel, rows of the output
+            (self.num_channels, 64, 11, 55), (64, 192, 5, 27), (192, 384, 3, 13), (384, 256, 3, 13), (256, 256, 3, 13),
+            (256 * 36, 4096, 1, 1), (4096, 4096, 1, 1), (4096, self.num_classes, 1, 1),
+        )  # fmt: skip
+        names = ("stage1", "stage2", "stage3", "stage4", "stage5", "dense1", "dense2", "classes")
+        return tuple(
+            Convolution(name=name, inputs=i, outputs=o, kernel=k, height=rows, bias=True, normed=False)
+            for name, (i, o, k, rows) in zip(names, sizes, strict=True)
+        )
+
+    def parameters(self) -> Parameters:
+        """Count the parameters by part."""
+        return count_layers(self.layers())
+
+
+ConvolutionalNetwork = ResNet | VGG | AlexNet
+
+
 def count_layers(layers: tuple[Convolution, ...]) -> Parameters:
     """Sum the parameters of layers by the part before the first point of their names."""
     parts: dict[str, int] = {}

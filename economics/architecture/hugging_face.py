@@ -73,9 +73,10 @@ def read_config_file(path: Path) -> Architecture:
     """Read a JSON file in the form of config.json, or the folder that holds one."""
     file = path / "config.json" if path.is_dir() else path
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise InputError("model", str(path), "a folder with a config.json") from None
+        right = "a folder with a config.json" if path.is_dir() else "a file that exists"
+        raise InputError("model", str(path), right) from None
     except (OSError, ValueError) as error:
         raise InputError("model", str(path), f"a JSON file in the form of config.json ({error})") from None
     if not isinstance(config, dict):
@@ -107,13 +108,21 @@ def architecture_from_config(config: dict[str, Any], *, name: str = "") -> Archi
     if isinstance(config.get("text_config"), dict):
         inner = config["text_config"]
         config = {**inner, "model_type": inner.get("model_type", config.get("model_type"))}
-    model_type = str(config.get("model_type", ""))
+    model_type = str(config.get("model_type") or _type_of_class(config))
     if model_type in OTHER_READERS:
         return OTHER_READERS[model_type](config, name or model_type)
     model_type = _SAME_AS.get(model_type, model_type)
     if model_type not in model_types():
         raise InputError("model_type", config.get("model_type"), "one of " + ", ".join(known_model_types()))
     return _decoder(config, model_type, name or model_type)
+
+
+def _type_of_class(config: dict[str, Any]) -> str:
+    """The model type that the name of a model's class begins with, where a config says no more: LlamaForCausalLM."""
+    named = config.get("architectures")
+    name = str(named[0]).lower() if isinstance(named, list) and named else ""
+    fitting = [t for t in known_model_types() if name.startswith(t.replace("_", "").lower())]
+    return max(fitting, key=len, default="")
 
 
 def _read(config: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

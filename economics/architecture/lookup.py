@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from economics.architecture.base import Architecture
-from economics.architecture.convolution import VGG, ResNet
+from economics.architecture.convolution import VGG, AlexNet, ResNet
 from economics.architecture.decoder import Decoder
 from economics.architecture.encoder import Encoder
 from economics.architecture.encoder_decoder import EncoderDecoder
@@ -23,6 +23,9 @@ from economics.errors import InputError, UnknownNameError
 
 _ALIASES = {
     "gpt3": "gpt3-175b",
+    "gpt-3": "gpt3-175b",
+    "gpt-j": "gpt-j-6b",
+    "gptj": "gpt-j-6b",
     "gpt-2": "gpt2",
     "llama-30b": "llama-33b",
     "llama-2": "llama-2-7b",
@@ -93,6 +96,8 @@ def _vision(v: dict[str, Any], name: str) -> Architecture:
 
 
 def _convolutional(v: dict[str, Any], name: str) -> Architecture:
+    if not v:
+        return AlexNet(name=name)
     if "stages" in v:
         return VGG(stages=tuple(tuple(stage) for stage in v["stages"]), name=name)
     return ResNet(depths=tuple(v["depths"]), block=v.get("block", "bottleneck"), name=name)
@@ -160,6 +165,8 @@ def find_architecture(model: str) -> tuple[Architecture, str]:
     'a dense decoder of about 7B parameters'
     """
     text = model.strip()
+    if not text:
+        raise UnknownNameError("model", model, "a preset (gpt2, llama-3.1-8b, ...), a config.json or a size like 7B")
     path = Path(text).expanduser()
     if text.endswith(".json") or (path.exists() and ("/" in text or path.is_dir() or path.is_file())):
         return read_config_file(path), str(path)
@@ -176,7 +183,10 @@ def find_architecture(model: str) -> tuple[Architecture, str]:
 
         size = parse_quantity(text, field="model")
         return decoder_of_size(size), f"a dense decoder of about {text} parameters"
-    near = difflib.get_close_matches(key, list(presets()), n=4, cutoff=0.4)
+    beginning = [name for name in presets() if name.startswith(f"{key}-")]
+    if len(beginning) == 1:  # no other preset is meant: mistral-nemo is mistral-nemo-12b
+        return preset(beginning[0]), beginning[0]
+    near = beginning or difflib.get_close_matches(key, list(presets()), n=4, cutoff=0.4)
     right = (
         "a preset ("
         + ", ".join(near or ["gpt2", "llama-3.1-8b", "resnet-50"])

@@ -111,7 +111,7 @@ def find_accelerator(name: str) -> Accelerator:
         return holding[0]
     if holding:
         usual_ones = [a for a in holding if a.name in _usual_forms().values()] or _like_the_usual(holding)
-        if len(usual_ones) == 1:
+        if len(usual_ones) == 1 and len({a.family for a in holding}) == 1:
             return usual_ones[0]
         raise UnknownNameError("accelerator", name, "one form: " + ", ".join(sorted(a.name for a in holding)))
     return _by_family_and_memory(name, wanted)

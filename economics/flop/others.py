@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from economics.architecture.base import Architecture
-from economics.architecture.convolution import VGG, ResNet
+from economics.architecture.convolution import ConvolutionalNetwork
 from economics.architecture.decoder import Decoder
 from economics.architecture.detector import Fcos
 from economics.architecture.encoder import Encoder
@@ -38,7 +38,7 @@ def flop_per_example(architecture: Architecture, *, sequence_length: int = 512, 
         parts = _encoder_decoder(architecture, sequence_length, target_length or sequence_length)
     elif isinstance(architecture, VisionTransformer):
         parts = _vision(architecture)
-    elif isinstance(architecture, ResNet | VGG | Fcos):
+    elif isinstance(architecture, ConvolutionalNetwork | Fcos):
         parts = {}
         for layer in architecture.layers():
             part = layer.name.split(".")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from economics.architecture.convolution import VGG, ResNet
+from economics.architecture.convolution import ConvolutionalNetwork
 from economics.architecture.decoder import Decoder
 from economics.architecture.detector import Fcos
 from economics.architecture.encoder_decoder import EncoderDecoder
@@ -88,7 +88,7 @@ def _activations(work: ExampleWork) -> tuple[float, float, float]:
             )
         targets = _transformer(encoder_layers(a, causal=True), work.target_length, a.num_decoder_layers, work)
         return kept + targets[0] + across, LOGIT_BYTES.value * work.target_length * a.vocabulary_size, more
-    if isinstance(a, ResNet | VGG | Fcos):
+    if isinstance(a, ConvolutionalNetwork | Fcos):
         values = [float(layer.outputs * layer.height**2) for layer in a.layers()]
         kept = value_bytes * sum(values) * (0.5 if work.full_recompute else 2.0)
         return kept, 0.0, 3.0 * value_bytes * max(values)

@@ -1,6 +1,6 @@
 """A plan as a TOML file: what each table and key means, and its defaults.
 
-goal = "best-loss"                # or "cheapest" (with limits.loss; serving counts), "cheapest-training", or "fastest"
+goal = "best-loss"                # or, with limits.loss: "cheapest" (serving counts), "cheapest-training", "fastest"
 
 [limits]                          # all optional
 budget_usd = 120000               # training, ablations and failed runs included
@@ -51,7 +51,7 @@ from economics.errors import InputError
 from economics.plan.options import Demand, Option
 from economics.plan.scan import Limits
 from economics.uncertainty import JobObservation
-from economics.units import Kind, positive
+from economics.units import Kind, parse_quantity, positive, whole
 
 TABLES = ("goal", "limits", "law", "hardware", "project", "serving", "options", "jobs")
 LIMIT_KEYS: dict[str, tuple[str, Kind]] = {
@@ -73,7 +73,7 @@ def toml_read(path: str | Path) -> dict[str, Any]:
     if not file.is_file():
         raise InputError("file", str(path), "a TOML file that exists")
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError("file", str(path), f"valid TOML ({error})") from None
 
@@ -86,6 +86,20 @@ def known_keys(table: Mapping[str, Any], allowed: tuple[str, ...] | set[str], wh
         raise InputError(
             f"{where}.{unknown[0]}", table[unknown[0]], f"left out; known are {', '.join(sorted(allowed))}"
         )
+
+
+def rows_of(table: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return the tables of a list, [[hardware]] for one.
+
+    >>> rows_of({"jobs": {}}, "jobs")
+    Traceback (most recent call last):
+    ...
+    economics.errors.InputError: jobs is 'one table'; it must be written as [[jobs]], once for each.
+    """
+    rows = table.get(name, [])
+    if not isinstance(rows, list):
+        raise InputError(name, "one table", f"written as [[{name}]], once for each")
+    return rows
 
 
 def limits_from(table: Mapping[str, Any]) -> Limits:
@@ -111,10 +125,10 @@ def demand_from(table: Mapping[str, Any]) -> Demand:
     for name in names & set(table):
         if name.endswith("tokens_per_month"):
             values[name] = positive(table[name], field=f"serving.{name}")
-        elif not isinstance(table[name], int | float):
-            raise InputError(f"serving.{name}", table[name], "a number")
+        elif name == "months":
+            values[name] = whole(table[name], field=f"serving.{name}")
         else:
-            values[name] = table[name]
+            values[name] = parse_quantity(table[name], field=f"serving.{name}")
     return Demand(**values)
 
 

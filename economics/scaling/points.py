@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from economics.errors import InputError
 from economics.scaling.conventions import Conventions, bits_per_byte
+from economics.units import parse_quantity
 
 Floats = NDArray[np.float64]
 REQUIRED = ("num_params", "num_tokens", "loss")
@@ -144,12 +145,17 @@ def points_read(path: str | Path, *, conventions: Conventions | None = None) -> 
             reader = csv.DictReader(file)
             header = reader.fieldnames or []
             rows = list(reader)
+    except OSError as error:
+        raise InputError("points", str(path), f"a CSV file that can be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError("points", str(path), f"a CSV file in UTF-8 ({error})") from None
     if missing := [name for name in REQUIRED if name not in header]:
         raise InputError("columns", ", ".join(header) or "none", f"a header with {', '.join(missing)} too")
     if not rows:
         raise InputError("points", "no rows", "at least one row under the header")
+    for number, row in enumerate(rows, 1):
+        if None in row:
+            raise InputError(f"row {number}", ", ".join(row[None]), "left out: the header has no columns for it")
     columns = {name: [_number(name, row[name], i) for i, row in enumerate(rows, 1)] for name in REQUIRED}
     for name in OPTIONAL:
         if name in header and all(row[name] for row in rows):
@@ -177,4 +183,4 @@ def _number(name: str, text: str | None, row: int) -> float:
     try:
         return float(text or "")
     except ValueError:
-        raise InputError(f"{name} of row {row}", text, "a number") from None
+        return parse_quantity(text or "", field=f"{name} of row {row}")

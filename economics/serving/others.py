@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from economics.architecture.base import Architecture
-from economics.architecture.convolution import VGG, ResNet
+from economics.architecture.convolution import ConvolutionalNetwork
 from economics.architecture.detector import Fcos
 from economics.architecture.lookup import find_architecture
 from economics.architecture.recommender import Recommender
@@ -32,7 +32,7 @@ def example_seconds(architecture: Architecture, accelerator: Accelerator, *, seq
     rate = accelerator.ceiling("bf16") * sustained_fraction(accelerator)
     seconds = flop_per_example(architecture, sequence_length=sequence_length).total / rate
     counted = architecture.parameters()
-    if isinstance(architecture, ResNet | VGG | Fcos):
+    if isinstance(architecture, ConvolutionalNetwork | Fcos):
         values = sum(layer.outputs * layer.height**2 for layer in architecture.layers())
         seconds += copy_seconds(accelerator, 3.0 * 2.0 * values)
     if isinstance(architecture, Recommender):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from economics.architecture.convolution import VGG, Convolution, ResNet
+from economics.architecture.convolution import Convolution, ConvolutionalNetwork
 from economics.architecture.decoder import Decoder
 from economics.architecture.detector import Fcos
 from economics.architecture.encoder_decoder import EncoderDecoder
@@ -86,7 +86,7 @@ def passes_of(work: ExampleWork) -> Passes:
         return _vision(architecture, work, number)
     if isinstance(architecture, EncoderDecoder):
         return _encoder_decoder(architecture, work, number)
-    if isinstance(architecture, ResNet | VGG | Fcos):
+    if isinstance(architecture, ConvolutionalNetwork | Fcos):
         return _convolutions(architecture.layers(), work, number)
     if isinstance(architecture, Recommender):
         return _recommender(architecture, work, number)

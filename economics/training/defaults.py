@@ -7,6 +7,9 @@ from math import log2
 from economics.architecture.decoder import Decoder
 from economics.hardware import Accelerator
 
+MOST_ACCELERATORS = 10_000_000
+"""More than exist of any kind: beyond it a number is a slip."""
+
 
 def usual_batch_tokens(num_params: float) -> float:
     """Return a usual batch for a model's size: 0.5 M tokens at 125 M parameters, 4 M at 7 B, 16 M at 400 B.
@@ -42,5 +45,5 @@ def usual_num_accelerators(training_flop: float, accelerator: Accelerator, state
     month = 30 * 86400.0
     by_time = training_flop / (0.35 * accelerator.peak("bf16") * month)
     by_memory = 2.0 * state_bytes / max(1.0, accelerator.memory_bytes)
-    needed = max(1.0, by_time, by_memory)
+    needed = min(max(1.0, by_time, by_memory), MOST_ACCELERATORS / 2)
     return int(2 ** max(0, round(log2(needed) + 0.3)))

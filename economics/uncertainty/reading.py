@@ -47,6 +47,8 @@ def distribution_from_mapping(field: str, value: object) -> Distribution:
     if isinstance(value, bool) or not isinstance(value, int | float | Mapping):
         raise InputError(field, value, "a number, or a table such as {p10 = 2, p50 = 3, p90 = 5}")
     if isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise InputError(field, value, "a finite number")
         return Fixed(float(value))
     try:
         return _from_table(dict(value))

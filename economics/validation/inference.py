@@ -16,6 +16,7 @@ from economics.layout import Layout
 from economics.serving.engine import ServingPlan, serving_estimate
 from economics.serving.formats import KVFormat, WeightFormat, computing_number, weight_bits
 from economics.uncertainty import Interval
+from economics.validation.rows import row_numbers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,13 +34,6 @@ class InferenceRow:
     """What was measured leaves prefill out."""
     measured_tokens_per_second: float
     """Decode tokens per second of one sequence (decode), or of all (batch, engine)."""
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
 
 
 def _decoder(name: str, total: float | None, active: float | None) -> Decoder | None:
@@ -81,29 +75,26 @@ def _formats(text: str, device: Accelerator) -> tuple[WeightFormat, KVFormat]:
 
 def read_inference(row: dict[str, str]) -> InferenceRow | None:
     """Turn a row of inference_bench.csv into inputs and a measurement; None where it lacks what a prediction needs."""
-    get = row.get
-    try:
-        device = _device(get("hardware") or "")
-    except EconomicsError:
-        return None
-    decoder = _decoder(get("model") or "", _number(get("params")), _number(get("active_params")))
+    get, number = row.get, row_numbers(row)
+    device = _device(get("hardware") or "")
+    decoder = _decoder(get("model") or "", number("params"), number("active_params"))
     if decoder is None:
         return None
-    num = max(1, int(_number(get("n_chips")) or 1))
+    num = max(1, int(number("n_chips") or 1))
     scenario = (get("scenario") or "").lower()
-    batch = _number(get("batch_or_concurrency"))
-    per_user, total = _number(get("tokens_per_s_per_user")), _number(get("output_tokens_per_s_total"))
+    batch = number("batch_or_concurrency")
+    per_user, total = number("tokens_per_s_per_user"), number("output_tokens_per_s_total")
     single = batch == 1 and "decode" in scenario
     engine = any(word in scenario for word in ("throughput", "offline", "server", "rate"))
     measured = per_user if single else total
-    step = _number(get("decode_ms_per_token"))
+    step = number("decode_ms_per_token")
     if single and not measured and step:
         measured = 1000.0 / step
     if not measured or "server" in scenario:
         return None
     if not single and not engine and not batch:
         return None
-    given_in, given_out = _number(get("input_len")), _number(get("output_len"))
+    given_in, given_out = number("input_len"), number("output_len")
     if not single and not (given_in or given_out):
         return None
     inputs, outputs = int(given_in or given_out or 128), int(given_out or given_in or 128)

@@ -13,7 +13,7 @@ from economics.throughput.step import Workload, step_time
 from economics.training.defaults import usual_batch_tokens
 from economics.training.spread import step_spread
 from economics.uncertainty import Interval
-from economics.validation.runs import RunRow
+from economics.validation.runs import RunRow, usable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +30,8 @@ class Prediction:
     """Prediction of the baseline that knows one utilisation, learnt from the other sources' rows of the same kind."""
     nearest_row: float | None = None
     """Prediction of the baseline that takes the utilisation of the most similar row."""
+    counts: bool = True
+    """The row is primary and unflagged, so that its error enters the medians; others are predicted and shown alone."""
 
     @property
     def log_error(self) -> float:
@@ -87,11 +89,12 @@ def around(value: float, sd: float) -> Interval:
 def steady_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
     """Predict every steady-state row (or only some) twice: with what it says of its layout, and without.
 
-    The baselines learn from the other clusters among `rows`.
+    The baselines learn from the other clusters among the rows that may be fitted to.
     """
     out: list[Prediction] = []
-    measured = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second]
-    for row in [r for r in measured if only is None or r in only]:
+    benchmarks = [row for row in rows if row.kind == "benchmark" and row.measured_tokens_per_second]
+    measured = [row for row in benchmarks if usable(row)]
+    for row in [r for r in benchmarks if only is None or r in only]:
         utilisation = one_number(row, measured)
         flop = training_flop_per_token(row.decoder, row.sequence_length).total
         peak = row.accelerator.peak("bf16")
@@ -110,6 +113,7 @@ def steady_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> 
                     unit="tokens / s / accelerator",
                     one_number=None if utilisation is None else utilisation * peak / flop,
                     nearest_row=None if near is None else near * peak / flop,
+                    counts=usable(row),
                 )
             )
     return out
@@ -177,6 +181,7 @@ def memory_predictions(rows: list[RunRow]) -> list[Prediction]:
                 measured=row.measured_reserved_bytes,
                 predicted=around(memory.reserved_peak, 0.05),
                 unit="byte, reserved peak",
+                counts=usable(row),
             )
         )
     return out

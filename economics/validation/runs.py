@@ -18,6 +18,7 @@ from economics.layout import Layout
 from economics.memory.activations import Attention
 from economics.memory.states import Precision
 from economics.validation.parallelism import parse_parallelism
+from economics.validation.rows import row_numbers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,13 +59,6 @@ class RunRow:
     def source(self) -> str:
         """The source alone: its kinds of rows are left out together."""
         return self.cluster.rsplit(" ", maxsplit=1)[0]
-
-
-def _float(text: str | None) -> float | None:
-    try:
-        return float(text) if text not in (None, "") else None
-    except ValueError:
-        return None
 
 
 def _device(text: str) -> Accelerator:
@@ -143,28 +137,30 @@ def classic_of_size(total: float, context_length: int, pipeline: int = 1) -> Dec
 
 
 def read_run(row: dict[str, str]) -> RunRow | None:
-    """Turn a row of published_runs.csv into inputs and measurements; None where it is no decoder's run."""
-    get = row.get
+    """Turn a row of published_runs.csv into inputs and measurements; None where it is no decoder's run.
+
+    Raises
+    ------
+    EconomicsError : if its accelerator is not known, or a cell is no number above 0
+    """
+    get, number = row.get, row_numbers(row)
     notes, plan = get("notes") or "", get("parallelism") or ""
-    total, active = _float(get("params_total")), _float(get("params_active"))
-    num = int(_float(get("n_chips")) or 0)
-    hours, wall = _float(get("gpu_hours")), _float(get("wall_time_h"))
+    total, active = number("params_total"), number("params_active")
+    num = int(number("n_chips") or 0)
+    hours, wall = number("gpu_hours"), number("wall_time_h")
     if not num and hours and wall:
         num = round(hours / wall)
-    sequence = int(_float(get("seq_len")) or 2048)
-    try:
-        device = _device(get("hardware") or "")
-    except EconomicsError:
-        return None
+    sequence = int(number("seq_len") or 2048)
+    device = _device(get("hardware") or "")
     told = parse_parallelism(f"{plan} {notes}", num)
     stages = told.layout.pipeline if told.layout else 1
     decoder = _decoder(get("model") or "", total, active, notes, sequence, stages)
     if decoder is None:
         return None
     recompute = told.recompute
-    if recompute is None and _float(get("hfu")) and not _float(get("mfu")):
+    if recompute is None and number("hfu") and not number("mfu"):
         recompute = "full"  # only what counts recomputing is printed
-    year = int(_float(get("year")) or 2024)
+    year = int(number("year") or 2024)
     # before fused attention was common, selective recomputing was about the softmax square
     attention: Attention = "unfused" if year <= 2022 else "flash"
     eager = "eager" in notes or ("FSDP" in plan and "compile" not in plan)
@@ -173,7 +169,7 @@ def read_run(row: dict[str, str]) -> RunRow | None:
     eager = eager or (get("row_type") == "full_run" and year <= 2023 and not plan.strip())
     eager = eager and "fused kernels" not in notes and not device.steady_clock  # those run compiled graphs alone
     named = told.layout is not None and told.layout.zero < 3
-    batch = _float(get("global_batch_tokens"))
+    batch = number("global_batch_tokens")
     fp8 = bool(re.search(r"(?<![a-z])(?:amp_|mx)?fp8\b", re.sub(r"w/o fp8", "", f"{plan} {notes}"), re.IGNORECASE))
     run = RunRow(
         model=get("model") or "",
@@ -186,7 +182,7 @@ def read_run(row: dict[str, str]) -> RunRow | None:
         num_accelerators=num,
         sequence_length=sequence,
         batch_tokens=batch,
-        tokens=_float(get("tokens")),
+        tokens=number("tokens"),
         layout=told.layout,
         micro_batch=told.micro_batch,
         recompute=recompute,
@@ -198,7 +194,7 @@ def read_run(row: dict[str, str]) -> RunRow | None:
         early=named and attention == "unfused" and recompute == "full",
         measured_tokens_per_second=None,
         measured_hours=hours,
-        measured_reserved_bytes=(_float(get("mem_gib_per_gpu")) or 0) * 2**30 or None,
+        measured_reserved_bytes=(number("mem_gib_per_gpu") or 0) * 2**30 or None,
     )
     return replace(run, measured_tokens_per_second=_measured_rate(row, run))
 
@@ -214,12 +210,13 @@ def _measured_rate(row: dict[str, str], run: RunRow) -> float | None:
     """Tokens per second and device: as printed, or from the FLOP rate or utilisation that the row prints."""
     if run.kind != "benchmark":
         return None
-    rate = _float(row.get("tokens_per_s_per_gpu"))
+    number = row_numbers(row)
+    rate = number("tokens_per_s_per_gpu")
     if rate:
         return rate
     flop = training_flop_per_token(run.decoder, run.sequence_length).total
     peak = run.accelerator.peak("bf16")
-    tera, mfu, hfu = _float(row.get("tflops_per_gpu")), _float(row.get("mfu")), _float(row.get("hfu"))
+    tera, mfu, hfu = number("tflops_per_gpu"), number("mfu"), number("hfu")
     if tera and not (hfu and not mfu):
         return tera * 1e12 / flop
     if mfu:

@@ -19,7 +19,7 @@ from economics.validation.predictions import (
     one_number,
     workload_of,
 )
-from economics.validation.runs import RunRow
+from economics.validation.runs import RunRow, usable
 
 FEWEST_SOURCES = 4
 """Whole runs of fewer sources say nothing of what whole runs lose."""
@@ -51,12 +51,13 @@ def run_estimate(row: RunRow) -> Estimate | None:
 def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> list[Prediction]:
     """Predict the accelerator-hours of whole runs of one stage (or of some), from 1 B parameters on."""
     whole = [row for row in rows if is_whole_run(row)]
+    basis = [row for row in whole if usable(row)]
     out: list[Prediction] = []
     for row in [r for r in whole if only is None or r in only]:
         estimate = run_estimate(row)
         if estimate is None:
             continue
-        utilisation, near = one_number(row, whole), nearest_utilisation(row, whole)
+        utilisation, near = one_number(row, basis), nearest_utilisation(row, basis)
         total = training_flop_per_token(row.decoder, row.sequence_length).total * (row.tokens or 0.0)
         at_peak = total / row.accelerator.peak("bf16") / 3600.0
         out.append(
@@ -69,6 +70,7 @@ def run_predictions(rows: list[RunRow], only: list[RunRow] | None = None) -> lis
                 unit="accelerator-hours",
                 one_number=None if utilisation is None else at_peak / utilisation,
                 nearest_row=None if near is None else at_peak / near,
+                counts=usable(row),
             )
         )
     return out

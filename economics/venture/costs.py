@@ -10,6 +10,7 @@ from typing import Literal
 
 from economics.errors import InputError
 from economics.uncertainty import Distribution, Fixed
+from economics.venture.ranges import check_ranges
 
 REPLICA_RATE = Fixed(2000.0)
 RENT = Fixed(2.5)
@@ -55,6 +56,17 @@ class Serving:
     payment_fee_fraction: float = 0.029
     """Share of revenue that payment takes."""
 
+    def __post_init__(self) -> None:
+        check_ranges(
+            self, shares=("payment_fee_fraction",), rates=("rent_decline_per_year", "api_decline_per_year"),
+            positive=("tokens_per_second_per_replica", "accelerators_per_replica"),
+            not_negative=(
+                "usd_per_accelerator_hour", "least_replicas", "api_usd_per_million_tokens", "support_usd_per_customer_month",
+            ),
+        )  # fmt: skip
+        if not self.peak_over_mean >= 1:
+            raise InputError("peak_over_mean", self.peak_over_mean, "at least 1: the busiest hour over the mean")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
@@ -74,6 +86,9 @@ class Training:
 
     useful_months: int = 18
     """Months over which the fully loaded margin spreads it."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, positive=("months", "useful_months"), not_negative=("month", "cost_usd", "every_months"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +114,7 @@ class Role:
     """If above 0, one more for every so many customers."""
 
     def __post_init__(self) -> None:
+        check_ranges(self, not_negative=("usd_per_year", "count", "start_month", "customers_per_head"))
         if self.department not in ("cost_of_goods", "research", "sales", "general"):
             raise InputError(f"department of {self.name}", self.department, "cost_of_goods, research, sales or general")
 
@@ -123,5 +139,6 @@ class OtherCost:
     """First month."""
 
     def __post_init__(self) -> None:
+        check_ranges(self, shares=("fraction_of_revenue",), not_negative=("usd_per_month", "start_month"))
         if self.department not in ("cost_of_goods", "research", "sales", "general"):
             raise InputError(f"department of {self.name}", self.department, "cost_of_goods, research, sales or general")

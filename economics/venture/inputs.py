@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from economics.errors import InputError
 from economics.venture.costs import OtherCost, Role, Serving, Training
+from economics.venture.ranges import check_ranges
 from economics.venture.selling import Segment
 
 
@@ -22,6 +23,9 @@ class Funding:
 
     amount_usd: float
     """How much."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, not_negative=("month", "amount_usd"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,9 @@ class CloudCredits:
 
     expire_month: int = 12
     """First month they no longer can."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, not_negative=("amount_usd", "start_month", "expire_month"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,9 @@ class Discounting:
                 "a venture rate together with a plain rate or simulated failure",
                 "one or the other: a venture rate already holds the chance of failure",
             )
+        for rate in (self.venture_rate_per_year, self.rate_per_year):
+            if rate is not None and not rate > -1:
+                raise InputError("discounting", rate, "a rate above -1")
         if not 0 <= self.failure_per_year < 1:
             raise InputError("failure_per_year", self.failure_per_year, "a share from 0 to below 1")
 
@@ -120,6 +130,9 @@ class Venture:
     def __post_init__(self) -> None:
         if not self.segments:
             raise InputError("segments", "none", "at least one")
+        check_ranges(
+            self, not_negative=("payroll_overhead_fraction", "launch_month", "demand_sigma", "crowd_noise"),
+        )  # fmt: skip
         if not 1 <= self.months <= 240:
             raise InputError("months", self.months, "between 1 and 240")
         names = [segment.name for segment in self.segments]

@@ -65,6 +65,15 @@ def own_versus_rent(
     """
     if not 0 < availability_fraction <= 1:
         raise InputError("availability_fraction", availability_fraction, "above 0 and at most 1")
+    for field, value in (("purchase_usd", purchase_usd), ("opex_usd_per_year", opex_usd_per_year)):
+        if not value >= 0:
+            raise InputError(field, value, "at least 0")
+    if not 0 <= residual_fraction <= 1:
+        raise InputError("residual_fraction", residual_fraction, "a share from 0 to 1")
+    if not rate_per_year > -1:
+        raise InputError("rate_per_year", rate_per_year, "above -1")
+    if not rent_decline_per_year < 1:
+        raise InputError("rent_decline_per_year", rent_decline_per_year, "below 1")
     if not rent_usd_per_hour > 0:
         raise InputError("rent_usd_per_hour", rent_usd_per_hour, "positive")
     residual = residual_fraction * purchase_usd / (1 + rate_per_year) ** economic_life_years

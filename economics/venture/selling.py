@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from economics.errors import InputError
 from economics.uncertainty import Beta, Distribution, Fixed
+from economics.venture.ranges import check_ranges
 
 ZERO = Fixed(0.0)
 INNOVATION = Fixed(0.0025)
@@ -43,6 +44,15 @@ class PricePlan:
 
     collection_days: float = 0.0
     """Days after the month's end until invoices not prepaid are paid."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self, shares=("prepaid_fraction",),
+            not_negative=(
+                "usd_per_month", "included_tokens_per_month", "usd_per_million_tokens", "most_tokens_per_month",
+                "prepaid_months", "collection_days",
+            ),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +120,16 @@ class Segment:
     """Marketing spent per new customer (CAC), salaries of sellers not included."""
 
     def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            shares=("innovation_per_month", "imitation_per_month", "churn_per_month", "first_month_churn"),
+            rates=("growth_per_month", "usage_growth_per_month"),
+            not_negative=(
+                "market_customers", "new_customers_per_month", "starting_customers", "churn_customers_observed",
+                "tokens_per_customer_month", "heaviness_sigma", "reference_usd_per_month", "free_users_per_customer",
+                "free_tokens_per_user_month", "acquisition_usd",
+            ),
+        )  # fmt: skip
         if self.seasonality and (len(self.seasonality) != 12 or min(self.seasonality) < 0 or not sum(self.seasonality)):
             raise InputError(f"seasonality of {self.name}", self.seasonality, "twelve factors, none negative")
         if self.price_elasticity > 0:

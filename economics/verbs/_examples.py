@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from economics.architecture.base import Architecture
-from economics.architecture.convolution import VGG, ResNet
+from economics.architecture.convolution import ConvolutionalNetwork
 from economics.architecture.detector import Fcos
 from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.recommender import DLRM, Recommender, SASRec, TwoTower
@@ -30,7 +30,7 @@ from economics.training.outcome import Conditions, Outcome, outcome_as_dict, run
 from economics.units import positive, whole
 from economics.verbs._options import assumption, device_as_dict
 
-EXAMPLE_MODELS = (EncoderDecoder, VisionTransformer, ResNet, VGG, Fcos, DLRM, TwoTower, SASRec)
+EXAMPLE_MODELS = (EncoderDecoder, VisionTransformer, ConvolutionalNetwork, Fcos, DLRM, TwoTower, SASRec)
 
 
 def training_of_examples(

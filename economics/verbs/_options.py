@@ -15,6 +15,9 @@ from economics.errors import InputError
 from economics.hardware import Accelerator, variant
 from economics.units import positive
 
+MOST_MEMORY_GB, MOST_GB_PER_SECOND, MOST_WATTS = 1e5, 1e6, 1e5
+"""Per accelerator, tens of times what exists: beyond them the unit was mistaken (bytes for GB)."""
+
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add --model, --params and --active-params."""
@@ -77,20 +80,22 @@ def device_of(
     if not device.bf16_flop_per_second or not device.memory_bytes_per_second:
         raise InputError("accelerator", device.name, "one whose bf16 rate and bandwidth the catalogue knows")
 
-    def number(value: float | str | None, field: str) -> float | None:
+    def number(value: float | str | None, field: str, highest: float) -> float | None:
         if value is None:
             return None
         text = str(value).removesuffix("/s")
         for unit, factor in (("GiB", 2**30 / 1e9), ("TB", 1000.0), ("GB", 1.0), ("W", 1.0)):
             if text.endswith(unit):
-                return positive(text.removesuffix(unit), field=field) * factor
-        return positive(text, field=field)
+                return positive(text.removesuffix(unit), field=field, highest=highest) * factor
+        return positive(text, field=field, highest=highest)
 
     return variant(
         device,
-        memory_gb=number(memory_gb, "memory_gb"),
-        memory_bandwidth_gb_per_second=number(memory_bandwidth_gb_per_second, "memory_bandwidth_gb_per_second"),
-        power_watts=number(power_watts, "power_watts"),
+        memory_gb=number(memory_gb, "memory_gb", MOST_MEMORY_GB),
+        memory_bandwidth_gb_per_second=number(
+            memory_bandwidth_gb_per_second, "memory_bandwidth_gb_per_second", MOST_GB_PER_SECOND
+        ),
+        power_watts=number(power_watts, "power_watts", MOST_WATTS),
     )
 
 

@@ -17,6 +17,7 @@ from economics.plan.hardware import PRICE_SPREAD, SPEED_SPREAD
 from economics.plan.options import INPUTS
 from economics.plan.rates import rate
 from economics.plan.toml_file import known_keys
+from economics.training.defaults import MOST_ACCELERATORS
 from economics.uncertainty import (
     Distribution,
     JobObservation,
@@ -25,7 +26,7 @@ from economics.uncertainty import (
     distribution_from_mapping,
     ratio_posterior,
 )
-from economics.units import positive
+from economics.units import positive, whole
 from economics.verbs._options import assumption, today
 
 DECODE_FRACTION, PREFILL_FRACTION = 0.057, 0.5
@@ -134,6 +135,17 @@ def serving_flop(offer: HardwareOffer, num_params: float) -> tuple[float, float]
     return decode, 2 * num_params * SERVED_BATCH * 1024 / found["prefill_seconds"]["p50"] / devices
 
 
+def counts_from(value: Any) -> tuple[int, ...]:
+    """Return the numbers of devices that are tried.
+
+    >>> counts_from([8, "16"])
+    (8, 16)
+    """
+    if not isinstance(value, list | tuple) or not value:
+        raise InputError("hardware.counts", value, "a list of whole numbers such as [8, 16, 32]")
+    return tuple(whole(count, field="hardware.counts", highest=MOST_ACCELERATORS) for count in value)
+
+
 def offer_from(
     row: Mapping[str, Any], limits: Limits, notes: list[dict[str, Any]], jobs: list[JobObservation]
 ) -> HardwareOffer:
@@ -145,7 +157,7 @@ def offer_from(
     if "accelerator" not in row:
         raise InputError("hardware.accelerator", None, "the name of an accelerator")
     device = find_accelerator(str(row["accelerator"]))
-    counts = tuple(int(positive(c, field="hardware.counts")) for c in row.get("counts", (8, 16, 32, 64, 128, 256)))
+    counts = counts_from(row.get("counts", (8, 16, 32, 64, 128, 256)))
     spread: Distribution = PRICE_SPREAD
     if "price_usd_per_accelerator_hour" in row:
         quoted = distribution_from_mapping(

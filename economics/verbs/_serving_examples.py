@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from economics.architecture.base import Architecture
-from economics.architecture.convolution import VGG, ResNet
+from economics.architecture.convolution import ConvolutionalNetwork
 from economics.architecture.encoder import Encoder
 from economics.architecture.recommender import DLRM, TwoTower
 from economics.architecture.vision import VisionTransformer
@@ -19,7 +19,7 @@ from economics.training.draws import normal_draws
 from economics.uncertainty import interval_of
 from economics.verbs._options import device_as_dict
 
-SERVED_EXAMPLES = (Encoder, VisionTransformer, ResNet, VGG, DLRM, TwoTower)
+SERVED_EXAMPLES = (Encoder, VisionTransformer, ConvolutionalNetwork, DLRM, TwoTower)
 _UNITS = {"encoder": "sequence", "recommender": "recommendation"}
 
 

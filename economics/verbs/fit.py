@@ -21,6 +21,9 @@ from economics.units import positive, whole
 USD_PER_FLOP = 1.7e-18
 """Price of training's model FLOP where none is given: 2.50 USD an hour at 400 TFLOP/s. It scales all costs alike."""
 
+MOST_RESAMPLES = 100_000
+"""Beyond them quantiles no longer move, and memory runs out."""
+
 
 def fit(
     points: Points,
@@ -154,7 +157,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return fit(
         points_read(arguments.points, conventions=conventions),
         method=arguments.method,
-        num_resamples=whole(arguments.bootstrap, field="bootstrap", lowest=10),
+        num_resamples=whole(arguments.bootstrap, field="bootstrap", lowest=10, highest=MOST_RESAMPLES),
         seed=whole(arguments.seed, field="seed", lowest=0),
         compute_flop=tuple(positive(value, field="compute-flop") for value in arguments.compute_flop),
         target=target,

@@ -22,7 +22,16 @@ from economics.plan import (
     pareto_front,
 )
 from economics.plan.choose import Goal
-from economics.plan.toml_file import TABLES, demand_from, jobs_from, known_keys, limits_from, option_from, toml_read
+from economics.plan.toml_file import (
+    TABLES,
+    demand_from,
+    jobs_from,
+    known_keys,
+    limits_from,
+    option_from,
+    rows_of,
+    toml_read,
+)
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.mixes import two_digits
 from economics.scaling.published import published_fit
@@ -31,6 +40,9 @@ from economics.verbs._options import assumption
 from economics.verbs._plan_offers import layout_of, layouts_of, offer_from, option_inputs, serving_cost, serving_flop
 from economics.verbs._plan_scan import as_plain, hardware_rows, scan_twice, with_intervals, worth_showing
 from economics.verbs.predict import read_fit
+
+GOALS = ("best-loss", "cheapest", "cheapest-training", "fastest")
+"""Goals of a file; the third leaves serving out of what is cheap."""
 
 DEFAULT_MULTIPLIER = 2.5
 """All compute of a project over its final run."""
@@ -149,13 +161,21 @@ def plan_arguments(
     known_keys(table, TABLES, "plan")
     fitted, notes = _law_from(table.get("law", {}), folder or Path())
     limits = limits_from(table.get("limits", {}))
-    jobs = [jobs_from(row) for row in table.get("jobs", [])]
-    offers = [offer_from(row, limits, notes, jobs) for row in table.get("hardware", [])]
+    jobs = [jobs_from(row) for row in rows_of(table, "jobs")]
+    goal = table.get("goal", "best-loss")
+    if goal not in GOALS:
+        raise InputError("goal", goal, "one of " + ", ".join(GOALS))
+    if goal != "best-loss" and "loss" not in table.get("limits", {}):
+        raise InputError("limits.loss", None, f"given: a plan that is {goal} needs a loss to reach")
+    offers = [offer_from(row, limits, notes, jobs) for row in rows_of(table, "hardware")]
     if not offers:
         raise InputError("hardware", None, "one table [[hardware]] or more, each with an accelerator")
     project = dict(table.get("project", {}))
     given = {name: distribution_from_mapping(f"project.{name}", value) for name, value in project.items()}
-    goal = table.get("goal", "best-loss")
+    if (multiplier := given.get("ablation_multiplier")) and not multiplier.median >= 1:
+        raise InputError(
+            "project.ablation_multiplier", project["ablation_multiplier"], "at least 1: the final run counts"
+        )
     arguments: dict[str, Any] = {
         "goal": "cheapest" if goal == "cheapest-training" else goal,
         "counts_serving": goal != "cheapest-training",
@@ -164,7 +184,7 @@ def plan_arguments(
         "offers": offers,
         "multiplier": given.pop("ablation_multiplier", LogNormal.from_median(DEFAULT_MULTIPLIER, p10=1.5, p90=5.0)),
         "demand": demand_from(table["serving"]) if "serving" in table else None,
-        "options": [option_from(row) for row in table.get("options", [])],
+        "options": [option_from(row) for row in rows_of(table, "options")],
         "inputs": given,
     }
     return arguments, offers, notes

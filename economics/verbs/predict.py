@@ -67,6 +67,8 @@ def read_fit(source: str) -> FittedLaw:
     if path.is_file():
         try:
             return FittedLaw.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except InputError as error:
+            raise InputError("fit", source, error.expected) from None
         except (json.JSONDecodeError, UnicodeDecodeError):
             raise InputError("fit", source, "a file with what `fit --json` printed") from None
     if path.suffix == ".json":

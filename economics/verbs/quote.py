@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,12 +92,18 @@ def quote(file: QuoteFile | dict[str, Any]) -> dict[str, Any]:
     for field, value in (
         ("job.tokens", job.tokens), ("job.flop_per_token", job.flop_per_token), ("job.memory_bytes", job.memory_bytes),
         ("job.fixed_seconds", job.fixed_seconds), ("device.watts", device.watts),
-        ("device.num_devices", device.num_devices - 1), ("device.usd_per_hour", device.usd_per_hour or 0.0),
+        ("device.usd_per_hour", device.usd_per_hour or 0.0), ("device.memory_bytes", device.memory_bytes),
+        ("device.peak_flop_per_second", device.peak_flop_per_second),
+        ("device.calibrated_flop_per_second", device.calibrated_flop_per_second),
     ):  # fmt: skip
-        if not value >= 0:
-            raise InputError(field, value, "at least 0" if field != "device.num_devices" else "at least 1")
+        if not (isfinite(value) and value >= 0):
+            raise InputError(field, value, "a finite number of at least 0")
+    if device.num_devices < 1:
+        raise InputError("device.num_devices", device.num_devices, "at least 1")
     draws, rate, source = _rate(file)
     flop = job.tokens * job.flop_per_token
+    if not isfinite(flop):
+        raise InputError("job.tokens x job.flop_per_token", flop, "a finite number")
     seconds = job.fixed_seconds + flop / (draws * device.num_devices)
     hours = seconds * device.num_devices / 3600.0
     memory = None

@@ -15,7 +15,12 @@ from economics.memory.fitting import ways_to_fit
 from economics.memory.states import Optimizer, Precision, state_bytes_per_parameter
 from economics.throughput.step import Workload
 from economics.training.billing import Term
-from economics.training.defaults import usual_batch_tokens, usual_num_accelerators, usual_sequence_length
+from economics.training.defaults import (
+    MOST_ACCELERATORS,
+    usual_batch_tokens,
+    usual_num_accelerators,
+    usual_sequence_length,
+)
 from economics.training.estimate import Estimate, RunPlan, training_estimate
 from economics.training.outcome import outcome_as_dict
 from economics.units import parse_quantity, positive, whole
@@ -31,8 +36,8 @@ from economics.verbs._options import (
 )
 from economics.verbs._prices import price_of
 
-MOST_ACCELERATORS = 10_000_000
-"""More than exist of any kind: beyond it a number is a slip."""
+MOST_TOKENS, MOST_SEQUENCE = 1e18, 100_000_000
+"""Thousands of times what was ever trained on, or seen at once: beyond them a number is a slip."""
 
 _LEVELS = ("auto", *get_args(Recompute))
 
@@ -74,7 +79,7 @@ def training(
     (True, True)
     """
     device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
-    num_tokens = positive(tokens, field="tokens")
+    num_tokens = positive(tokens, field="tokens", highest=MOST_TOKENS)
     for field, value, choices in (
         ("precision", precision, get_args(Precision)), ("recompute", recompute, _LEVELS), ("term", term, get_args(Term)),
         ("optimizer", optimizer, get_args(Optimizer)),
@@ -104,7 +109,7 @@ def training(
     decoder, taken = model_of(model, params, active_params, allow_encoder=True)
     counted = decoder.parameters()
     sequence = usual_sequence_length(decoder) if sequence_length is None else whole(
-        sequence_length, field="sequence_length"
+        sequence_length, field="sequence_length", highest=MOST_SEQUENCE
     )  # fmt: skip
     if sequence_length is None:
         notes.append(assumption("sequence_length", sequence, "token", "the model's context, at most 8,192"))
@@ -162,7 +167,7 @@ def _sequences(
         if not layout:
             unit = devices if exact >= devices else 1
     else:
-        exact = positive(batch_tokens, field="batch_tokens") / sequence
+        exact = positive(batch_tokens, field="batch_tokens", highest=MOST_TOKENS) / sequence
     rounded = max(1, round(exact / unit)) * unit
     if batch_tokens is None:
         notes.append(assumption("batch_tokens", rounded * sequence, "token", "usual for the model's size"))
@@ -177,10 +182,13 @@ def _as_dict(estimate: Estimate, plan: RunPlan, taken: str, notes: list[dict[str
     work, memory = estimate.choice.workload, estimate.memory
     device = work.accelerator
     batch = int(work.tokens)
-    if batch != plan.workload.num_sequences * work.sequence_length and not any(
-        n["name"] == "batch_tokens" and n["value"] == batch for n in notes
-    ):
-        notes.append(assumption("batch_tokens", batch, "token", "rounded so that the data ranks divide it"))
+    if batch != plan.workload.num_sequences * work.sequence_length:
+        before = [row["source"] for row in notes if row["name"] == "batch_tokens"]
+        notes = [row for row in notes if row["name"] != "batch_tokens"]  # the batch is said once, as it is used
+        why = "; ".join(
+            [*before, f"then so that {work.layout.data} data ranks x micro-batch {work.micro_batch} divide it"]
+        )
+        notes.append(assumption("batch_tokens", batch, "token", why))
     advice: list[str] = []
     if not estimate.choice.fits:
         advice = ways_to_fit(

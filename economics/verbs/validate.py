@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 
@@ -30,6 +32,8 @@ from economics.validation.spreads import with_spreads_of_others
 from economics.validation.summary import pooled_coverage, summarise
 from economics.validation.whole_runs import refit_run_constants, run_predictions
 
+T = TypeVar("T")
+
 
 def validate(
     path: str | Path,
@@ -41,8 +45,9 @@ def validate(
 ) -> dict[str, Any]:
     """Return errors by cluster, interval score, coverage and baselines of a file of measurements.
 
-    Rows that are flagged, secondary or from memory are left out unless `everything` is asked for. With
-    `leave_one="source"` the constants are fitted again without the source that is predicted.
+    Every row is predicted. Those that are flagged, secondary or from memory are shown, and enter no median unless
+    `everything` is asked for or the file has no others; no constant is fitted to them. With `leave_one="source"` the
+    constants are fitted again without the source that is predicted. Rows that cannot be read are listed with the reason.
 
     Parameters
     ----------
@@ -53,16 +58,19 @@ def validate(
     if leave_one not in (None, "source"):
         raise InputError("leave_one", leave_one, "source, or left out")
     table = [line for one in (path, *also) for line in _lines(one)]
-    table = [line for line in table if not kinds or line.get("row_type") in kinds] or table[:1]
-    columns = set(table[0])
+    table = [line for line in table if not kinds or line.cells.get("row_type") in kinds] or table[:1]
+    columns = set(table[0].cells)
+    unread: list[dict[str, str]] = []
     if {"weight_dtype", "scenario"} <= columns:
-        predictions, skipped = _inference(table, leave_one=leave_one)
+        found = _inference(_read(table, read_inference, unread), leave_one=leave_one)
     elif {"row_type", "hardware"} <= columns:
-        predictions, skipped = _runs(table, leave_one=leave_one, everything=everything)
+        found = _runs(_read(table, read_run, unread), leave_one=leave_one)
     else:
         raise InputError("csv", str(path), "in the form of published_runs.csv or inference_bench.csv")
-    if not predictions:
-        raise InputError("csv", str(path), "a file with at least one row that can be predicted from its inputs")
+    if not found:
+        why = f" ({unread[0]['line']}: {unread[0]['why']})" if unread else ""
+        raise InputError("csv", str(path), f"a file with at least one row that can be predicted from its inputs{why}")
+    predictions = [p for p in found if p.counts or everything] or found
     groups: dict[str, list[Prediction]] = {}
     for prediction in predictions:
         groups.setdefault(prediction.group, []).append(prediction)
@@ -73,7 +81,8 @@ def validate(
         "file": str(path),
         "leave_one": leave_one,
         "num_rows_in_file": len(table),
-        "num_rows_left_out": skipped,
+        "num_rows_left_out": len(unread),
+        "rows_left_out": unread,
         "groups": {name: summarise(group) for name, group in groups.items()},
         "coverage": pooled_coverage(pooled),
         "coverage_spreads_of_other_sources": {
@@ -82,14 +91,23 @@ def validate(
                 name: summarise([p for p in left_out if p.group == name])["interval_score"] for name in groups
             },
         },
-        "rows": [_row(p) for p in predictions],
+        "rows": [_row(p) for p in found],
     }
 
 
-def _lines(path: str | Path) -> list[dict[str, str]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    """A line of a file, and where it stands."""
+
+    place: str
+    cells: dict[str, str]
+
+
+def _lines(path: str | Path) -> list[_Line]:
     try:
-        with Path(path).open(encoding="utf-8", newline="") as lines:
-            table = list(csv.DictReader(lines))
+        with Path(path).open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            table = [_Line(place=f"{path}:{reader.line_num}", cells=cells) for cells in reader]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("csv", str(path), f"a CSV file that can be read ({error})") from None
     if not table:
@@ -97,8 +115,26 @@ def _lines(path: str | Path) -> list[dict[str, str]]:
     return table
 
 
+def _read(table: list[_Line], reader: Callable[[dict[str, str]], T | None], unread: list[dict[str, str]]) -> list[T]:
+    """The rows that say enough to be predicted; the others are added to `unread`."""
+    rows: list[T] = []
+    for line in table:
+        try:
+            if None in line.cells:
+                raise InputError("cells", "more than the header has", "as many as the header's columns")
+            row, why = reader(line.cells), "it is no decoder's, or does not say what a prediction needs"
+        except EconomicsError as error:
+            row, why = None, str(error)
+        if row is None:
+            unread.append({"line": line.place, "why": why})
+        else:
+            rows.append(row)
+    return rows
+
+
 def _row(p: Prediction) -> dict[str, Any]:
     return {
+        "counts": p.counts,
         "group": p.group,
         "cluster": p.cluster,
         "model": p.model,
@@ -109,21 +145,13 @@ def _row(p: Prediction) -> dict[str, Any]:
     }
 
 
-def _inference(table: list[dict[str, str]], *, leave_one: str | None) -> tuple[list[Prediction], int]:
-    rows: list[InferenceRow] = []
-    for line in table:
-        try:
-            row = read_inference(line)
-        except EconomicsError:
-            row = None
-        if row is not None:
-            rows.append(row)
+def _inference(rows: list[InferenceRow], *, leave_one: str | None) -> list[Prediction]:
     out: list[Prediction] = []
     for source in dict.fromkeys(row.cluster for row in rows):
         others = [row for row in rows if row.cluster != source]
         with changed(refit_serving_on(others) if leave_one else {}):
             out += [_predicted(row, rows) for row in rows if row.cluster == source]
-    return out, len(table) - len(out)
+    return out
 
 
 def _predicted(row: InferenceRow, rows: list[InferenceRow]) -> Prediction:
@@ -139,29 +167,21 @@ def _predicted(row: InferenceRow, rows: list[InferenceRow]) -> Prediction:
     )
 
 
-def _runs(table: list[dict[str, str]], *, leave_one: str | None, everything: bool) -> tuple[list[Prediction], int]:
-    rows: list[RunRow] = []
-    for line in table:
-        try:
-            row = read_run(line)
-        except EconomicsError:
-            row = None
-        if row is not None and (everything or usable(row)):
-            rows.append(row)
+def _runs(rows: list[RunRow], *, leave_one: str | None) -> list[Prediction]:
     if leave_one is None:
-        found = steady_predictions(rows) + run_predictions(rows) + memory_predictions(rows)
-        return found, len(table) - len({id(r) for r in rows})
+        return steady_predictions(rows) + run_predictions(rows) + memory_predictions(rows)
     out: list[Prediction] = []
+    basis = [row for row in rows if usable(row)]
     of_steps: dict[tuple[int, ...], dict[str, float]] = {}  # many sources have no steady rows: one fit serves them all
     for source in sorted({row.source for row in rows}):  # a source's kinds of rows are left out together
         same = [row for row in rows if row.source == source]
-        others = [row for row in rows if row.source != source]
+        others = [row for row in basis if row.source != source]
         steady = tuple(id(row) for row in others if row.kind == "benchmark")
         if steady not in of_steps:
             of_steps[steady] = refit_on(others)
         with changed(of_steps[steady]), changed(refit_run_constants(others)):
             out += steady_predictions(rows, same) + run_predictions(rows, same) + memory_predictions(same)
-    return out, len(table) - len(rows)
+    return out
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -169,7 +189,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("csv", help="a file in the form of published_runs.csv or inference_bench.csv")
     parser.add_argument("--leave-one-out", "--leave-one", dest="leave_one", help="source: fit again without it")
     parser.add_argument("--also", action="append", default=[], metavar="CSV", help="a further file, taken with it")
-    parser.add_argument("--everything", action="store_true", help="also rows that are secondary or flagged")
+    parser.add_argument("--everything", action="store_true", help="secondary and flagged rows enter the medians too")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -207,6 +227,10 @@ def show(result: dict[str, Any], console: Console) -> None:
             for cluster, c in group["by_cluster"].items()
         ]
         show_rows(lines, console, title=name)
+    for line in result["rows_left_out"][:10]:
+        console.print(f"Left out {line['line']}: {line['why']}", markup=False)
+    if (more := len(result["rows_left_out"]) - 10) > 0:
+        console.print(f"and {more} lines more; --json lists them")
     coverage = result["coverage"]
     console.print(
         f"Coverage of p10-p90: {100 * coverage['fraction']:.0f} % of {coverage['num_rows']} rows "

@@ -54,6 +54,9 @@ NOTES = (
     "Quantiles are of each month alone: they do not add up over months or lines.",
 )
 
+MOST_PATHS = 1_000_000
+"""Beyond them quantiles no longer move, and memory runs out."""
+
 
 def venture(
     plan: Venture, *, num_paths: int = 10_000, seed: int = 0, extras: Mapping[str, Any] | None = None
@@ -210,6 +213,8 @@ def _extras(tables: Mapping[str, Any], plan: Venture, simulation: Simulation) ->
     if "barrier" in tables:
         known_keys(tables["barrier"], ("cost_usd",), "barrier")
         cost = distribution_from_mapping("barrier.cost_usd", tables["barrier"].get("cost_usd"))
+        if not cost.median > 0:
+            raise InputError("barrier.cost_usd", cost.median, "above 0")
         found["barrier"] = [
             {"months_later": month, "cost_usd": spread.to_dict()} for month, spread in follower_cost(cost).items()
         ]
@@ -242,7 +247,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
     return venture_from_table(
         toml_read(arguments.file),
-        num_paths=whole(arguments.paths, field="paths", lowest=10),
+        num_paths=whole(arguments.paths, field="paths", lowest=10, highest=MOST_PATHS),
         seed=whole(arguments.seed, field="seed", lowest=0),
     )
 
