@@ -94,8 +94,9 @@ def variant(
     memory_gb: float | None = None,
     memory_bandwidth_gb_per_second: float | None = None,
     power_watts: float | None = None,
+    network_bandwidth_gb_per_second: float | None = None,
 ) -> Accelerator:
-    """Return a variant of an accelerator: other memory, other bandwidth, another power limit.
+    """Return a variant of an accelerator: other memory, other bandwidth, another power limit, another network.
 
     Under a lower power limit the clock falls: dynamic power grows with the cube of the clock near the rating, less
     where voltage cannot fall further, and matrix units draw most of it; so the ceilings follow
@@ -115,6 +116,10 @@ def variant(
         if memory_bandwidth_gb_per_second <= 0:
             raise InputError("memory_bandwidth_gb_per_second", memory_bandwidth_gb_per_second, "above 0")
         changed = replace(changed, memory_bytes_per_second=memory_bandwidth_gb_per_second * 1e9)
+    if network_bandwidth_gb_per_second is not None:
+        if network_bandwidth_gb_per_second <= 0:
+            raise InputError("network_bandwidth_gb_per_second", network_bandwidth_gb_per_second, "above 0")
+        changed = replace(changed, network_bytes_per_second=network_bandwidth_gb_per_second * 1e9)
     if power_watts is not None:
         if power_watts <= 0:
             raise InputError("power_watts", power_watts, "above 0")

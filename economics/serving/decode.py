@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import log2
 
 from economics.architecture.decoder import Decoder
+from economics.assumptions import LINK_LATENCY_SECONDS, NETWORK_LATENCY_SECONDS
 from economics.constants import (
-    ALL_REDUCE_STEP_SECONDS,
     DECODE_FRACTION,
     DEQUANTISE_OPERATIONS,
     LAYER_SECONDS,
@@ -106,7 +106,9 @@ def decode_seconds(
     unpacking = 0.0
     if needs_unpacking(weights, accelerator):
         unpacking = touched / ranks * DEQUANTISE_OPERATIONS.value / accelerator.peak("fp32")
-    cache = local * kv_bytes_per_sequence(decoder, tokens_per_sequence, kv) / kv_ranks(decoder, layout.tensor) / rated
+    sequences = max(1.0, batch / layout.data)
+    holders = kv_ranks(decoder, layout.tensor) * layout.context
+    cache = sequences * kv_bytes_per_sequence(decoder, tokens_per_sequence, kv) / holders / rated
     return DecodeTime(
         products=float((reading**x + computing**x) ** (1.0 / x)),
         unpacking=unpacking,
@@ -123,7 +125,9 @@ def _communication(decoder: Decoder, accelerator: Accelerator, layout: Layout, l
     seconds = 0.0
     if layout.tensor > 1:
         ring = ring_of(accelerator, size=layout.tensor)
-        small = ALL_REDUCE_STEP_SECONDS.value * (1.0 + 0.5 * log2(layout.tensor))
+        small = LINK_LATENCY_SECONDS.value * 0.5 * (1.0 + log2(layout.tensor))
+        if layout.tensor > accelerator.num_per_node:
+            small += NETWORK_LATENCY_SECONDS.value
         wire = max(0.0, all_reduce_seconds(ring, num_bytes) - all_reduce_seconds(ring, 0.0))
         seconds += 2 * decoder.num_layers * (small + wire)
     if layout.expert > 1 and decoder.mixture:

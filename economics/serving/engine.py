@@ -68,6 +68,22 @@ class ServingEstimate:
     cost_usd_per_million_output_tokens: Interval | None
 
 
+def prompts_together(plan: ServingPlan, batch: int) -> int:
+    """Return the prompts that are read at once: all of a closed batch; in an engine, which refills it as sequences end,
+    on each data rank as many as make up a usual chunk of 2,048 tokens.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> plan = ServingPlan(decoder=find_decoder("gpt2")[0], accelerator=find_accelerator("h100"), batch=None,
+    ...                    layout=Layout(data=2), input_tokens=500)
+    >>> prompts_together(plan, 64)
+    8
+    """
+    if plan.batch is not None:
+        return batch
+    return min(batch, plan.layout.data * max(1, 2048 // max(1, plan.input_tokens)))
+
+
 def replica_seconds_per_request(plan: ServingPlan, batch: int) -> tuple[float, DecodeTime, float]:
     """Return the prefill of the batch (or of one prompt in a refilled batch), the step, and the replica's seconds
     that one request takes in a full batch: its prefill and its share of as many steps as it has output tokens."""
@@ -77,10 +93,7 @@ def replica_seconds_per_request(plan: ServingPlan, batch: int) -> tuple[float, D
         plan.decoder, plan.accelerator, layout=plan.layout, batch=max(1.0, batch / stages), tokens_per_sequence=middle,
         weights=plan.weights, kv=plan.kv,
     )  # fmt: skip
-    together = 1 if plan.batch is None else batch
-    # an engine takes several short prompts together, up to a usual chunk of 2,048 tokens
-    if plan.batch is None and plan.input_tokens < 2048:
-        together = min(batch, max(1, 2048 // max(1, plan.input_tokens)))
+    together = prompts_together(plan, batch)
     prefill = prefill_seconds(
         plan.decoder, plan.accelerator, layout=plan.layout, num_sequences=together, input_tokens=plan.input_tokens,
         weights=plan.weights, cached_fraction=plan.cached_fraction,
@@ -160,9 +173,7 @@ def _costs(
         return None, None, None
     per_second = plan.usd_per_accelerator_hour * plan.layout.num_accelerators / 3600.0 / plan.utilisation
     inverse = 1.0 / slowness
-    together = batch if plan.batch is not None else 1
-    if plan.batch is None and plan.input_tokens < 2048:
-        together = min(batch, max(1, 2048 // max(1, plan.input_tokens)))
+    together = prompts_together(plan, batch)
     fresh = max(1.0, plan.input_tokens * (1.0 - plan.cached_fraction))
     per_input = prefill / (together * fresh)
     reading = decode_seconds(

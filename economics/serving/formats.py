@@ -6,7 +6,7 @@ from typing import Literal
 
 from economics.hardware import Accelerator, Number
 
-WeightFormat = Literal["bf16", "fp8", "int8", "int4", "fp4"]
+WeightFormat = Literal["bf16", "fp8", "int8", "int4", "int4-g64", "int4-g128", "fp4"]
 KVFormat = Literal["bf16", "fp8"]
 
 _BITS: dict[str, float] = {
@@ -14,6 +14,8 @@ _BITS: dict[str, float] = {
     "fp8": 8.0,
     "int8": 8.0 + 16.0 / 4096,  # one scale per output channel
     "int4": 4.0 + 16.0 / 32 + 16.0 / 32,  # a scale and a zero per group of 32
+    "int4-g64": 4.0 + 16.0 / 64 + 16.0 / 64,
+    "int4-g128": 4.0 + 16.0 / 128 + 16.0 / 128,
     "fp4": 4.0 + 8.0 / 16,  # an fp8 scale per group of 16
 }
 
@@ -21,11 +23,11 @@ _BITS: dict[str, float] = {
 def weight_bits(weights: WeightFormat) -> float:
     """Return the bits that one weight takes with its share of scales and zeros.
 
-    int4 in groups of 32, each with a scale and a zero of 16 bits, reads 5 bits; fp4 in groups of 16 with a scale of 8
-    bits reads 4.5.
+    int4 in groups of 32, each with a scale and a zero of 16 bits, reads 5 bits, in groups of 128 4.25; fp4 in groups of
+    16 with a scale of 8 bits reads 4.5.
 
-    >>> weight_bits("int4"), weight_bits("fp4")
-    (5.0, 4.5)
+    >>> weight_bits("int4"), weight_bits("int4-g128"), weight_bits("fp4")
+    (5.0, 4.25, 4.5)
     """
     return _BITS[weights]
 

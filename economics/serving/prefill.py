@@ -43,7 +43,7 @@ def prefill_seconds(
     if input_tokens <= 0:
         return 0.0
     fresh = max(1.0, input_tokens * (1.0 - cached_fraction))
-    local = max(1.0 / layout.data, num_sequences / layout.data)
+    local = max(1.0, num_sequences / layout.data)  # a prompt is not divided among data ranks
     number = computing_number(weights, accelerator)
     seconds = 0.0
     for expert_layer, count in (

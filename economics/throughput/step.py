@@ -7,7 +7,7 @@ from math import log2
 
 from economics.architecture.decoder import Decoder
 from economics.assumptions import LAUNCH_SECONDS
-from economics.constants import OVERLAP_COST, STRAGGLER_PER_DOUBLING
+from economics.constants import MIXTURE_HOST_SECONDS, OVERLAP_COST, STRAGGLER_PER_DOUBLING
 from economics.errors import InputError
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.hardware import Accelerator, Number
@@ -161,7 +161,10 @@ def _passes(work: Workload) -> _Passes:
         again = _recomputed(work, layer)
         busy = layer.forward + layer.backward + again
         passes = 3 if work.recompute == "none" else 4
-        launch = max(0.0, layer.num_kernels * passes * LAUNCH_SECONDS.value - busy)
+        host = layer.num_kernels * LAUNCH_SECONDS.value
+        if expert_layer and layout.expert > 1:
+            host += MIXTURE_HOST_SECONDS.value
+        launch = max(0.0, passes * host - busy)
         sums["matmul"] += count * (layer.matmul_forward + layer.matmul_backward)
         sums["attention"] += count * (layer.attention_forward + layer.attention_backward)
         sums["elementwise"] += count * (layer.elementwise_forward + layer.elementwise_backward)

@@ -19,7 +19,7 @@ from economics.validation.runs import RunRow, usable
 Floats = NDArray[np.float64]
 
 FITTED = ("MATMUL_FRACTION", "ATTENTION_FRACTION", "EAGER_TRAFFIC", "POWER_EXPONENT", "SPEED_EXPONENT", "TENSOR_HIDDEN")
-SERVING_FITTED = ("DECODE_FRACTION", "LAYER_SECONDS", "DEQUANTISE_OPERATIONS", "ALL_REDUCE_STEP_SECONDS")
+SERVING_FITTED = ("DECODE_FRACTION", "LAYER_SECONDS", "DEQUANTISE_OPERATIONS")
 _PRIOR_SD = 0.25
 """Standard deviation of ln(constant / its value) before seeing the rows: physics allows about so much."""
 _FEWEST_ROWS = 8

@@ -32,6 +32,7 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-gb", help="memory of a variant, in GB")
     parser.add_argument("--memory-bandwidth-gb-per-second", help="memory bandwidth of a variant, in GB/s")
     parser.add_argument("--power-watts", help="power limit of a variant, in W")
+    parser.add_argument("--network-bandwidth-gb-per-second", help="one way, per accelerator, between nodes, in GB/s")
     parser.add_argument("--num-accelerators", help="how many; chosen when left out")
     parser.add_argument("--parallelism", default="auto", help="auto, or data=..,tensor=..,pipeline=..,zero=..")
     parser.add_argument("--price-usd-per-accelerator-hour", help="price; the catalogue's when left out")
@@ -74,6 +75,7 @@ def device_of(
     memory_gb: float | str | None = None,
     memory_bandwidth_gb_per_second: float | str | None = None,
     power_watts: float | str | None = None,
+    network_bandwidth_gb_per_second: float | str | None = None,
 ) -> Accelerator:
     """Return the accelerator with its overrides."""
     device = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
@@ -96,6 +98,9 @@ def device_of(
             memory_bandwidth_gb_per_second, "memory_bandwidth_gb_per_second", MOST_GB_PER_SECOND
         ),
         power_watts=number(power_watts, "power_watts", MOST_WATTS),
+        network_bandwidth_gb_per_second=number(
+            network_bandwidth_gb_per_second, "network_bandwidth_gb_per_second", MOST_GB_PER_SECOND
+        ),
     )
 
 
@@ -105,6 +110,7 @@ def device_as_dict(device: Accelerator) -> dict[str, Any]:
         "name": device.name,
         "memory_bytes": device.memory_bytes,
         "memory_bytes_per_second": device.memory_bytes_per_second,
+        "network_bytes_per_second": device.network_bytes_per_second or None,
         "bf16_peak_flop_per_second": device.peak("bf16"),
         "bf16_ceiling_flop_per_second": device.ceiling("bf16"),
         "from_memory": device.from_memory,

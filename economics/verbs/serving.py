@@ -39,6 +39,7 @@ def serving(
     memory_gb: float | str | None = None,
     memory_bandwidth_gb_per_second: float | str | None = None,
     power_watts: float | str | None = None,
+    network_bandwidth_gb_per_second: float | str | None = None,
     num_accelerators: int | str | None = None,
     parallelism: str | Layout = "auto",
     weights: WeightFormat = "bf16",
@@ -60,7 +61,9 @@ def serving(
     >>> round(result["decode_tokens_per_second"]["p50"]), result["fits"]     # measured: 104.9
     (105, True)
     """
-    device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
+    device = device_of(
+        accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts, network_bandwidth_gb_per_second
+    )
     notes: list[dict[str, Any]] = []
     share = SERVING_UTILISATION.value
     if utilisation is None:
@@ -166,7 +169,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_model_options(parser)
     add_device_options(parser)
-    parser.add_argument("--weights", default="bf16", help="bf16, fp8, int8, int4 or fp4")
+    parser.add_argument(
+        "--weights", default="bf16", help="bf16, fp8, int8, int4 (groups of 32), int4-g64, int4-g128 or fp4"
+    )
     parser.add_argument("--kv", default="bf16", help="bf16 or fp8")
     parser.add_argument("--batch", default="1", help="sequences decoded together, or max")
     parser.add_argument("--input-tokens", default="1024", help="tokens of a prompt")
@@ -182,7 +187,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return serving(
         model=a.model, params=a.params, active_params=a.active_params, accelerator=a.accelerator,
         memory_gb=a.memory_gb, memory_bandwidth_gb_per_second=a.memory_bandwidth_gb_per_second,
-        power_watts=a.power_watts, num_accelerators=a.num_accelerators, parallelism=a.parallelism,
+        power_watts=a.power_watts, network_bandwidth_gb_per_second=a.network_bandwidth_gb_per_second,
+        num_accelerators=a.num_accelerators, parallelism=a.parallelism,
         weights=a.weights, kv=a.kv, batch=a.batch, input_tokens=a.input_tokens, output_tokens=a.output_tokens,
         candidates=a.candidates, cached_fraction=a.cached_fraction, utilisation=a.utilisation,
         price_usd_per_accelerator_hour=a.price_usd_per_accelerator_hour,

@@ -52,6 +52,7 @@ def training(
     memory_gb: float | str | None = None,
     memory_bandwidth_gb_per_second: float | str | None = None,
     power_watts: float | str | None = None,
+    network_bandwidth_gb_per_second: float | str | None = None,
     num_accelerators: int | str | None = None,
     sequence_length: int | str | None = None,
     target_length: int | str | None = None,
@@ -78,7 +79,9 @@ def training(
     >>> result["fits"], 100_000 < result["accelerator_hours"]["p50"] < 250_000
     (True, True)
     """
-    device = device_of(accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts)
+    device = device_of(
+        accelerator, memory_gb, memory_bandwidth_gb_per_second, power_watts, network_bandwidth_gb_per_second
+    )
     num_tokens = positive(tokens, field="tokens", highest=MOST_TOKENS)
     for field, value, choices in (
         ("precision", precision, get_args(Precision)), ("recompute", recompute, _LEVELS), ("term", term, get_args(Term)),
@@ -258,7 +261,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return training(
         model=a.model, params=a.params, active_params=a.active_params, tokens=a.tokens, accelerator=a.accelerator,
         memory_gb=a.memory_gb, memory_bandwidth_gb_per_second=a.memory_bandwidth_gb_per_second,
-        power_watts=a.power_watts, num_accelerators=a.num_accelerators, sequence_length=a.sequence_length,
+        power_watts=a.power_watts, network_bandwidth_gb_per_second=a.network_bandwidth_gb_per_second,
+        num_accelerators=a.num_accelerators, sequence_length=a.sequence_length,
         target_length=a.target_length, batch_tokens=a.batch_tokens, precision=a.precision, parallelism=a.parallelism,
         micro_batch=a.micro_batch, recompute=a.recompute, compile=a.compile, optimizer=a.optimizer,
         price_usd_per_accelerator_hour=a.price_usd_per_accelerator_hour, steady_state=a.steady_state,

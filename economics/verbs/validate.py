@@ -173,13 +173,18 @@ def _runs(rows: list[RunRow], *, leave_one: str | None) -> list[Prediction]:
     out: list[Prediction] = []
     basis = [row for row in rows if usable(row)]
     of_steps: dict[tuple[int, ...], dict[str, float]] = {}  # many sources have no steady rows: one fit serves them all
+    of_runs: dict[tuple[int, ...], dict[str, float]] = {}
     for source in sorted({row.source for row in rows}):  # a source's kinds of rows are left out together
         same = [row for row in rows if row.source == source]
         others = [row for row in basis if row.source != source]
         steady = tuple(id(row) for row in others if row.kind == "benchmark")
         if steady not in of_steps:
             of_steps[steady] = refit_on(others)
-        with changed(of_steps[steady]), changed(refit_run_constants(others)):
+        with changed(of_steps[steady]):
+            whole = (*steady, *(id(row) for row in others if row.kind == "full_run"))
+            if whole not in of_runs:
+                of_runs[whole] = refit_run_constants(others)
+        with changed(of_steps[steady]), changed(of_runs[whole]):
             out += steady_predictions(rows, same) + run_predictions(rows, same) + memory_predictions(same)
     return out
 
