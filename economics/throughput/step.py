@@ -25,6 +25,10 @@ from economics.throughput.layer import LayerTime, layer_time
 from economics.throughput.operations import copy_seconds, matmul_seconds
 
 
+NEW_KERNELS_SINCE = 2025
+"""Year of the first devices on which frameworks run kernels of their own rather than those of the generation before."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
     """What a step computes, and how."""
@@ -52,7 +56,10 @@ class Workload:
     def tuned(self) -> bool:
         """Kernels written for this generation of devices (attention, casts to fp8 within other operations): recent
         libraries of tensor, pipeline and expert parallelism and of divided optimizers bring them; plain data parallelism
-        and divided weights run on what frameworks have for all devices."""
+        and divided weights run on what frameworks have for all devices, which for devices of 2025 and later was written
+        anew: their matrix units take other instructions."""
+        if self.accelerator.year >= NEW_KERNELS_SINCE:
+            return True
         return self.recent and self.layout.zero < 3 and (self.layout.zero > 0 or self.layout.model_ranks > 1)
 
     @property
