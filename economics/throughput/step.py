@@ -24,7 +24,6 @@ from economics.throughput.communication import (
 from economics.throughput.layer import LayerTime, layer_time
 from economics.throughput.operations import copy_seconds, matmul_seconds
 
-
 NEW_KERNELS_SINCE = 2025
 """Year of the first devices on which frameworks run kernels of their own rather than those of the generation before."""
 
