@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `python -m trainer` sets it
+os.environ |= {"GOMP_SPINCOUNT": "1000", "THP_MEM_ALLOC_ENABLE": "1"}  # as `python -m trainer` sets them
 
 import torch
 

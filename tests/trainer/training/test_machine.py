@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,6 +22,7 @@ from trainer.training.machine import (
     choose_dtype,
     decide_compile,
     duration,
+    keep_freed_memory,
     resolve_device,
     resolve_machine,
 )
@@ -154,3 +156,14 @@ def test_programs_of_a_start_that_was_killed_are_not_used_again(
     mark.rename(mark.with_name(f"compiling-{ended.pid}"))
     begin()
     assert not half.exists()
+
+
+def test_memory_that_was_freed_is_not_filled_with_zeros_again() -> None:
+    keep_freed_memory()
+    for _ in range(3):  # made and let go, until there is a piece that large
+        torch.ones(2**26)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(3):
+        torch.ones(2**26)
+    num_faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert num_faults < 1_000, "256 MiB are 65,536 pages"
