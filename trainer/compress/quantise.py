@@ -1,4 +1,4 @@
-"""Puts integer layers in the place of a model's linear layers and tables of tokens."""
+"""Puts integer layers in the place of a model's linear layers, convolutions and tables of tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from trainer.compress.convolution import PackedConv2d
 from trainer.compress.quantised import GROUP, DynamicInt8Linear, Int4Linear, Int8Embedding, Int8Linear
 from trainer.compress.spec import Method
 from trainer.errors import InputError
@@ -16,14 +17,16 @@ FACT = "compression"
 
 def quantise(model: nn.Module, method: Method) -> nn.Module:
     """Replace the layers in place, weights and all, and return the model."""
-    if not any(isinstance(module, nn.Linear | nn.Embedding) for module in model.modules()):
+    if not any(isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding) for module in model.modules()):
         raise InputError(
-            "the model has neither linear layers nor tables of tokens, so there is nothing to store in fewer bits"
+            "the model has no linear layers, convolutions or tables of tokens, so there is nothing to store in fewer bits"
         )
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Linear:
                 setattr(parent, name, linear_of(layer, method))
+            elif type(layer) is nn.Conv2d:
+                setattr(parent, name, PackedConv2d.of(layer, in_int4=method == "int4"))
             elif type(layer) is nn.Embedding:
                 setattr(parent, name, Int8Embedding.of(layer))
     return model.requires_grad_(False)

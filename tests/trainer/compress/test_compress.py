@@ -11,6 +11,7 @@ from torch import nn
 
 from tests.trainer.conftest import events_of, last_checkpoint, of_kind, run_job, train_dict
 from trainer.cli.main import main
+from trainer.compress.convolution import PackedConv2d
 from trainer.compress.difference import differences
 from trainer.compress.quantised import DynamicInt8Linear, Int4Linear, Int8Embedding, Int8Linear
 from trainer.errors import InputError
@@ -56,6 +57,19 @@ def test_a_layer_gives_the_product_to_within_its_step(kind: type, most: float, r
     step = float(layer.weight.detach().abs().max()) * most
     assert (made.weight - layer.weight).abs().max() <= step / 2 * 1.02
     assert float((found - wanted).detach().pow(2).mean().sqrt()) < 2 * step * np.sqrt(96 / 12) + 0.01
+
+
+@pytest.mark.parametrize("in_int4", [False, True])
+@pytest.mark.parametrize(("channels", "groups"), [(32, 1), (6, 1), (32, 4)])
+def test_a_convolution_gives_the_product_to_within_its_step(channels: int, groups: int, in_int4: bool) -> None:
+    torch.manual_seed(1)
+    layer = nn.Conv2d(channels, 16, 3, stride=2, padding=1, groups=groups)
+    made = PackedConv2d.of(layer, in_int4=in_int4)
+    x = torch.randn(2, channels, 9, 7)
+    error = (made(x) - layer(x)).norm() / layer(x).norm()
+    assert error < (0.15 if in_int4 else 0.01)
+    stored = sum(tensor.numel() * tensor.element_size() for tensor in made.state_dict().values())
+    assert stored < 0.4 * 4 * layer.weight.numel()
 
 
 def test_a_table_keeps_its_rows_to_within_their_step() -> None:
@@ -111,7 +125,10 @@ def test_what_cannot_be_done_with_integers_is_refused(trained: Path, tmp_path: P
 
 def test_the_command_line_compresses(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compress", str(trained), "--method", "int4", "--out", str(tmp_path / "small")]) == 0
-    assert "int4" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "int4" in said.err
+    for words in ("file of the weights", "one more token", "loss, test"):
+        assert words in said.out
     assert main(["evaluate", str(tmp_path / "small"), "--split", "test", "--out", str(tmp_path / "measured")]) == 0
 
 
