@@ -6,7 +6,7 @@ python -m trainer sweep --data prepared/ --preset nano --steps 300 --vary "optim
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ def add_parser(commands: Any) -> None:
         "--hours", type=float, default=0.0, help="begin no run that would end beyond; default: no limit"
     )
     parser.add_argument(
+        "--usd", type=float, default=0.0, help="the same in dollars, at --usd-per-hour; default: no limit"
+    )
+    parser.add_argument("--usd-per-hour", type=float, default=0.0, help="what an hour of this machine costs")
+    parser.add_argument(
         "--halving", type=int, default=0, metavar="N", help="at each rung one run in N goes on; default: all"
     )
     parser.add_argument("--sweep-seed", type=int, default=1, help="of what is drawn; the run's own is --set seed=")
@@ -63,7 +67,7 @@ def command(options: argparse.Namespace) -> int:
         space=space,
         method=options.method,
         max_trials=options.trials or (num_combinations(space) if options.method == "grid" else 20),
-        max_seconds=options.hours * 3_600 or float("inf"),
+        max_seconds=max_seconds(options),
         keep_one_in=options.halving,
         device=options.device,
         seed=options.sweep_seed,
@@ -79,8 +83,19 @@ def command(options: argparse.Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     trials = run_sweep(sweep, options.out, on_trial=tell)
     show_best(console, trials, lower_is_better=get_family(str(base["family"])).lower_is_better, metric=metric)
+    show_what_mattered(console, space, trials)
+    show_rates(console, trials, base, lower_is_better=get_family(str(base["family"])).lower_is_better)
     console.print(f"table: {options.out / 'sweep.csv'}", markup=False)
     return 0 if any(trial.value is not None for trial in trials) else 1
+
+
+def max_seconds(options: argparse.Namespace) -> float:
+    """Return the budget in seconds: of hours or of dollars, whichever ends first."""
+    if options.usd < 0 or options.usd_per_hour < 0 or (options.usd and not options.usd_per_hour):
+        raise SweepRefused("--usd is at least 0 and needs --usd-per-hour, what an hour of this machine costs")
+    hours = [options.hours] if options.hours else []
+    hours += [options.usd / options.usd_per_hour] if options.usd else []
+    return min(hours, default=float("inf")) * 3_600
 
 
 def read_space(family: str, texts: Sequence[str]) -> list[Setting]:
@@ -112,3 +127,41 @@ def show_best(console: Any, trials: Sequence[Any], *, lower_is_better: bool, met
         values = [str(value) for value in trial.values.values()]
         shown.add_row(str(trial.number), *values, f"{trial.value:.4g}", trial.end, f"{trial.seconds:.1f}")
     console.print(shown)
+
+
+def show_what_mattered(console: Any, space: Sequence[Setting], trials: Sequence[Any]) -> None:
+    """Write how much each setting mattered by itself, and how few runs that rests on."""
+    from trainer.sweep.importance import ENOUGH_RUNS_A_SETTING, MIN_RUNS, importances
+
+    landed = [trial for trial in trials if trial.value is not None]
+    found = importances(space, [trial.values for trial in landed], [trial.value for trial in landed])
+    if not found:
+        console.print(f"what mattered: it takes {MIN_RUNS} runs with a result to say, and {len(landed)} have one")
+        return
+    for each in found:
+        share = f"{each.share:.0%} ({each.low:.0%} to {each.high:.0%})"
+        console.print(f"{each.name} explains {share} of the differences by itself", markup=False)
+    if len(landed) < (wanted := ENOUGH_RUNS_A_SETTING * len(found)):
+        console.print(f"{len(landed)} runs are few: with less than {wanted}, an order of settings may turn around")
+
+
+def show_rates(console: Any, trials: Sequence[Any], base: Mapping[str, Any], *, lower_is_better: bool) -> None:
+    """Write the learning rate that was best at each width, and what follows for wider ones."""
+    from trainer.sweep.rates import rate_rule, width_of
+
+    whole = [trial for trial in trials if trial.value is not None and trial.end == "finished"]
+    rule = rate_rule(
+        [trial.values for trial in whole], [trial.value for trial in whole],
+        lower_is_better=lower_is_better, fixed_width=width_of(base.get("model") or {}),
+    )  # fmt: skip
+    if rule is None:
+        return
+    for best in rule.best:
+        edge = ", at the edge of what was tried" if best.at_edge else ""
+        console.print(f"best learning rate at width {best.width:g}: {best.rate:.3g}{edge}")
+    widest = max(best.width for best in rule.best)
+    basis = (
+        f"measured, width to the power of {rule.exponent:.2g}" if rule.is_measured else "borrowed from muP, 1 / width"
+    )
+    rates = ", ".join(f"{rule.rate_at(widest * times):.3g} at {widest * times:g}" for times in (2, 4))
+    console.print(f"for wider ones ({basis}): {rates}")

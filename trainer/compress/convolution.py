@@ -34,7 +34,8 @@ class PackedConv2d(nn.Module):
         flat.weight.copy_(layer.weight.flatten(1))
         if layer.bias is not None:
             flat.bias.copy_(layer.bias)
-        return cls((Int4Linear if in_int4 and num_inputs % GROUP == 0 else Int8Linear).of(flat), layer)
+        fits = in_int4 and num_inputs % GROUP == 0
+        return cls(Int4Linear.of(flat) if fits else Int8Linear.of(flat), layer)
 
     @property
     def weight(self) -> Tensor:

@@ -31,16 +31,35 @@ PAIRABLE = {"units": "units_path", "scores": "scores_path"}
 """Artifacts `<this>-<split>` hold what a paired test needs: sums unit by unit, answers example by example."""
 
 
-class EvaluateKind(JobKind):
-    name = "evaluate"
+class VersionKind(JobKind):
+    """Work on one kept version: a row of `rows` names the version and the job that does it."""
+
+    rows: type[EvaluationJob] | type[Inspection] | type[Export] | type[Compression]
+    tab = ""
+    """Of the version's page, where what comes of it is shown."""
 
     def url(self, job: Job) -> str | None:
-        made = EvaluationJob.objects.filter(job=job).select_related("version").first()
-        return f"{made.version.get_absolute_url()}?tab=evaluations" if made else None
+        made = self.rows.objects.filter(job=job).select_related("version").first()
+        return f"{made.version.get_absolute_url()}?tab={self.tab}" if made else None
 
     def model_label(self, job: Job) -> str:
-        made = EvaluationJob.objects.filter(job=job).select_related("version__checkpoint__run").first()
+        made = self.rows.objects.filter(job=job).select_related("version__checkpoint__run").first()
         return label_of(made.version) if made else ""
+
+    def resume_from(self, job: Job) -> list[str]:
+        return []  # it starts from the beginning
+
+    def retry(self, job: Job, by: User | None) -> Job:
+        """The row stays the same one; the new job takes over."""
+        made = super().retry(job, by)
+        self.rows.objects.filter(job=job).update(job=made)
+        return made
+
+
+class EvaluateKind(VersionKind):
+    name = "evaluate"
+    rows = EvaluationJob
+    tab = "evaluations"
 
     def quote(self, job: Job) -> WorkFacts | None:
         return evaluate_work(job)
@@ -52,9 +71,6 @@ class EvaluateKind(JobKind):
             return None
         spec = evaluation_spec(version, suite)
         return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
-
-    def resume_from(self, job: Job) -> list[str]:
-        return []  # a measurement starts from the beginning
 
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         made = EvaluationJob.objects.filter(job=job).select_related("dataset_version").first()
@@ -77,7 +93,7 @@ class EvaluateKind(JobKind):
         return event_payload(event)
 
     def retry(self, job: Job, by: User | None) -> Job:
-        made = super().retry(job, by)
+        made = JobKind.retry(self, job, by)  # what was measured before stays with its own job
         if old := EvaluationJob.objects.filter(job=job).first():
             EvaluationJob.objects.get_or_create(
                 job=made,
@@ -86,16 +102,13 @@ class EvaluateKind(JobKind):
         return made
 
 
-class InspectKind(JobKind):
+class InspectKind(VersionKind):
     name = "inspect"
+    rows = Inspection
 
     def url(self, job: Job) -> str | None:
         made = Inspection.objects.filter(job=job).first()
         return made.get_absolute_url() if made else None
-
-    def model_label(self, job: Job) -> str:
-        made = Inspection.objects.filter(job=job).select_related("version__checkpoint__run").first()
-        return label_of(made.version) if made else ""
 
     def quote(self, job: Job) -> WorkFacts | None:
         return inspect_work(job)
@@ -104,32 +117,17 @@ class InspectKind(JobKind):
         spec = {"kind": self.name, "what": data.get("what", "")}
         return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
 
-    def resume_from(self, job: Job) -> list[str]:
-        return []
-
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Report):
             Inspection.objects.filter(job=job).update(report=storable(event.report))
             return {"type": "report"}
         return event_payload(event)
 
-    def retry(self, job: Job, by: User | None) -> Job:
-        """The inspection stays the same one; the new job takes over."""
-        made = super().retry(job, by)
-        Inspection.objects.filter(job=job).update(job=made)
-        return made
 
-
-class ExportKind(JobKind):
+class ExportKind(VersionKind):
     name = "export"
-
-    def url(self, job: Job) -> str | None:
-        made = Export.objects.filter(job=job).select_related("version").first()
-        return f"{made.version.get_absolute_url()}?tab=exports" if made else None
-
-    def model_label(self, job: Job) -> str:
-        made = Export.objects.filter(job=job).select_related("version__checkpoint__run").first()
-        return label_of(made.version) if made else ""
+    rows = Export
+    tab = "exports"
 
     def quote(self, job: Job) -> WorkFacts | None:
         return WorkFacts(group=f"export {job.spec.get('format') or ''}".strip(), amount=1.0, unit="export")
@@ -137,9 +135,6 @@ class ExportKind(JobKind):
     def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
         spec = {"kind": self.name, "format": data.get("format", "")}
         return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
-
-    def resume_from(self, job: Job) -> list[str]:
-        return []
 
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Artifact):
@@ -150,23 +145,11 @@ class ExportKind(JobKind):
             return {"type": "report"}
         return event_payload(event)
 
-    def retry(self, job: Job, by: User | None) -> Job:
-        """The export stays the same one; the new job takes over."""
-        made = super().retry(job, by)
-        Export.objects.filter(job=job).update(job=made)
-        return made
 
-
-class CompressKind(JobKind):
+class CompressKind(VersionKind):
     name = "compress"
-
-    def url(self, job: Job) -> str | None:
-        made = Compression.objects.filter(job=job).select_related("version").first()
-        return f"{made.version.get_absolute_url()}?tab=compress" if made else None
-
-    def model_label(self, job: Job) -> str:
-        made = Compression.objects.filter(job=job).select_related("version__checkpoint__run").first()
-        return label_of(made.version) if made else ""
+    rows = Compression
+    tab = "compress"
 
     def quote(self, job: Job) -> WorkFacts | None:
         return WorkFacts(group=f"compress {job.spec.get('method') or ''}".strip(), amount=1.0, unit="model")
@@ -179,9 +162,6 @@ class CompressKind(JobKind):
         spec = {"kind": self.name, "method": data.get("method", "")}
         return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
 
-    def resume_from(self, job: Job) -> list[str]:
-        return []
-
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Checkpoint):
             compressed_publish(job=job, fence=attempt.fence, event=event)
@@ -189,12 +169,6 @@ class CompressKind(JobKind):
             compression_finish(job=job, report=storable(event.report))
             return {"type": "report"}
         return event_payload(event)
-
-    def retry(self, job: Job, by: User | None) -> Job:
-        """It stays the same one; the new job takes over."""
-        made = super().retry(job, by)
-        Compression.objects.filter(job=job).update(job=made)
-        return made
 
 
 def label_of(version: ModelVersion) -> str:

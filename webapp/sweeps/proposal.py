@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from trainer.spec import spec_to_dict
+from trainer.sweep.importance import ENOUGH_RUNS_A_SETTING
 from trainer.sweep.space import num_combinations, spec_with
 from webapp.quotes.devices import device_of_queue
 from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import quote_on
 from webapp.runs.estimates import queue_of
 from webapp.runs.work import train_work
-from webapp.sweeps.importance import ENOUGH_RUNS_A_SETTING
 from webapp.sweeps.models import Sweep
 from webapp.sweeps.services import Plan
 from webapp.teams.models import Team

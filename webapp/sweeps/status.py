@@ -8,13 +8,13 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from trainer.sweep.importance import ENOUGH_RUNS_A_SETTING, MIN_RUNS, importances
+from trainer.sweep.rates import RATE, rate_rule, width_of, width_setting
 from webapp.jobs.display import shown_state, state_word
 from webapp.runs.spec_form import LABELS
 from webapp.sweeps.frontier import frontier_chart
-from webapp.sweeps.importance import ENOUGH_RUNS_A_SETTING, MIN_RUNS, importances
 from webapp.sweeps.models import Sweep, Trial
 from webapp.sweeps.parallel import parallel
-from webapp.sweeps.rates import RATE, rate_rule, width_setting
 from webapp.sweeps.spending import Spent, spent_on
 
 
@@ -106,11 +106,9 @@ def _rates(sweep: Sweep, landed: list[Trial]) -> dict[str, Any]:
     if RATE not in [setting.name for setting in sweep.varied]:
         return {"rule": None}
     whole = [trial for trial in landed if trial.stopped_at_step is None]
-    model = sweep.spec.get("model") or {}
-    own = next((float(value) for name in ("model_width", "width", "hidden_width") if (value := model.get(name))), None)
     rule = rate_rule(
         [trial.values for trial in whole], [float(trial.value or 0.0) for trial in whole],
-        lower_is_better=sweep.lower_is_better, fixed_width=own,
+        lower_is_better=sweep.lower_is_better, fixed_width=width_of(sweep.spec.get("model") or {}),
     )  # fmt: skip
     if rule is None:
         return {"rule": None}

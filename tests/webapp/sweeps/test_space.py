@@ -9,10 +9,10 @@ import pytest
 
 from trainer.families import get_family
 from trainer.sweep.halving import Curve, to_stop
+from trainer.sweep.importance import importances
+from trainer.sweep.rates import RATE, rate_rule
 from trainer.sweep.samplers import Tried, next_values
 from trainer.sweep.space import Setting, SweepRefused, check_space, grid_of, num_combinations, read_setting
-from webapp.sweeps.importance import importances
-from webapp.sweeps.rates import RATE, rate_rule
 
 GPT = get_family("gpt")
 

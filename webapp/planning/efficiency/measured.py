@@ -103,14 +103,14 @@ def measured_pair(pair: RunPair) -> Measured | None:
         return None
     sign = 1 if lower_is_better(family.main_metric) else -1
     level = max(min(sign * value for _step, value in curve) for _run, curve in sides)
-    costs = [_cost_to(run, curve, level, sign) for run, curve in sides]
-    if costs[0] is None or costs[1] is None or costs[0].p10 <= 0:
+    before, after = (_cost_to(run, curve, level, sign) for run, curve in sides)
+    if before is None or after is None or before.p10 <= 0:
         return None
     name = family.main_metric.replace("/", " ").replace("_", " ")
     return Measured(
         lever=pair.lever, title=_title(pair),
-        without=Side(name=str(pair.without), url=pair.without.get_absolute_url(), usd=costs[0]),
-        with_lever=Side(name=str(pair.with_lever), url=pair.with_lever.get_absolute_url(), usd=costs[1]),
+        without=Side(name=str(pair.without), url=pair.without.get_absolute_url(), usd=before),
+        with_lever=Side(name=str(pair.with_lever), url=pair.with_lever.get_absolute_url(), usd=after),
         per=_("training to %(metric)s %(value)s") % {"metric": name, "value": f"{sign * level:.4g}"},
         quality=_quality(pair, family.main_metric.partition("/")[2]),
     )  # fmt: skip

@@ -8,7 +8,7 @@ is taken and said to lie at the edge.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,11 @@ class RateRule:
 
     def rate_at(self, width: float) -> float:
         return float(np.exp(self.intercept + self.exponent * np.log(width)))
+
+
+def width_of(model: Mapping[str, Any]) -> float | None:
+    """Return the width of a model's settings; None where it has none by these names."""
+    return next((float(value) for name in WIDTHS if (value := model.get(name.partition(".")[2]))), None)
 
 
 def width_setting(names: Sequence[str]) -> str | None:
