@@ -43,7 +43,9 @@ def test_a_grid_finds_the_better_rate_and_goes_on_where_it_ended(
         (float(row["optimizer.learning_rate"]), row["seed"]): float(row["validation/loss"]) for row in rows
     }  # fmt: skip
     assert max(losses[1e-2, seed] for seed in "12") < min(losses[1e-6, seed] for seed in "12") - 0.5
-    assert "validation/loss" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "validation/loss" in said
+    assert "what mattered: it takes 6 runs with a result to say, and 4 have one" in said
     assert sweep(version, tmp_path, "--vary", "optimizer.weight_decay=0, 0.1") == 2  # another sweep lies there
 
 
@@ -57,7 +59,7 @@ def test_what_falls_behind_is_stopped(version: Path, tmp_path: Path) -> None:
     assert (tmp_path / "trials/003/attempts/1/checkpoints").is_dir()
 
 
-def test_the_bayesian_way_and_hours(version: Path, tmp_path: Path) -> None:
+def test_the_bayesian_way_hours_and_dollars(version: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     vary = ("--method", "bayesian", "--vary", "optimizer.learning_rate=1e-4 .. 1e-2 log")
     assert sweep(version, tmp_path, *vary, "--trials", "3", steps=4) == 0
     rates = [float(row["optimizer.learning_rate"]) for row in rows_of(tmp_path)]
@@ -65,6 +67,13 @@ def test_the_bayesian_way_and_hours(version: Path, tmp_path: Path) -> None:
     assert all(1e-4 <= rate <= 1e-2 for rate in rates)
     assert sweep(version, tmp_path, *vary, "--trials", "9", "--hours", "0.0000001", steps=4) == 0
     assert len(rows_of(tmp_path)) == 3  # no run fits into what is left
+    dollars = ("--trials", "9", "--usd", "0.0000001", "--usd-per-hour", "1")
+    assert sweep(version, tmp_path, *vary, *dollars, steps=4) == 0
+    assert len(rows_of(tmp_path)) == 3
+    said = capsys.readouterr().out
+    assert "best learning rate at width 32" in said
+    assert "borrowed from muP" in said
+    assert sweep(version, tmp_path, *vary, "--usd", "1", steps=4) == 2  # dollars of what machine?
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from webapp.jobs.models import State
@@ -14,6 +15,9 @@ from webapp.runs.models import Run
 from webapp.runs.transfer import scratch_run
 
 NUM_LATEST = 50
+NUM_PAIRS = 12
+"""Of a lever, the newest: each is read from metrics and ledger."""
+
 TRANSFER, AUGMENTATION, PARALLEL, COMPRESSION = "transfer", "augmentation", "parallel", "compression"
 
 
@@ -28,14 +32,15 @@ class RunPair:
 
 def run_pairs(project: Project) -> list[RunPair]:
     """Return the pairs of runs of each lever that is about training, the newest of a lever first."""
-    return [*_transfers(project), *_augmentations(project), *_parallels(project)]
+    found = (_transfers(project), _augmentations(project), _parallels(project))
+    return [pair for pairs in found for pair in islice(pairs, NUM_PAIRS)]
 
 
 def smaller_forms(project: Project) -> list[Compression]:
     """Return the smaller forms that were measured beside their originals, the newest first."""
     rows = Compression.objects.filter(version__project=project).exclude(report={})
     related = ("version__checkpoint__run", "made__checkpoint__run", "run", "job")
-    return list(rows.select_related(*related).order_by("-created_at")[:NUM_LATEST])
+    return list(rows.select_related(*related).order_by("-created_at")[:NUM_PAIRS])
 
 
 def _ended_well(project: Project) -> list[Run]:
@@ -84,4 +89,4 @@ def _same_work(run: Run) -> str:
     """Return what two runs must share to differ in their processes alone: all of the spec but where and by how many."""
     spec: dict[str, Any] = {name: value for name, value in run.spec.items() if name not in ("parallel", "machine")}
     device = str(run.resolved.get("device", "")).partition(":")[0]
-    return json.dumps([run.dataset_version_id, device, spec], sort_keys=True)
+    return json.dumps([run.dataset_version_id, device, run.resolved.get("dtype"), spec], sort_keys=True)
