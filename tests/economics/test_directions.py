@@ -92,8 +92,9 @@ def test_longer_context_at_the_same_batch_costs_what_attention_adds(name: str, t
     short, long = step(device), step(device, sequences=512 // times, length=4096 * times)
     flop = [training_flop_per_token(LLAMA, 4096 * t).total for t in (1, times)]
     slower = rate(short) / rate(long)
-    # the FLOP count the whole square, causal kernels compute half of it, up to six times slower than products
-    assert 1 + 0.5 * (flop[1] / flop[0] - 1) < slower < 1 + 3 * (flop[1] / flop[0] - 1)
+    # the FLOP count the whole square; causal kernels compute half of it, at best as fast as products and with a quarter of
+    # the step going to what does not grow, at worst six times slower than products
+    assert 1 + 0.37 * (flop[1] / flop[0] - 1) < slower < 1 + 3 * (flop[1] / flop[0] - 1)
 
 
 def test_decoding_over_a_longer_context_reads_a_longer_cache() -> None:
