@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from trainer.families import families
 from webapp.costs.models import LedgerEntry
+from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 from webapp.runs.models import Checkpoint, Run
@@ -71,10 +72,25 @@ def metrics_of(project: Project) -> list[str]:
     return sorted(usable, key=lambda key: (key not in main, key))
 
 
-def ranking(project: Project, metric: str) -> Ranking:
-    """Return the project's runs that know the metric, the best first, with the front marked."""
+def data_with(project: Project, metric: str) -> list[DatasetVersion]:
+    """Return the data, each content once, on which runs know the metric: that of most runs first."""
     lower = lower_is_better(metric)
-    runs = [(run, value) for run in _runs(project) if (value := value_of(run, metric, lower=lower)) is not None]
+    found: dict[str, list[DatasetVersion]] = {}
+    for run in _runs(project):
+        if value_of(run, metric, lower=lower) is not None:
+            found.setdefault(run.dataset_version.content_hash, []).append(run.dataset_version)
+    return [versions[0] for versions in sorted(found.values(), key=len, reverse=True)]
+
+
+def ranking(project: Project, metric: str, *, data: DatasetVersion | None = None) -> Ranking:
+    """Return the project's runs that know the metric, the best first, with the front marked; those on some data, or all."""
+    lower = lower_is_better(metric)
+    runs = [
+        (run, value)
+        for run in _runs(project)
+        if data is None or run.dataset_version.content_hash == data.content_hash
+        if (value := value_of(run, metric, lower=lower)) is not None
+    ]
     usd = _usd_of([run for run, _value in runs])
     worst = _worst([run for run, _value in runs], metric, lower=lower, values=[value for _run, value in runs])
     front = _front([(usd.get(run.pk, 0.0), value) for run, value in runs], lower=lower)
@@ -98,7 +114,7 @@ def ranking(project: Project, metric: str) -> Ranking:
 
 
 def _runs(project: Project) -> Any:
-    rows = Run.objects.filter(project=project, deleted_at=None).select_related("latest_job")
+    rows = Run.objects.filter(project=project, deleted_at=None).select_related("latest_job", "dataset_version__dataset")
     return rows.order_by("-created_at")[:MAX_RUNS]
 
 

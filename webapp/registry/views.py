@@ -16,7 +16,7 @@ from webapp.registry.comparison import compare
 from webapp.registry.errors import RegistryError
 from webapp.registry.forms import RegisterForm, SuiteForm
 from webapp.registry.models import EvaluationSuite
-from webapp.registry.pareto import front_chart, metrics_of, ranking
+from webapp.registry.pareto import data_with, front_chart, metrics_of, ranking
 from webapp.registry.queries import best_checkpoint, model_rows, ready_data, suites_of, versions_of
 from webapp.runs.models import Checkpoint
 from webapp.teams.access import team_object
@@ -31,7 +31,10 @@ def model_list(request: HttpRequest, project: Project) -> HttpResponse:
     metrics = metrics_of(project)
     chosen = request.GET.get("metric", "")
     metric = chosen if chosen in metrics else (metrics[0] if metrics else "")
-    found = ranking(project, metric) if metric else None
+    data = data_with(project, metric) if metric else []
+    wanted = request.GET.get("data", "")
+    on = None if wanted == "all" else next((each for each in data if each.code == wanted), data[0] if data else None)
+    found = ranking(project, metric, data=on) if metric else None
     by_gain = request.GET.get("by") == "dollar"
     points = list(found.points) if found else []
     if by_gain:
@@ -43,6 +46,8 @@ def model_list(request: HttpRequest, project: Project) -> HttpResponse:
         "suites": list(suites_of(project)),
         "metrics": metrics,
         "metric": metric,
+        "data_choices": data,
+        "on": on,
         "ranking": found,
         "points": points[:MAX_RANKED],
         "by_gain": by_gain,

@@ -116,3 +116,17 @@ def test_the_list_ranks_runs_and_draws_the_front(cast: Cast, files: Path) -> Non
     assert 'data-plot="pareto"' in page.content.decode()
     by_gain = cast.client(cast.vera).get(f"/projects/{cast.project.code}/models/?by=dollar&metric=validation/loss")
     assert [point.run.name for point in by_gain.context["points"]] == ["r0", "r1"]
+
+
+def test_runs_on_other_data_are_not_ranked_with_the_others(cast: Cast, files: Path) -> None:  # noqa: F811
+    other = make_version(cast, content_hash="d" * 64)
+    for name, loss, data in (("r0", 3.0, {}), ("r1", 2.0, {}), ("easy", 0.1, {"version": other})):
+        make_run(cast, state="succeeded", name=name, summary={"validation/loss": {"min": loss, "max": 9.0}}, **data)
+    address, client = f"/projects/{cast.project.code}/models/", cast.client(cast.vera)
+    page: Any = client.get(address)
+    assert [point.run.name for point in page.context["ranking"].points] == ["r1", "r0"]
+    assert "comparable only on the same data" in page.content.decode()
+    assert [point.run.name for point in client.get(f"{address}?data={other.code}").context["points"]] == ["easy"]
+    everything: Any = client.get(f"{address}?data=all")
+    assert everything.context["ranking"].best.run.name == "easy"
+    assert "their results are not comparable" in everything.content.decode()
