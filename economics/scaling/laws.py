@@ -31,6 +31,9 @@ NAMES = ("E", "A", "B", "alpha", "beta")
 MOST_SHIFT, MOST_SAVED = 2.0, 30.0
 """In logarithms: how far D0 may move the best size, and how much compute it may save."""
 
+LEAST_SHARE = 1e-6
+"""Of a run's tokens: a D0 below it moves nothing."""
+
 LEAST_TOKENS = 1.0
 """No model is trained on less."""
 
@@ -107,7 +110,7 @@ class LossLaw:
         total = self.alpha + self.beta
         log_g = (math.log(self.alpha * self.A) - math.log(self.beta * self.B)) / total
         log_n = log_g + self.beta / total * math.log(budget)
-        if self.D0:
+        if self.D0 > LEAST_SHARE * budget * math.exp(-log_n):
             log_n = float(
                 minimize_scalar(
                     lambda x: float(self.loss(math.exp(x), budget * math.exp(-x))),

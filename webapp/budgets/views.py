@@ -43,7 +43,10 @@ def team_budgets(request: HttpRequest, team: Team) -> HttpResponse:
     month = first_of_month(timezone.localdate())
     budgets = Budget.objects.filter(team=team).select_related(*RELATED)
     current = list(in_force(budgets, month))
-    others = budgets.exclude(pk__in=[each.pk for each in current]).order_by("-month", "-ended_at")
+    others = [
+        {"budget": each, "amount": amount_text(each.amount, each.unit)}
+        for each in budgets.exclude(pk__in=[each.pk for each in current]).order_by("-month", "-ended_at")
+    ]
     context = {
         "team": team, "form": form, "rows": [budget_row(each) for each in current], "others": others, "month": month,
     }  # fmt: skip

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from webapp.planning.forms import short_or_text
 from webapp.planning.inputs import FIELDS, PARTS, inputs_from_dict
 from webapp.planning.models import PlanVersion
 from webapp.planning.moves import WATCHED, differs, shown_value, value_at
+
+PART_TITLES = {
+    "questions": _lazy("Inputs: the questions"),
+    "plan": _lazy("Inputs: the plan"),
+    "options": _lazy("Inputs: the options"),
+    "business": _lazy("Inputs: the business"),
+    "advantage": _lazy("Inputs: market and followers"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,9 @@ def _results(versions: Sequence[PlanVersion]) -> list[Row]:
     rows = []
     for name, path, kind in WATCHED:
         values = [value_at(version.results, path) for version in versions]
-        rows.append(Row(name, [shown_value(v, kind) for v in values], any(differs(values[0], v) for v in values[1:])))
+        rows.append(
+            Row(str(name), [shown_value(v, kind) for v in values], any(differs(values[0], v) for v in values[1:]))
+        )
     days = [version.catalogue_date.isoformat() for version in versions]
     rows.append(Row(_("prices of"), days, len(set(days)) > 1))
     return rows
@@ -60,5 +71,5 @@ def _inputs(versions: Sequence[PlanVersion]) -> list[Group]:
                 continue
             values: list[Any] = [getattr(one, name) for one in inputs]
             rows.append(Row(str(meta["label"]), [short_or_text(v) for v in values], len(set(values)) > 1))
-        groups.append(Group(_("Inputs: %s") % part, rows))
+        groups.append(Group(str(PART_TITLES[part]), rows))
     return groups

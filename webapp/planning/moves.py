@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from economics.errors import EconomicsError
 from webapp.ladders.models import ScalingFit
@@ -14,20 +15,21 @@ from webapp.planning.facts import newest_text
 from webapp.planning.inputs import inputs_from_dict
 from webapp.planning.models import PlanVersion
 from webapp.planning.prices import price_used
+from webapp.planning.tables import OPTION_TITLES
 from webapp.ui.templatetags.figures import count, significant, usd
 
 WATCHED: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("price of a GPU-hour", ("price", "usd_per_hour"), "usd"),
-    ("law", ("law", "label"), "text"),
-    ("winner", ("decision", "winner"), "text"),
-    ("parameters", ("scale", "best", "num_params"), "count"),
-    ("tokens", ("scale", "best", "num_tokens"), "count"),
-    ("loss", ("scale", "best", "loss", "p50"), "number"),
-    ("training cost", ("scale", "best", "training_usd", "p50"), "usd"),
-    ("break-even tokens a month", ("decision", "break_even", "first_tokens_per_month"), "count"),
-    ("minimum raise", ("cash", "minimum_raise_usd"), "usd"),
-    ("cash-out month, p50", ("cash", "runway_months", "p50"), "number"),
-    ("NPV, p50", ("cash", "npv_usd", "p50"), "usd"),
+    (_lazy("price of a GPU-hour"), ("price", "usd_per_hour"), "usd"),
+    (_lazy("law"), ("law", "label"), "text"),
+    (_lazy("winner"), ("decision", "winner"), "option"),
+    (_lazy("parameters"), ("scale", "best", "num_params"), "count"),
+    (_lazy("tokens"), ("scale", "best", "num_tokens"), "count"),
+    (_lazy("loss"), ("scale", "best", "loss", "p50"), "number"),
+    (_lazy("training cost"), ("scale", "best", "training_usd", "p50"), "usd"),
+    (_lazy("break-even tokens a month"), ("decision", "break_even", "first_tokens_per_month"), "count"),
+    (_lazy("minimum raise"), ("cash", "minimum_raise_usd"), "usd"),
+    (_lazy("cash-out month, p50"), ("cash", "runway_months", "p50"), "number"),
+    (_lazy("NPV, p50"), ("cash", "npv_usd", "p50"), "usd"),
 )
 """Name, place in the results, and how it is written."""
 
@@ -50,6 +52,8 @@ def shown_value(value: Any, kind: str) -> str:
         return usd(value)
     if kind == "count":
         return count(value)
+    if kind == "option":
+        return OPTION_TITLES.get(value, str(value))
     return significant(value, 4) if kind == "number" else str(value)
 
 
