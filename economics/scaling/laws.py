@@ -110,7 +110,7 @@ class LossLaw:
         total = self.alpha + self.beta
         log_g = (math.log(self.alpha * self.A) - math.log(self.beta * self.B)) / total
         log_n = log_g + self.beta / total * math.log(budget)
-        if self.D0 > LEAST_SHARE * budget * math.exp(-log_n):
+        if LEAST_SHARE * budget * math.exp(-log_n) < self.D0:
             log_n = float(
                 minimize_scalar(
                     lambda x: float(self.loss(math.exp(x), budget * math.exp(-x))),

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -18,7 +19,7 @@ from webapp.planning.prices import price_used
 from webapp.planning.tables import OPTION_TITLES
 from webapp.ui.templatetags.figures import count, significant, usd
 
-WATCHED: tuple[tuple[str, tuple[str, ...], str], ...] = (
+WATCHED: tuple[tuple[str | Promise, tuple[str, ...], str], ...] = (
     (_lazy("price of a GPU-hour"), ("price", "usd_per_hour"), "usd"),
     (_lazy("law"), ("law", "label"), "text"),
     (_lazy("winner"), ("decision", "winner"), "option"),
