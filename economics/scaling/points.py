@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -134,7 +136,8 @@ class Points:
 def points_read(path: str | Path, *, conventions: Conventions | None = None) -> Points:
     """Read points from a CSV with a header: num_params, num_tokens, loss, and optionally run, weight, flop,
     num_unique_tokens, learning_rate, num_params_in_matmuls, and bytes_per_token, which turns losses in nats a token into
-    bits a byte. Other columns are ignored.
+    bits a byte. vocabulary_size, and bits_per_byte beside a loss in nats, tell what the tokenizer is. Other columns are
+    ignored.
 
     Raises
     ------
@@ -176,7 +179,22 @@ def points_read(path: str | Path, *, conventions: Conventions | None = None) -> 
             [bits_per_byte(loss, bytes_per_token=size) for loss, size in zip(columns["loss"], per_token, strict=True)]
         )
         known = replace(known, loss_unit="bits_per_byte", bytes_per_token=float(np.mean(per_token)))
+    elif known.loss_unit == "nats_per_token" and (bits := _column("bits_per_byte", header, rows)):
+        per_byte = np.asarray(columns["loss"]) / (math.log(2) * np.asarray(bits))
+        known = replace(known, bytes_per_token=float(np.mean(per_byte)))
+    if sizes := _column("vocabulary_size", header, rows):
+        known = replace(known, vocabulary_size=round(sizes[0]))
     return Points(**arrays, conventions=known)  # type: ignore[arg-type]
+
+
+def _column(name: str, header: Sequence[str], rows: Sequence[dict[str, str]]) -> list[float]:
+    """The column's numbers; none where it is not there, or not in every row."""
+    if name not in header or not all(row[name] for row in rows):
+        return []
+    found = [_number(name, row[name], i) for i, row in enumerate(rows, 1)]
+    if min(found) <= 0:
+        raise InputError(name, min(found), "above 0 in every row")
+    return found
 
 
 def _number(name: str, text: str | None, row: int) -> float:

@@ -8,6 +8,7 @@ import { csvRow, saveText } from "./files.js";
 import { shareCrosshair } from "./crosshair.js";
 import { paintSoon, unpaint } from "./painting.js";
 import { smooth } from "./smoothing.js";
+import { printable } from "./printing.js";
 
 const REST = 3;  // a chart rests for so many times what its last drawing took: a slow machine draws less often
 const MAX_MARKERS = 80;  // more points than this run into each other
@@ -393,3 +394,5 @@ export class ChartCard {
     saveText(this.#rows().map(csvRow).join("\r\n"), this.#fileName("csv"), "text/csv");
   }
 }
+
+window.addEventListener("beforeprint", () => printable());

@@ -3,6 +3,7 @@
 // SVG traces only. Colours come from the stylesheet and follow the theme.
 
 import { baseLayout, download, escapeHtml, palette } from "./plots.js";
+import { printable } from "./printing.js";
 
 const state = new Map(); // figure -> its data as drawn
 
@@ -195,5 +196,8 @@ export function start() {
     });
   }
   document.addEventListener("theme", () => { for (const figure of state.keys()) draw(figure); });
-  window.addEventListener("beforeprint", () => { for (const figure of state.keys()) draw(figure); });
+  window.addEventListener("beforeprint", () => {
+    for (const figure of state.keys()) draw(figure);
+    printable();
+  });
 }

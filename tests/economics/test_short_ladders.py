@@ -145,3 +145,17 @@ def test_the_command_line_takes_the_tokenizer(tmp_path, capsys):
     assert "(D + 3" in capsys.readouterr().out
     assert main(["fit", str(path), "--vocabulary", "1"]) == 2
     assert "vocabulary" in capsys.readouterr().err
+
+
+def test_a_file_can_say_what_its_tokenizer_is(tmp_path, capsys):
+    path = tmp_path / "ladder.csv"
+    bits = 1 / (2.493 * math.log(2))
+    lines = [",".join(f"{value:.9g}" for value in (*row, row[2] * bits, 1_024)) for row in rows("a")]
+    path.write_text("\n".join(["num_params,num_tokens,loss,flop,bits_per_byte,vocabulary_size", *lines]))
+    assert main(["fit", str(path), "--json", "--bootstrap", "20"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["conventions"]["bytes_per_token"] == pytest.approx(2.493)
+    assert found["coefficients"]["D0"] == pytest.approx(centre_of(points_of(rows("a"))).D0, rel=1e-3)
+    path.write_text("num_params,num_tokens,loss,vocabulary_size\n1e6,1e7,3,0\n")
+    assert main(["fit", str(path)]) == 2
+    assert "vocabulary_size" in capsys.readouterr().err

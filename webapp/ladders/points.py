@@ -43,8 +43,8 @@ def economics_points(ladder: Ladder, rows: Sequence[LadderPoint]) -> Points:
             counts_attention_flop=True,
             tokenizer=tokenizer_of(ladder),
             loss_unit="bits_per_byte" if in_bits else "nats_per_token",
-            vocabulary_size=ladder.dataset_version.vocab_size if ladder.dataset_version else None,
-            bytes_per_token=bytes_per_token([row for row in rows if row.role != LadderPoint.Role.EXTERNAL]),
+            vocabulary_size=vocabulary_size(ladder),
+            bytes_per_token=bytes_per_token(ladder, rows),
         ),
     )
 
@@ -54,10 +54,17 @@ def uses_bits(rows: Sequence[LadderPoint]) -> bool:
     return any(row.role == "external" for row in rows) and all(row.bits_per_byte is not None for row in rows)
 
 
-def bytes_per_token(rows: Sequence[LadderPoint]) -> float | None:
-    """Return what a token of the ladder's own runs stands for, by their two units of loss; None where none has both."""
-    found = [row.loss / (row.bits_per_byte * math.log(2)) for row in rows if row.loss and row.bits_per_byte]
-    return float(np.mean(found)) if found else None
+def vocabulary_size(ladder: Ladder) -> int | None:
+    """Return how many tokens the ladder's tokenizer has; of runs done elsewhere, what their file said."""
+    version = ladder.dataset_version
+    return version.vocab_size if version else ladder.settings.get("vocabulary_size")
+
+
+def bytes_per_token(ladder: Ladder, rows: Sequence[LadderPoint]) -> float | None:
+    """Return what a token of the ladder's own runs stands for, by their two units of loss; else what a file said."""
+    own = [row for row in rows if row.role != LadderPoint.Role.EXTERNAL]
+    found = [row.loss / (row.bits_per_byte * math.log(2)) for row in own if row.loss and row.bits_per_byte]
+    return float(np.mean(found)) if found else ladder.settings.get("bytes_per_token")
 
 
 def tokenizer_of(ladder: Ladder) -> str:
@@ -65,14 +72,14 @@ def tokenizer_of(ladder: Ladder) -> str:
     return f"{version} · {version.content_hash[:12]}" if version else str(ladder.settings.get("tokenizer", ""))
 
 
-def points_from_csv(content: bytes) -> list[LadderPoint]:
-    """Return unsaved points of a CSV; raise `InputError` with the row and the column that cannot be read."""
+def points_from_csv(content: bytes) -> tuple[list[LadderPoint], Conventions]:
+    """Return unsaved points of a CSV and what they count; raise `InputError` with the row and the column that cannot be read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "points.csv"
         path.write_bytes(content)
         points = points_read(path)
     in_bits = points.conventions.loss_unit == "bits_per_byte"
-    return [
+    found = [
         LadderPoint(
             role=LadderPoint.Role.EXTERNAL,
             label=f"row {row + 1}",
@@ -88,6 +95,7 @@ def points_from_csv(content: bytes) -> list[LadderPoint]:
         )
         for row in range(points.num_points)
     ]
+    return found, points.conventions
 
 
 def _cluster(row: LadderPoint) -> str:

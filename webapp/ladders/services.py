@@ -79,11 +79,14 @@ def ladder_import(
     *, project: Project, created_by: User | None, content: bytes, ladder: Ladder | None = None, name: str = ""
 ) -> Ladder:
     """Bring points of runs done elsewhere into a ladder, or into a new one of their own; raise `InputError` with the row."""
-    points = points_from_csv(content)
+    points, conventions = points_from_csv(content)
     if ladder is None:
         ladder = Ladder(
-            project=project, name=name.strip() or ladder_name(project), created_by=created_by, state=Ladder.State.DONE
-        )
+            project=project, name=name.strip() or ladder_name(project), created_by=created_by, state=Ladder.State.DONE,
+            settings={
+                "vocabulary_size": conventions.vocabulary_size, "bytes_per_token": conventions.bytes_per_token,
+            },
+        )  # fmt: skip
         ladder.full_clean()
         ladder.save()
     ladder = Ladder.objects.select_for_update(of=("self",)).get(pk=ladder.pk)

@@ -17,7 +17,7 @@ from webapp.jobs.errors import JobRefused
 from webapp.ladders import services
 from webapp.ladders.models import Ladder, SealedPrediction
 from webapp.ladders.outcomes import outcomes_of, tally
-from webapp.ladders.points import MAX_CSV_BYTES
+from webapp.ladders.points import MAX_CSV_BYTES, vocabulary_size
 from webapp.ladders.rungs import RungRefused
 from webapp.ladders.status import live_context
 from webapp.projects.models import Project
@@ -26,7 +26,7 @@ from webapp.teams.models import Role, User
 
 CSV_COLUMNS = (
     "num_params", "num_tokens", "loss", "bits_per_byte", "run", "flop", "num_unique_tokens", "learning_rate",
-    "num_params_in_matmuls", "role", "is_left_out",
+    "num_params_in_matmuls", "role", "is_left_out", "vocabulary_size",
 )  # fmt: skip
 
 
@@ -152,6 +152,8 @@ def ladder_csv(request: HttpRequest, ladder: Ladder) -> HttpResponse:
     writer = csv.writer(response)
     writer.writerow(CSV_COLUMNS)
     for point in ladder.points.filter(loss__isnull=False).order_by("position"):
-        row = {name: getattr(point, name, "") for name in CSV_COLUMNS} | {"run": point.cluster or f"point-{point.pk}"}
+        row = {name: getattr(point, name, "") for name in CSV_COLUMNS} | {
+            "run": point.cluster or f"point-{point.pk}", "vocabulary_size": vocabulary_size(ladder),
+        }  # fmt: skip
         writer.writerow(["" if row[name] is None else row[name] for name in CSV_COLUMNS])
     return response
