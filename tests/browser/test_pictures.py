@@ -6,6 +6,7 @@ Digits on small canvases; the run is too short to be good, and long enough to sh
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -27,6 +28,7 @@ def test_a_detector_from_upload_to_evaluation(page: Page, tmp_path: Path) -> Non
     page.goto(f"{run}?tab=evaluation")
     expect(page.get_by_role("row", name=re.compile("^map50 ", re.I)).first).to_be_visible()
     expect(page.locator(".judged img").first).to_be_visible()
+    ask(page, pictures, tmp_path)
 
 
 def new_project(page: Page) -> None:
@@ -74,3 +76,14 @@ def train(page: Page) -> str:
     expect(page.locator("[data-live=steps]")).to_contain_text(f"{NUM_STEPS} / {NUM_STEPS}", timeout=SLOW)
     expect(page.locator("body")).to_contain_text("images per second")
     return page.url
+
+
+def ask(page: Page, pictures: Path, tmp_path: Path) -> None:
+    """Drop a picture in the playground: it comes back whole, with a drawing of boxes over it."""
+    with zipfile.ZipFile(pictures) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".png"))
+        picture = Path(archive.extract(name, tmp_path))
+    page.get_by_role("link", name="Playground", exact=True).click()
+    page.set_input_files("#picture-file", picture)
+    expect(page.locator(".picture-view.is-whole img")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".picture-view svg[role=img]")).to_be_attached()

@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"]; // as drawn in reports
-const SURE = 0.5;
+export const SURE = 0.5;
 
 export function pictureView(url, { heat, boxes }) {
   // The picture, and over it what the model gave: a heat map of where it looked, or boxes around what it found.

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.factories import Cast, make_checkpoint
+from trainer.families import families
+from trainer.inference.operations import operations
 from webapp.serving import client
 from webapp.serving.abilities import abilities
 from webapp.serving.requests import MAX_PROMPT_CHARACTERS, parse_ask
@@ -102,3 +104,10 @@ def test_answers_stay_when_their_checkpoint_goes(cast: Cast) -> None:
     answer.refresh_from_db()
     assert answer.checkpoint is None
     assert answer.checkpoint_sha256 == "0" * 64
+
+
+def test_whatever_a_family_can_do_is_offered_and_answered() -> None:
+    """An ability that nothing offers leaves the playground of its models empty."""
+    named = {ability for family in families().values() for ability in family.abilities}
+    assert named <= set(abilities())
+    assert named <= set(operations())

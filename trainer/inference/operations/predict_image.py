@@ -1,4 +1,4 @@
-"""The classes of a picture, and where the model looked."""
+"""The classes of a picture and where the model looked; of a detector, what is in the picture and where."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def picture_bytes(request: PictureRequest) -> bytes:
 
 
 def answer(loaded: LoadedModel, request: PictureRequest) -> dict[str, Any]:
-    """Return `labels`, likeliest first, and `heat`: rows of numbers from 0 to 1, where the model looked."""
+    """Return `labels`, likeliest first, and `heat`, rows of numbers from 0 to 1 for where the model looked; or `boxes`."""
     return loaded.task.answer_image(loaded.model, picture_bytes(request))
 
 

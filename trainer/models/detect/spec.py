@@ -98,7 +98,7 @@ FAMILY = Family(
     task="trainer.models.detect.task:DetectTask",
     main_metric="validation/map50_95",
     lower_is_better=False,
-    abilities=frozenset({"detect_image"}),
+    abilities=frozenset({"predict_image"}),
     formats=("folder", "onnx", "torch_export"),
     free_settings=frozenset(
         {"flip", "scale_fraction", "colour_fraction", "score_threshold", "overlap_threshold", "max_boxes"}

@@ -33,7 +33,7 @@ from trainer.training.task import Batch, Task
 from trainer.training.teacher import Teacher
 
 TOP = 5
-NUM_SHOWN, NUM_WORST, SHOWN_SIDE = 12, 24, 128
+NUM_SHOWN, NUM_WORST, SHOWN_SIDE = 12, 24, 112
 
 
 class VisionTask(Task):

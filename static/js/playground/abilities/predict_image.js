@@ -1,7 +1,7 @@
-// The classes of a picture, and where the model looked.
+// The classes of a picture and where the model looked, or what is in it and where.
 
 import { labelTable } from "../labels.js";
-import { pictureView } from "../picture.js";
+import { SURE, pictureView } from "../picture.js";
 
 export function mount(page) {
   page.addEventListener("picture", ({ detail }) => {
@@ -14,6 +14,8 @@ function predict(page, side, { name, url, base64 }) {
   output.replaceChildren();
   page.ask(side, "predict_image", { prompt: name, image: base64 }, (message) => {
     if (message.event === "error") return page.showError(side, message);
-    output.replaceChildren(pictureView(url, message.result), labelTable(message.result.labels.slice(0, 10)));
+    const { labels, boxes } = message.result;
+    output.replaceChildren(pictureView(url, message.result), labelTable(labels.slice(0, 10)));
+    if (boxes && !boxes.some((box) => box.probability >= SURE)) output.append(page.root.dataset.textNothing);
   });
 }
