@@ -84,6 +84,7 @@ def ask(page: Page, pictures: Path, tmp_path: Path) -> None:
         name = next(name for name in archive.namelist() if name.endswith(".png"))
         picture = Path(archive.extract(name, tmp_path))
     page.get_by_role("link", name="Playground", exact=True).click()
+    expect(page.locator("#picture-drop")).to_be_visible()  # shown once the page listens
     page.set_input_files("#picture-file", picture)
     expect(page.locator(".picture-view.is-whole img")).to_be_visible(timeout=SLOW)
     expect(page.locator(".picture-view svg[role=img]")).to_be_attached()

@@ -36,12 +36,15 @@ export class Line {
   // Send {op, ...}; `handler` gets each message of the answer, the last with event done or error. Return the id.
   ask(content, handler) {
     const id = crypto.randomUUID();
-    if (this.socket.readyState !== WebSocket.OPEN) {
+    const { socket } = this;
+    const send = () => this.waiting.has(id) && socket.send(JSON.stringify({ id, ...content }));
+    if (socket.readyState > WebSocket.OPEN) {
       handler({ event: "error", sentence: this.lost });
       return id;
     }
     this.waiting.set(id, handler);
-    this.socket.send(JSON.stringify({ id, ...content }));
+    if (socket.readyState === WebSocket.OPEN) send();
+    else socket.addEventListener("open", send, { once: true }); // whoever asks at once waits for the line
     return id;
   }
 
