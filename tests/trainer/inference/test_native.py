@@ -88,6 +88,11 @@ def test_integers_are_read_as_they_are_widened(layer: type[Int8Linear | Int4Line
         assert torch.allclose(native, exact, atol=1e-4)
 
 
+def test_a_gated_width_that_does_not_fall_into_fours_takes_the_plain_path() -> None:
+    spec = GPTSpec(num_layers=1, model_width=32, num_heads=4, context_length=64, feed_forward_width=50)
+    assert make(spec).decoder(torch.float32).native is None
+
+
 def test_a_machine_without_a_compiler_writes_by_the_plain_path(no_compiler: None) -> None:
     decoder = make(FORMS["modern"]).decoder(torch.bfloat16)
     assert decoder.native is None
@@ -99,7 +104,7 @@ def test_a_source_that_does_not_compile_is_no_error(
 ) -> None:
     monkeypatch.delenv("CXX")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    broken = tmp_path / "broken.cpp"
-    broken.write_text("this is no program")
-    monkeypatch.setattr("trainer.inference.native.library.SOURCE", broken)
+    for name in ("products.h", "step.cpp"):
+        (tmp_path / name).write_text("this is no program")
+    monkeypatch.setattr("trainer.inference.native.library.FOLDER", tmp_path)
     assert library() is None

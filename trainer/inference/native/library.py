@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch._inductor.runtime.cache_dir_utils import cache_dir
 
-SOURCE = Path(__file__).with_name("step.cpp")
+FOLDER = Path(__file__).parent
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
 SWITCH = "ISOCOST_NATIVE"
 """An environment variable; 0 leaves the library out."""
@@ -40,14 +40,15 @@ def library() -> ctypes.CDLL | None:
 
 def compiled(compiler: str) -> Path:
     """Return the library's file, made where it is not there yet; of two processes that make it, either may win."""
-    made_of = (SOURCE.read_text(), *FLAGS, compiler, torch.__version__, platform.machine(), processor())
+    sources = [path.read_text() for path in (FOLDER / "products.h", FOLDER / "step.cpp")]
+    made_of = (*sources, *FLAGS, compiler, torch.__version__, platform.machine(), processor())
     name = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:24]
     path = Path(cache_dir()) / "isocost-native" / f"{name}.so"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             made = Path(folder) / path.name
-            command = [compiler, *FLAGS, str(SOURCE), "-o", str(made)]
+            command = [compiler, *FLAGS, str(FOLDER / "step.cpp"), "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, timeout=SECONDS_TO_COMPILE)  # nosec B603
             made.replace(path)
     return path

@@ -187,6 +187,8 @@ def native_step(decoder: Decoder) -> NativeStep | None:
     """Return the library's step for a decoder; None where there is no library, or it does not know the numbers."""
     if decoder.cache.keys.device.type != "cpu" or not all(map(is_known, decoder.projections)):
         return None
+    if any(layer.gated and decoder.model.spec.width_of_feed_forward % ROWS for layer in decoder.layers):
+        return None  # both halves of a gated matrix begin with whole fours of rows
     compiled = library()
     return None if compiled is None else NativeStep(decoder, compiled)
 

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from trainer.compress.quantised import Int4Linear, Int8Embedding, Int8Linear
 from trainer.inference.cache import KVCache, Places
-from trainer.inference.native.library import library
 from trainer.inference.native.step import MOST_TOKENS, NativeStep, native_step
 from trainer.inference.projection import LayerProjection, Projection, projection
 from trainer.models.attention import causal_attention
@@ -102,20 +101,25 @@ class Decoder:
         self.model, self.dtype = model, dtype
         self.context_length = model.context_length
         device = model.cosines.device
-        is_native = device.type == "cpu" and library() is not None
-        self.layers = [Layer(block, dtype, hold=not is_native) for block in model.blocks]  # type: ignore[arg-type]
         self.norm = copy.deepcopy(model.norm).to(dtype).requires_grad_(False)
-        self.head = self._head(hold=not is_native)
-        self.is_exact = dtype == torch.float32 and isinstance(self.head, Projection)
         self.cache = KVCache(
-            num_layers=len(self.layers),
+            num_layers=model.num_layers,
             num_heads=model.spec.num_key_value_heads,
             head_width=model.spec.width_of_head,
             # a processor's attention takes six times as long in bfloat16, and keys are few beside the weights
             dtype=torch.float32 if device.type == "cpu" else dtype,
             device=device,
         )
-        self.native = native_step(self) if is_native else None
+        self._lay_out(hold=False)
+        self.native = native_step(self)
+        if self.native is None:
+            self._lay_out(hold=True)
+        self.is_exact = dtype == torch.float32 and isinstance(self.head, Projection)
+
+    def _lay_out(self, *, hold: bool) -> None:
+        """Make the layers ready: with weights of their own, or for the compiled step, which has them in its own way."""
+        self.layers = [Layer(block, self.dtype, hold=hold) for block in self.model.blocks]  # type: ignore[arg-type]
+        self.head = self._head(hold=hold)
 
     def _head(self, *, hold: bool) -> Projection | LayerProjection:
         if self.model.head is not None:
