@@ -10,7 +10,7 @@ from economics.architecture.decoder import Decoder
 from economics.architecture.lookup import find_decoder
 from economics.catalogue.accelerators import find_accelerator
 from economics.flop.decoder import training_flop_per_token
-from economics.hardware import Accelerator
+from economics.hardware import Accelerator, variant
 from economics.layout import Layout
 from economics.serving.decode import decode_seconds
 from economics.serving.engine import ServingPlan, serving_estimate
@@ -167,3 +167,23 @@ def test_prompts_cost_by_length_and_answers_by_steps() -> None:
     assert usual.end_to_end_output_tokens_per_second.p50 > long.end_to_end_output_tokens_per_second.p50
     two = serving_estimate(replace(plan, layout=Layout(tensor=2)))
     assert 1.3 < two.decode_tokens_per_second.p50 / usual.decode_tokens_per_second.p50 < 2.0
+
+
+def test_a_slower_network_slows_what_crosses_it_and_nothing_else() -> None:
+    h100 = find_accelerator("h100")
+    slow = variant(h100, network_bandwidth_gb_per_second=h100.network_bytes_per_second / 1e9 / 8)
+    across, inside = Layout(data=64, zero=3), Layout(data=8, zero=3)
+    assert rate(step(slow, layout=across)) < rate(step(h100, layout=across))
+    assert rate(step(slow, layout=inside)) == rate(step(h100, layout=inside))
+
+
+def test_a_mixture_over_several_ranks_waits_for_its_host_where_there_is_little_to_do() -> None:
+    decoder = find_decoder("qwen3-30b-a3b")[0]
+    layout = Layout(data=8, expert=8, zero=1)
+    few, many = (
+        step(find_accelerator("b200"), decoder, layout=layout, length=2048, micro_batch=size) for size in (1, 16)
+    )
+    assert few.by_part["launch"] > 0.3 * few.seconds
+    assert many.by_part.get("launch", 0.0) < 0.05 * many.seconds
+    alone = step(find_accelerator("b200"), decoder, layout=Layout(data=8, zero=1), length=2048, micro_batch=1)
+    assert alone.by_part.get("launch", 0.0) < few.by_part["launch"]

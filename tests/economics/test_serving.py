@@ -167,3 +167,35 @@ def test_images_and_recommendations_have_a_price() -> None:
     rate = examples_per_second("resnet-50", find_accelerator("a100"))
     assert 5_000 < rate < 40_000
     assert dollars_per_thousand("dlrm", find_accelerator("a100"), usd_per_hour=2.0, utilisation=0.3) < 0.01
+
+
+def test_a_prompt_is_answered_no_sooner_by_two_copies_of_a_model_which_answer_twice_as_many() -> None:
+    one, two = (
+        serving(
+            model="llama-3-70b", accelerator="h100", num_accelerators=4 * copies, batch=batch,
+            parallelism=f"data={copies},tensor=4", price_usd_per_accelerator_hour=2.0,
+        )
+        for copies, batch in ((1, 32), (2, 64))
+    )  # fmt: skip
+    assert two["prefill_seconds"] == one["prefill_seconds"]
+    for key in ("decode_tokens_per_second", "end_to_end_output_tokens_per_second"):
+        assert two[key]["p50"] == pytest.approx(2 * one[key]["p50"])
+    assert two["cost_usd_per_million_input_tokens"]["p50"] == pytest.approx(
+        one["cost_usd_per_million_input_tokens"]["p50"]
+    )
+    alone = [
+        serving(
+            model="llama-3-70b", accelerator="h100", num_accelerators=4 * copies, parallelism=f"data={copies},tensor=4"
+        )
+        for copies in (1, 2)
+    ]
+    assert alone[0]["prefill_seconds"] == alone[1]["prefill_seconds"]
+
+
+def test_tensor_ranks_on_two_nodes_wait_for_the_network() -> None:
+    near, far = (
+        serving(model="llama-3-70b", accelerator="h100", num_accelerators=count)["decode_seconds_by_part"]
+        for count in (8, 16)
+    )
+    assert far["communication"] > near["communication"] + 2 * 80 * 15e-6
+    assert far["products"] < near["products"]
