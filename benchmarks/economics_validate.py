@@ -118,7 +118,8 @@ Made by `python -m benchmarks.economics_validate`; do not edit by hand.
 Every row of the published measurements is predicted from its inputs alone: model, device, number of devices, sequence
 length, batch, and what the source says of layout and recomputing. Before a source is predicted, the constants that rows
 of its kind inform are fitted again without it (constants of the step, of whole runs, of decoding), with a prior at their
-usual values. Rows that are flagged, second-hand or from memory are left out. Sources weigh the same, however many rows
+usual values. Rows that are flagged, second-hand or from memory enter
+no figure. Sources weigh the same, however many rows
 they have: a *median* is the error at which half of the sources' weight is reached.
 
 *One number* is a single utilisation: the mean of the other sources' rows of the same kind, each source weighing the same
