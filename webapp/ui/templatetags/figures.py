@@ -75,6 +75,10 @@ def size(value: Any) -> str:
     return si(value, "B") if _number(value) is not None else UNKNOWN
 
 
+DUST_USD = 1e-12
+"""What sums of floats leave behind."""
+
+
 @register.filter
 def usd(value: Any) -> str:
     """Dollars to three significant digits, cents where they matter; tenths of a cent for small jobs."""
@@ -87,7 +91,9 @@ def usd(value: Any) -> str:
         return f"{sign}${text} {prefix}"
     if number >= 1:
         return f"{sign}${number:,.2f}"
-    return f"{sign}${significant(number, 2)}" if number >= 1e-6 else "$0"
+    if number >= 1e-6:
+        return f"{sign}${significant(number, 2)}"
+    return "$0" if number < DUST_USD else f"{sign}<$0.000001"  # what costs little is not free
 
 
 DAYS_IN_FULL = 999
