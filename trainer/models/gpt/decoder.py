@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from trainer.compress.quantised import Int4Linear, Int8Embedding, Int8Linear
 from trainer.inference.cache import KVCache, Places
-from trainer.inference.native.step import MOST_TOKENS, NativeStep, native_step
 from trainer.inference.projection import LayerProjection, Projection, projection
 from trainer.models.attention import causal_attention
+from trainer.models.gpt.native.step import MOST_TOKENS, NativeStep, native_step
 from trainer.models.layers import Rotation, activate, rotate
 
 if TYPE_CHECKING:

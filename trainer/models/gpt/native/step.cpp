@@ -6,7 +6,7 @@
 // scale for each 32 inputs; sums, the residual stream, keys and values are float32.
 //
 // Sizes: M tokens, D model width, F feed-forward width, H query heads, G key and value heads, K head width, S room of a row.
-// Compiled by trainer/inference/native/library.py, called by trainer/inference/native/step.py, whose structures these are.
+// Compiled by trainer/models/gpt/native/library.py, called by trainer/models/gpt/native/step.py, whose structures these are.
 
 #include "products.h"
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from tests.trainer.inference.test_batch import FORMS
 from trainer.compress.quantised import Int4Linear, Int8Embedding, Int8Linear
-from trainer.inference.native.library import library
 from trainer.models.gpt.decoder import Decoder
 from trainer.models.gpt.model import GPT
+from trainer.models.gpt.native.library import library
 from trainer.models.gpt.spec import GPTSpec
 
 VOCAB = 403
@@ -106,5 +106,5 @@ def test_a_source_that_does_not_compile_is_no_error(
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     for name in ("products.h", "step.cpp"):
         (tmp_path / name).write_text("this is no program")
-    monkeypatch.setattr("trainer.inference.native.library.FOLDER", tmp_path)
+    monkeypatch.setattr("trainer.models.gpt.native.library.FOLDER", tmp_path)
     assert library() is None

@@ -14,8 +14,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from trainer.compress.quantised import Int4Linear, Int8Linear
-from trainer.inference.native.library import library
 from trainer.inference.projection import LayerProjection, Projection
+from trainer.models.gpt.native.library import library
 
 if TYPE_CHECKING:
     from trainer.inference.cache import KVCache
