@@ -48,10 +48,10 @@ class BatchSpec:
     """Tokens the model sees at once; at most the model's context length."""
 
     sequences_per_step: int = 32
-    """Sequences in one optimiser step, over all micro-batches and devices."""
+    """Sequences, pictures or other examples in one optimiser step, over all micro-batches and devices."""
 
     micro_batch: int = 0
-    """Sequences in one forward pass; 0: all at once. Smaller needs less memory and gives the same result."""
+    """Of them in one forward pass; 0: all at once. Smaller needs less memory and gives the same result."""
 
     def __post_init__(self) -> None:
         _at_least("batch.sequence_length", self.sequence_length, 1)
@@ -154,7 +154,7 @@ class EvaluationSpec:
     """Steps between two passes over the validation split; one at the end always."""
 
     max_batches: int = 50
-    """Sequences batches of a validation pass during the run; the last pass and the test are whole. 0: whole each time."""
+    """Most batches of a validation pass during the run; the last pass and the test are whole. 0: whole each time."""
 
     test: bool = True
     """Measure the best weights on the test split at the end: the figure that is told of the model. Off: no such figure."""

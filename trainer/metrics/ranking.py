@@ -141,18 +141,22 @@ def difference(first: Ranked, second: Ranked) -> Interval:
     return bootstrap({"difference": partial(weighted_mean, gap)}, num_examples=len(gap))[0]
 
 
-def verdict(model: Ranked, baselines: Sequence[Ranked]) -> str:
-    """Return in words whether the model is better than the best of the baselines."""
+def verdict(model: Ranked, baselines: Sequence[Ranked]) -> tuple[str, bool]:
+    """Return in words whether the model is better than the best of the baselines, and whether that is shown."""
     best = max(baselines, key=lambda each: each.intervals[MAIN].value or 0)
     mine, theirs, gap = model.intervals[MAIN].value, best.intervals[MAIN].value, difference(model, best)
     if mine is None or theirs is None or gap.low is None or gap.high is None:
-        return f"There are too few users to tell whether this model is better than {best.name}."
+        return f"There are too few users to tell whether this model is better than {best.name}.", False
     told = f"NDCG@{PLACES} {mine:.4f} against {theirs:.4f}, difference {gap.low:+.4f} to {gap.high:+.4f} (95 %)"
     if gap.low > 0:
-        return f"This model beats both baselines; the better one is {best.name}: {told}."
+        return f"This model beats both baselines; the better one is {best.name}: {told}.", True
     if gap.high < 0:
-        return f"This model does NOT beat {best.name}, which is simpler: {told}. Use {best.name}, or change the model."
-    return f"This model is not shown to beat {best.name}, which is simpler: {told}. More users or training may tell."
+        what_to_do = f"Use {best.name}, or change the model."
+        return f"This model does NOT beat {best.name}, which is simpler: {told}. {what_to_do}", False
+    return (
+        f"This model is not shown to beat {best.name}, which is simpler: {told}. More users or training may tell.",
+        False,
+    )
 
 
 def segments(truth: Truth) -> list[tuple[str, NDArray[np.bool_]]]:
@@ -172,6 +176,7 @@ def ranking_report(
 ) -> EvaluationReport:
     """Return the report: measures with intervals, the baselines beside them, users by activity, and the verdict first."""
     every = [model, *baselines]
+    told, beats = verdict(model, baselines)
     names = list(model.intervals)
     rows = [[each.name, *(shown(each.intervals[name]) for name in names)] for each in every]
     by_segment = [
@@ -182,7 +187,8 @@ def ranking_report(
         split=split,
         num_examples=len(model.top),
         metrics=list(model.intervals.values()),
-        notes=[verdict(model, baselines), *notes],
+        notes=[*([] if beats else [told]), *notes],
+        praise=[told] if beats else [],
         methods=list(methods),
         tables=[
             Table(title="beside the baselines", columns=["model", *map(title, names)], rows=rows),

@@ -85,6 +85,9 @@ class EvaluationReport:
     notes: list[str] = field(default_factory=list)
     """Sentences about what these numbers do not say: labels that training never saw, and the like."""
 
+    praise: list[str] = field(default_factory=list)
+    """Sentences about what they show: that simpler baselines are beaten, say."""
+
     methods: list[str] = field(default_factory=list)
     """How measures were computed where that has to be told: tokenizer and version of a score."""
 

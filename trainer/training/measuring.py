@@ -113,8 +113,8 @@ def tell_report(context: JobContext, found: SplitReport, *, step: int, content_h
     path = context.attempt.artifacts / f"{report_name(split)}.json"
     write_report(path, replace(found.report, step=step, content_hash=content_hash))
     context.emit(Artifact(name=report_name(split), path=context.path_in_job(path), size_bytes=path.stat().st_size))
-    for note in found.report.notes:
-        context.emit(Message(text=f"{split}: {note}", code="evaluation"))
+    for sentence in (*found.report.praise, *found.report.notes):
+        context.emit(Message(text=f"{split}: {sentence}", code="evaluation"))
     if found.scores is None:
         return
     path = context.attempt.artifacts / f"{scores_name(split)}.safetensors"

@@ -96,7 +96,7 @@ def report_notes(run: Run, split: str = "test") -> list[str]:
     """Return what the report of a split says in words: that simpler baselines are as good, say; nothing without one."""
     path = report_path(run, split)
     report = load(path) if path is not None else None
-    return list(report.notes) if report is not None else []
+    return [*report.praise, *report.notes] if report is not None else []
 
 
 def load(path: Path) -> EvaluationReport | None:

@@ -38,7 +38,12 @@ async def guarded_stream(
                 yield message
             return
         ask, read = ask.passed(verdict.text, rules), verdict.text
-    fields = {"checkpoint": str(checkpoint.path), "sha256": checkpoint.sha256, **ability.fields(ask), **(beside or {})}
+    fields: dict[str, Any] = {
+        "checkpoint": str(checkpoint.path),
+        "sha256": checkpoint.sha256,
+        **ability.fields(ask),
+        **(beside or {}),
+    }
     answers = client.stream(ability.name, **fields)
     try:
         if ability.writes and look_at(rules, "output"):

@@ -49,8 +49,8 @@ def test_imports_of_the_standard_library_beat_both_baselines(tmp_path: Path) -> 
         tmp_path, stdlib_imports(tmp_path), "two_tower", steps=360, prepare=["filter.min_per_item=3"], train=settings
     )
     report = report_of(job)
-    assert report.notes[0].startswith("This model beats both baselines"), report.notes[0]
-    low, high = map(float, re.findall(r"difference \+([\d.]+) to \+([\d.]+)", report.notes[0])[0])
+    assert report.praise[0].startswith("This model beats both baselines"), report.notes
+    low, high = map(float, re.findall(r"difference \+([\d.]+) to \+([\d.]+)", report.praise[0])[0])
     assert 0 < low < high
     ndcg = cells(report, "NDCG@10")
     assert ndcg["Two-tower recommender"] > ndcg["item-kNN"] > ndcg["most popular"]
@@ -81,7 +81,7 @@ def test_a_sequence_model_learns_the_order_that_neighbours_cannot_know(tmp_path:
     settings = ["model.negatives=all", "optimizer.learning_rate=0.005", "evaluation.every_steps=200"]
     job = trained(tmp_path, [made_up_walks(tmp_path)], "sasrec", steps=200, prepare=["split.by=last"], train=settings)
     report = report_of(job)
-    assert report.notes[0].startswith("This model beats both baselines"), report.notes[0]
+    assert report.praise[0].startswith("This model beats both baselines"), report.notes
     recall = cells(report, "recall@10")
     assert recall["Sequence recommender (SASRec)"] > 0.8
 
@@ -109,4 +109,4 @@ def test_imports_at_full_size_beat_both_baselines_by_far(tmp_path: Path) -> None
         ndcg = cells(report_of(job), "NDCG@10")
         model = next(iter(ndcg.values()))
         assert model > ndcg["item-kNN"] > ndcg["most popular"]
-    assert report_of(tower).notes[0].startswith("This model beats both baselines")
+    assert report_of(tower).praise[0].startswith("This model beats both baselines")
