@@ -162,7 +162,7 @@ import resource, torch
 from trainer.training.machine import keep_freed_memory
 
 keep_freed_memory()
-for _ in range(3):  # made and let go, until there is a piece that large
+for _ in range(20):  # made and let go, until there is a piece that large
     torch.ones(2**26)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(3):
