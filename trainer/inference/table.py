@@ -19,7 +19,7 @@ from trainer.context import JobContext
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import Row
 from trainer.data.opening import check_source, open_source, rows_of
-from trainer.data.readers import detect_text_column, value_at
+from trainer.data.readers import NUM_ROWS_TO_DETECT, detect_text_column, value_at
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import ReadLimits, SourceSpec
 from trainer.errors import InputError
@@ -30,7 +30,6 @@ from trainer.inference.table_guards import GUARD_COLUMNS, TableGuards
 from trainer.inference.table_spec import PredictSpec
 from trainer.training.machine import apply_machine
 
-NUM_ROWS_TO_DETECT = 100
 GUARD_LOG = "guard_decisions.jsonl"
 ADDED = ("predicted", "probability")
 OPTIONAL = ("written", "labels", "spans", "vector")
@@ -82,20 +81,24 @@ def predict_table(
         path.parent.mkdir(parents=True, exist_ok=True)
         out = stack.enter_context(open(path, "w", newline="", encoding="utf-8"))
         batches = in_batches(chain(head, rows), spec.batch_size)
-        writer, done, extra = csv.writer(out), 0, list[str]()
+        writer, done, extra = csv.writer(out), 0, told_besides(loaded)
+        names = own_names([*ADDED, *extra, *(GUARD_COLUMNS if guards.rules else ())], columns)
+        writer.writerow([safe(name) for name in columns] + names)
         for batch in batches:
             read = [guards.read(done + i, text_of(row, column)) for i, (_, row) in enumerate(batch, start=1)]
             answers = answers_to(loaded, read)
-            if done == 0:
-                extra = [name for name in OPTIONAL if any(name in answer for answer in answers)]
-                names = own_names([*ADDED, *extra, *(GUARD_COLUMNS if guards.rules else ())], columns)
-                writer.writerow([safe(name) for name in columns] + names)
             for (_, row), text, answer in zip(batch, read, answers, strict=True):
                 done += 1
                 told = cells(guards.told(done, answer), spec.threshold, extra)
                 own = [safe(row.get(name)) for name in columns]
                 writer.writerow([*own, *told, *map(safe, guards.cells(done, text))])
             yield done
+
+
+def told_besides(loaded: LoadedModel) -> list[str]:
+    """Return what the model tells of any text besides a label: the first rows of a table may have none to ask about."""
+    answer = answers_to(loaded, ["a"])[0]
+    return [name for name in OPTIONAL if name in answer]
 
 
 def answers_to(loaded: LoadedModel, texts: list[str]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def test_rows_come_back_with_their_label(checkpoint: Path, tmp_path: Path) -> No
     assert [row["id"] for row in found] == ["1", "2", "3"]
     assert found[1]["predicted"] == "'=cmd"
     assert float(found[0]["probability"]) > 0.8
+
+
+def test_a_table_that_begins_without_text_has_every_column(version: Path, tmp_path: Path) -> None:
+    raw = bert_dict(version, model={"objective": "embed"}, schedule={"num_steps": 12})
+    run_job(tmp_path / "train", raw)
+    (tmp_path / "notes.jsonl").write_text('{"text": " "}\n{"text": "rain wind cloud storm"}\n')
+    table = {"kind": "predict", "checkpoint": str(last_checkpoint(tmp_path / "train")), "batch_size": 1}
+    run_job(tmp_path / "job", {**table, "table": str(tmp_path / "notes.jsonl")})
+    with open(next((tmp_path / "job").rglob("predictions.csv")), newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert found[0]["vector"] == ""
+    assert len(json.loads(found[1]["vector"])) > 1
 
 
 def test_what_is_no_table_is_refused(checkpoint: Path, tmp_path: Path) -> None:
