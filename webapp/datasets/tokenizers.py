@@ -6,7 +6,6 @@ with one. Only what is offered here is ever written into a spec.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from webapp.datasets.models import DatasetVersion, SourceFile
+from webapp.datasets.server_walk import walk_server
 from webapp.projects.models import Project
 
 FILE = "tokenizer.json"
-MAX_DEPTH, MAX_FOLDERS, MAX_VERSIONS = 3, 2_000, 200
+MAX_VERSIONS = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,15 +66,7 @@ def _uploaded(project: Project) -> Iterator[TokenizerChoice]:
 
 
 def _on_server() -> Iterator[TokenizerChoice]:
-    seen = 0
-    for root in settings.ISOCOST_SERVER_FOLDERS:
-        for place, inside, files in os.walk(root):  # links are not followed
-            seen += 1
-            if seen > MAX_FOLDERS:
-                return
-            if len(Path(place).relative_to(root).parts) >= MAX_DEPTH:
-                inside.clear()
-            inside[:] = sorted(name for name in inside if not name.startswith("."))
-            if FILE in files:
-                label = _("%(folder)s, on the server") % {"folder": place}
-                yield TokenizerChoice(value=f"server-{place}", label=label, folder=Path(place))
+    for folder, files in walk_server():
+        if FILE in files:
+            label = _("%(folder)s, on the server") % {"folder": folder}
+            yield TokenizerChoice(value=f"server-{folder}", label=label, folder=folder)

@@ -5,13 +5,13 @@ Only these paths are ever written into a spec: nobody can name a folder of the s
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from trainer.adapt.formats import CONFIG, config_of, family_of_config, spec_of_config, spec_of_state_dict
@@ -19,11 +19,12 @@ from trainer.errors import InputError, SpecError
 from trainer.families import Family, families
 from trainer.spec import spec_from_dict
 from webapp.datasets.models import Dataset, SourceFile
+from webapp.datasets.server_walk import walk_server
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 
 WEIGHTS = "model.safetensors"
-MAX_DEPTH, MAX_FOLDERS, MAX_CHECKPOINTS = 3, 2_000, 100
+MAX_CHECKPOINTS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,30 +49,33 @@ def starting_points(project: Project, family: Family) -> list[StartingPoint]:
 
 
 def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
-    usable = [family.name, *family.starts_from]
-    rows = Checkpoint.objects.filter(
-        run__project=project, run__family__in=usable, run__deleted_at=None, removed_at=None, compression=""
-    ).select_related("run")
-    for row in rows.order_by("-run__created_at", "-is_best", "-step")[:MAX_CHECKPOINTS]:
+    for row in _kept(project, [family.name, *family.starts_from]):
         try:
             _kind, spec = spec_from_dict(row.run.spec)
         except SpecError:
             continue  # of an older version
-        best = f" · {_('best')}" if row.is_best else ""
-        label = _("%(run)s · step %(step)s") % {"run": row.run.name, "step": f"{row.step:,}"}
         model = spec.model if row.run.family == family.name else None
-        yield StartingPoint(path=str(row.path), label=f"{label}{best}", model=model, is_checkpoint=True)
+        yield StartingPoint(path=str(row.path), label=_named(row), model=model, is_checkpoint=True)
 
 
 def paraphrasers(project: Project) -> Iterator[tuple[str, str]]:
     """Yield the project's checkpoints that make one text of another, for the preparation of data."""
     able = [family.name for family in families().values() if "translate" in family.abilities]
+    for row in _kept(project, able):
+        yield str(row.path), _named(row)
+
+
+def _kept(project: Project, names: list[str]) -> QuerySet[Checkpoint]:
+    """Return the whole checkpoints of some families that are there, the newest first."""
     rows = Checkpoint.objects.filter(
-        run__project=project, run__family__in=able, run__deleted_at=None, removed_at=None, compression=""
-    ).select_related("run")
-    for row in rows.order_by("-run__created_at", "-is_best", "-step")[:MAX_CHECKPOINTS]:
-        best = f" · {_('best')}" if row.is_best else ""
-        yield str(row.path), f"{row.run.name} · {row.step:,}{best}"
+        run__project=project, run__family__in=names, run__deleted_at=None, removed_at=None, compression=""
+    )
+    return rows.select_related("run").order_by("-run__created_at", "-is_best", "-step")[:MAX_CHECKPOINTS]
+
+
+def _named(checkpoint: Checkpoint) -> str:
+    label = _("%(run)s · step %(step)s") % {"run": checkpoint.run.name, "step": f"{checkpoint.step:,}"}
+    return f"{label} · {_('best')}" if checkpoint.is_best else label
 
 
 def _on_server(family: Family) -> Iterator[StartingPoint]:
@@ -84,18 +88,10 @@ def _on_server(family: Family) -> Iterator[StartingPoint]:
 
 
 def model_folders() -> Iterator[Path]:
-    """Yield the folders with weights among those that the operator allowed; links are not followed."""
-    seen = 0
-    for root in settings.ISOCOST_SERVER_FOLDERS:
-        for place, inside, files in os.walk(root):
-            seen += 1
-            if seen > MAX_FOLDERS:
-                return
-            if len(Path(place).relative_to(root).parts) >= MAX_DEPTH:
-                inside.clear()
-            inside[:] = sorted(name for name in inside if not name.startswith("."))
-            if any(name.endswith(".safetensors") for name in files):
-                yield Path(place)
+    """Yield the server's folders with weights."""
+    for folder, files in walk_server():
+        if any(name.endswith(".safetensors") for name in files):
+            yield folder
 
 
 def _uploaded(project: Project, family: Family) -> Iterator[StartingPoint]:
