@@ -9,7 +9,7 @@ from webapp.runs.checkpoints import best
 from webapp.runs.metric_queries import metric_keys
 from webapp.runs.models import Run, TrainJob
 from webapp.runs.prices import usd_per_hour
-from webapp.runs.unit_words import per_second, plural, unit_of_family
+from webapp.runs.unit_words import SHORT_NAMES, per_second, plural, unit_of_family
 
 
 def axes_json(run: Run) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "name": run.name,
         "per_second": per_second(unit_of_family(run.family)),
         "keys": metric_keys(run),
+        "short_names": SHORT_NAMES,
         "num_steps": run.num_steps,
         "axes": axes_json(run),
         "marks": marks_json(run),

@@ -1,4 +1,4 @@
-"""What a family counts, in words: `Family.unit` in the plural, and what reaches a second."""
+"""What a family counts and measures, in words: `Family.unit` in the plural, what reaches a second, names of measures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ KNOWN = (
     gettext_noop("pairs"),
 )  # fmt: skip
 """For the translators: the plurals are looked up by word, so that a new family's unit needs no line here."""
+
+SHORT_NAMES = {
+    "f1": "F1",
+    "mcc": "MCC",
+    "auroc": "AUROC",
+    "ece": "ECE",
+    "map": "mAP",
+    "iou": "IoU",
+    "mrr": "MRR",
+    "ndcg": "NDCG",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge": "ROUGE",
+}
+"""How people of the field write measures."""
 
 
 def unit_of_family(name: str) -> str:

@@ -35,6 +35,7 @@ def test_usd(value: float | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
+        (34e-6, "34 µs"),
         (0.25, "0.25 s"),
         (41, "41 s"),
         (200, "3 min 20 s"),

@@ -8,7 +8,7 @@ import msgspec
 from django import template
 from django.utils.translation import gettext_lazy as _
 
-from webapp.runs.unit_words import plural
+from webapp.runs.unit_words import SHORT_NAMES, plural
 from webapp.ui.templatetags.figures import exact, figure
 
 register = template.Library()
@@ -24,19 +24,6 @@ MEMORY_PARTS = {
     "context": _("driver"),
     "communication": _("communication"),
     "process": _("the process itself"),
-}
-
-SHORT_NAMES = {
-    "f1": "F1",
-    "mcc": "MCC",
-    "auroc": "AUROC",
-    "ece": "ECE",
-    "map": "mAP",
-    "iou": "IoU",
-    "ndcg": "NDCG",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge": "ROUGE",
 }
 
 

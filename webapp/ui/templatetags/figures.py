@@ -102,12 +102,14 @@ DAYS_IN_FULL = 999
 
 @register.filter
 def seconds(value: Any) -> str:
-    """Seconds (or a timedelta) -> 41 s, 3 min 20 s, 2 h 05 min, 3 d 4 h, 69,000 years."""
+    """Seconds (or a timedelta) -> 3.4 µs, 41 s, 3 min 20 s, 2 h 05 min, 3 d 4 h, 69,000 years."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     number = _number(value)
     if number is None:
         return UNKNOWN
+    if 0 < number < 1e-3:
+        return _("%(n)s µs") % {"n": significant(number * 1e6, 2)}
     if number < 10:
         return _("%(n)s s") % {"n": significant(number, 2)}
     total = round(number)
