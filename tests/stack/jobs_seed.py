@@ -89,5 +89,13 @@ def ask(job_code: str, what: str) -> str:
     return service(job=Job.objects.get(code=job_code), by=None).state
 
 
+def cancel_all() -> int:
+    """Cancel every job that is not over; return how many there were."""
+    unfinished = list(Job.objects.filter(ended_at=None))
+    for job in unfinished:
+        services.job_cancel(job=job, by=None)
+    return len(unfinished)
+
+
 def _facts(run: Run) -> dict[str, Any]:
     return {"run": run.code, "job": run.latest_job.code, "folder": str(run.latest_job.folder.path)}

@@ -26,6 +26,16 @@ pytestmark = pytest.mark.stack
 SEED = 20261123
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_in_the_queue(stack: Installation) -> Iterator[None]:
+    """A test that fails while its run is in the queue must not hold up the tests after it."""
+    yield
+    unfinished = "SELECT count(*) FROM jobs_job WHERE ended_at IS NULL"
+    if stack.query(unfinished)[0][0]:
+        inside(stack, "cancel_all()")
+        eventually(lambda: not stack.query(unfinished)[0][0], what="the queue is empty", timeout_seconds=30)
+
+
 def kill_group(stack: Installation, name: str) -> int:
     """SIGKILL a process and all of its group."""
     pid = stack.pids[name]
