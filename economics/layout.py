@@ -113,8 +113,14 @@ def parse_layout(text: str, num_accelerators: int | None = None) -> Layout:
     return layout
 
 
-def check_layout(layout: Layout, *, num_layers: int, num_heads: int, num_experts: int = 0) -> None:
-    """Raise InputError where a layout cannot exist for a model, whatever its memory.
+def check_layout(
+    layout: Layout, *, num_layers: int, num_heads: int, num_experts: int = 0, sequence_length: int = 0
+) -> None:
+    """Raise InputError where a layout cannot exist for a model and the length of its sequences, whatever its memory.
+
+    Parameters
+    ----------
+    sequence_length : tokens, of which context ranks take equal parts; 0: not known
 
     >>> check_layout(Layout(tensor=3), num_layers=32, num_heads=32)
     Traceback (most recent call last):
@@ -123,6 +129,8 @@ def check_layout(layout: Layout, *, num_layers: int, num_heads: int, num_experts
     """
     if num_heads % layout.tensor:
         raise InputError("parallelism.tensor", layout.tensor, f"a divisor of the model's heads ({num_heads})")
+    if sequence_length % layout.context:
+        raise InputError("parallelism.context", layout.context, f"a divisor of the sequence length ({sequence_length})")
     # the stages with the tables may go without layers, so one layer may be missing per end
     if layout.pipeline * layout.virtual > num_layers + 2:
         raise InputError(

@@ -125,8 +125,10 @@ class FittedLaw:
                 prior=tuple(stored.get("prior", ())),
                 extra={name: float(value) for name, value in known.items() if name not in (*NAMES, "D0")},
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError("fit", "this file", f"what `fit --json` printed ({error!r} is in the way)") from None
+        except KeyError as error:
+            raise InputError("fit", "this file", f"what `fit --json` printed ({error} is missing)") from None
+        except (TypeError, ValueError) as error:
+            raise InputError("fit", "this file", f"what `fit --json` printed ({error})") from None
 
     def _shown(self, value: Interval) -> dict[str, float | None]:
         shown: dict[str, float | None] = dict(value.to_dict())

@@ -69,7 +69,9 @@ def valid_layouts(work: Workload, num_accelerators: int) -> Iterator[Layout]:
             if pipeline > 1 and -(-decoder.num_layers // pipeline) * pipeline > 1.15 * decoder.num_layers:
                 continue
             rest = num_accelerators // (tensor * pipeline)
-            contexts = _divisors(rest, 16) if work.sequence_length >= 16384 else [1]
+            contexts = [1]
+            if work.sequence_length >= 16384:
+                contexts = [c for c in _divisors(rest, 16) if work.sequence_length % c == 0]
             for context in contexts:
                 data = rest // context
                 if data > work.num_sequences:

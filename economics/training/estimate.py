@@ -91,7 +91,10 @@ def training_estimate(plan: RunPlan) -> Estimate:
     decoder = work.decoder
     if plan.layout:
         experts = decoder.mixture.num_experts if decoder.mixture else 0
-        check_layout(plan.layout, num_layers=decoder.num_layers, num_heads=decoder.num_heads, num_experts=experts)
+        check_layout(
+            plan.layout, num_layers=decoder.num_layers, num_heads=decoder.num_heads, num_experts=experts,
+            sequence_length=work.sequence_length,
+        )  # fmt: skip
     choice = best_layout(
         work, plan.num_accelerators, layout=plan.layout, micro_batch=plan.micro_batch, recompute=plan.recompute,
         any_virtual=plan.any_virtual,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from economics.errors import InputError
 from economics.scaling.fitted import FittedLaw
 from economics.scaling.predict import predict_loss
 from economics.units import positive
+from economics.verbs._json import read_json
 
 
 def predict(
@@ -65,12 +65,11 @@ def read_fit(source: str) -> FittedLaw:
     """A fit from a file, or a published law by its name."""
     path = Path(source)
     if path.is_file():
+        content = read_json(source, field="fit")
         try:
-            return FittedLaw.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return FittedLaw.from_dict(content)
         except InputError as error:
             raise InputError("fit", source, error.expected) from None
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise InputError("fit", source, "a file with what `fit --json` printed") from None
     if path.suffix == ".json":
         raise InputError("fit", source, "a file that exists")
     from economics.scaling.published import published_fit

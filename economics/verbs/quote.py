@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 from math import isfinite
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +13,7 @@ from economics.constants import STEP_SPREAD
 from economics.errors import InputError
 from economics.training.draws import normal_draws
 from economics.uncertainty import JobObservation, LogNormal, RatioPrior, interval_of, ratio_posterior
+from economics.verbs._json import convert_json, read_json
 
 
 class JobFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,10 +83,7 @@ def quote(file: QuoteFile | dict[str, Any]) -> dict[str, Any]:
     (True, None)
     """
     if isinstance(file, dict):
-        try:
-            file = msgspec.convert(file, QuoteFile)
-        except msgspec.ValidationError as error:
-            raise InputError("file", "facts", f"a quote file ({error})") from None
+        file = convert_json(file, QuoteFile)
     job, device = file.job, file.device
     for field, value in (
         ("job.tokens", job.tokens), ("job.flop_per_token", job.flop_per_token), ("job.memory_bytes", job.memory_bytes),
@@ -172,15 +168,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Read the file and quote."""
-    try:
-        content = json.loads(Path(arguments.file).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError("file", arguments.file, f"a file that can be read ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError("file", arguments.file, f"JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError("file", arguments.file, "a JSON object with job and device")
-    return quote(content)
+    return quote(read_json(arguments.file, field="file"))
 
 
 def explain(result: dict[str, Any]) -> list[str]:

@@ -90,6 +90,9 @@ def serving(
         layout = parallelism
     elif parallelism == "auto":
         layout = tensor_layout(decoder.num_heads, devices)
+        if layout.pipeline > 1:
+            why = f"{decoder.num_heads} heads do not divide by {devices}: as far as they do tensor parallel, then in stages"
+            notes.append(assumption("parallelism.pipeline", layout.pipeline, "stage", why))
     else:
         layout = replace(parse_layout(parallelism, devices), zero=0)
     experts = decoder.mixture.num_experts if decoder.mixture else 0

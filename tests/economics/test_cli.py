@@ -161,6 +161,8 @@ def test_what_writes_no_text_costs_by_the_thousand(capsys: pytest.CaptureFixture
           "--parallelism", "data=1,tensor=8,expert=8"), ("expert", "8")),
         (("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--num-accelerators", "64",
           "--parallelism", "pipeline=64"), ("pipeline", "64", "layers")),
+        (("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--num-accelerators", "24",
+          "--parallelism", "context=3", "--sequence-length", "8192"), ("parallelism.context", "3", "8192")),
         (("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--num-accelerators", "2.5"),
          ("num_accelerators", "2.5", "whole")),
         (("training", "--params", "7B", "--tokens", "1B", "--accelerator", "h100", "--num-accelerators", "1e9"),
@@ -276,6 +278,13 @@ def test_a_layout_says_how_many_devices_it_takes(capsys: pytest.CaptureFixture[s
     assert "stands once" in refusal(capsys, *given, "tensor=2,tensor=4")
     serving = ("serving", "--model", "llama-3.1-8b", "--accelerator", "h100", "--parallelism", "tensor=2")
     assert answer(capsys, *serving)["num_accelerators"] == 2
+
+
+def test_a_replica_that_tensor_ranks_cannot_fill_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    serving = ("serving", "--model", "llama-3.1-8b", "--accelerator", "h100", "--num-accelerators")
+    said = {n: [row["name"] for row in answer(capsys, *serving, n)["assumptions"]] for n in ("2", "3")}
+    assert "parallelism.pipeline" in said["3"]
+    assert "parallelism.pipeline" not in said["2"]
 
 
 def test_every_verb_explains_itself() -> None:

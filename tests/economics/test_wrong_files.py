@@ -112,6 +112,30 @@ def test_a_wrong_row_of_points(
     assert all(word in sentence for word in words), sentence
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "words"),
+    [
+        ("1e7", '"many"', ("job.tokens", "'many'", "a number")),
+        ("1e7", "1e7,", ("line 1", "column", "JSON")),
+        ('"tokens"', '"tokns"', ("job.tokns", "10000000", "tokens, flop_per_token")),
+        ('"flop_per_token": 6e7', '"kind": "train"', ("job.flop_per_token", "None", "given")),
+        ('"stopped"', '"done"', ("past[1].state", "'done'", "succeeded, stopped")),
+        ('"ratio": 1.2', '"ratio": null', ("past[1].ratio", "None", "a number")),
+        ("1e11", "-1", ("device.calibrated_flop_per_second", "-1", "at least 0")),
+    ],
+)
+def test_a_wrong_quote_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], good: str, bad: str, words: tuple[str, ...]
+) -> None:
+    right = (
+        '{"job": {"tokens": 1e7, "flop_per_token": 6e7}, "device": {"calibrated_flop_per_second": 1e11},'
+        ' "past": [{"ratio": 1.1}, {"ratio": 1.2, "state": "stopped"}]}'
+    )
+    assert answer(capsys, "quote", written(tmp_path, "right.json", right))["seconds"]["p50"] > 0
+    sentence = refusal(capsys, "quote", written(tmp_path, "wrong.json", right.replace(good, bad, 1)))
+    assert all(word in sentence for word in words), sentence
+
+
 def test_too_many_resamples_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, "points.csv", POINTS)
     assert "bootstrap" in refusal(capsys, "fit", file, "--bootstrap", "1e9")
