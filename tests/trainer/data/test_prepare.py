@@ -15,7 +15,8 @@ import pytest
 
 from tests.trainer.data.corpus import Corpus, make_corpus
 from trainer.data.manifest import hash_file
-from trainer.data.prepare import StoppedError, prepare
+from trainer.data.prepare import prepare
+from trainer.data.preparing import StoppedError
 from trainer.data.recipe import ExactStep, NearStep, Recipe, SplitStep, TokenizerStep
 from trainer.data.shards import PreparedVersion
 from trainer.data.sources import SourceSpec

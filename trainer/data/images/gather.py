@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,18 +16,16 @@ from trainer.data.images.boxes import boxes_in_square
 from trainer.data.images.decode import BrokenImageError, DecodedImage, decode
 from trainer.data.images.reading import RawImage, read_images
 from trainer.data.images.recipe import ImageRecipe
-from trainer.data.prepare import StoppedError
+from trainer.data.preparing import Watch
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.data.workers import num_cores
 from trainer.errors import InputError, TrainerError
-from trainer.events import AnyEvent, Progress
 
 Reader = Callable[[list[SourceSpec], SkipCounter], Iterator[RawImage]]
 MAX_CLASSES = 100_000
 NUM_EXAMPLES = 5
-SECONDS_BETWEEN_PROGRESS = 0.25
 
 
 @dataclass(slots=True)
@@ -57,18 +54,16 @@ def gather(
     recipe: ImageRecipe,
     spool: Path,
     skips: SkipCounter,
-    emit: Callable[[AnyEvent], object],
-    should_stop: Callable[[], bool],
+    watch: Watch,
     reader: Reader = read_images,
 ) -> Gathered:
     """Read every picture; write the pixels of those that stay to the spool."""
-    found, told = Gathered(), 0.0
+    found = Gathered()
     free = shutil.disk_usage(spool.parent).free
     image_bytes = recipe.resize.side**2 * recipe.num_channels
     with open(spool, "wb") as file:
         for raw, image in _decoded(reader(spec.sources, skips), recipe, num_cores(spec.num_threads), skips):
-            if should_stop():
-                raise StoppedError
+            watch.check()
             found.num_read += 1
             found.bytes_read += len(raw.data)
             if image is None:
@@ -87,9 +82,7 @@ def gather(
                 raise TrainerError(
                     "The disk is too full for these pictures. Free some space, then prepare again.", code="disk_full"
                 )
-            if time.monotonic() - told > SECONDS_BETWEEN_PROGRESS:
-                told = time.monotonic()
-                emit(Progress(done=found.num_read, unit="image", phase="reading"))
+            watch.progress("reading", found.num_read, unit="image")
     if not found.labels:
         why = "; ".join(f"{reason} ({count})" for reason, count in found.dropped.items())
         why = why or "; ".join(

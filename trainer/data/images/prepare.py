@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data import preparing
 from trainer.data.images.duplicates import exact_roots, near_roots
 from trainer.data.images.gather import Gathered, Reader, gather
 from trainer.data.images.reading import read_images
@@ -26,38 +27,28 @@ from trainer.data.images.recipe import ImageRecipe
 from trainer.data.images.report import Outcome, build_report, pairs_of, samples_of
 from trainer.data.images.store import finish, write_split
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
-from trainer.data.prepare import StoppedError
+from trainer.data.preparing import Context, Watch
 from trainer.data.recipe import SplitStep
 from trainer.data.skipped import SkipCounter
 from trainer.data.spec import PrepareSpec, recipe_hash
 from trainer.data.split import split_of_keys
-from trainer.events import AnyEvent, Artifact, Finished, Progress, Report, Stopped
+from trainer.events import AnyEvent, Finished, Progress, Stopped
 
 
-def run(spec: PrepareSpec, context: Any, *, reader: Reader = read_images) -> Finished | Stopped:
-    """Do a job of kind `prepare` for images: the version lies in the attempt's `artifacts/version` after."""
-    folder = context.attempt.artifacts / "version"
-    try:
-        manifest, report = prepare(
-            spec, folder, emit=context.emit, should_stop=lambda: context.should_stop() is not None, reader=reader
+def run(spec: PrepareSpec, context: Context, *, reader: Reader = read_images) -> Finished | Stopped:
+    """Do a job of kind `prepare` for images."""
+
+    def made(folder: Path, watch: Watch) -> preparing.Outcome:
+        manifest, report = prepare(spec, folder, emit=watch.emit, should_stop=watch.should_stop, reader=reader)
+        num_classes = len(manifest.label_names)
+        return preparing.Outcome(
+            manifest=manifest,
+            report=report,
+            facts={"num_classes": num_classes},
+            sentence=f"{manifest.num_documents:,} images of {num_classes:,} classes are prepared.",
         )
-    except StoppedError:
-        return Stopped(sentence="The preparation was stopped; prepare again to start it from the beginning.")
-    context.emit(Report(report=report))
-    size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    context.emit(
-        Artifact(name="version", path=context.path_in_job(folder), size_bytes=size_bytes, sha256=manifest.content_hash)
-    )
-    return Finished(
-        result={
-            "path": context.path_in_job(folder),
-            "content_hash": manifest.content_hash,
-            "recipe_hash": manifest.recipe_hash,
-            "num_documents": manifest.num_documents,
-            "num_classes": len(manifest.label_names),
-        },
-        sentence=f"{manifest.num_documents:,} images of {len(manifest.label_names):,} classes are prepared.",
-    )
+
+    return preparing.run_preparation(context, made)
 
 
 def prepare(
@@ -75,7 +66,7 @@ def prepare(
     spool = folder / "pixels.part"
     skips = SkipCounter(recipe.read.max_broken_images)
     try:
-        found = gather(spec, recipe, spool, skips, emit, should_stop, reader)
+        found = gather(spec, recipe, spool, skips, Watch(emit=emit, should_stop=should_stop), reader)
         shape = (len(found.labels), recipe.resize.side, recipe.resize.side, recipe.num_channels)
         pixels = np.memmap(spool, dtype=np.uint8, mode="r", shape=shape)
         emit(Progress(done=found.num_read, unit="image", phase="looking for duplicates"))

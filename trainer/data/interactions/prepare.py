@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from trainer.data import preparing
 from trainer.data.interactions import checks
 from trainer.data.interactions.checks import LeftOut
 from trainer.data.interactions.features import encode
@@ -27,43 +28,31 @@ from trainer.data.interactions.split import TRAIN, divide
 from trainer.data.interactions.store import Item, finish, write_side, write_split
 from trainer.data.interactions.times import is_order_only
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
-from trainer.data.prepare import StoppedError
+from trainer.data.preparing import Context, Watch
 from trainer.data.skipped import SkipCounter
 from trainer.data.spec import PrepareSpec, recipe_hash
 from trainer.errors import InputError
-from trainer.events import AnyEvent, Artifact, Finished, Progress, Report, Stopped
+from trainer.events import AnyEvent, Finished, Progress, Stopped
 
 FEWEST = 10
 """Fewer interactions than this are no data to learn from."""
 
 
-def run(spec: PrepareSpec, context: Any) -> Finished | Stopped:
-    """Do a job of kind `prepare` for interactions: the version lies in the attempt's `artifacts/version` after."""
-    folder = context.attempt.artifacts / "version"
-    try:
-        manifest, report = prepare(
-            spec, folder, emit=context.emit, should_stop=lambda: context.should_stop() is not None
+def run(spec: PrepareSpec, context: Context) -> Finished | Stopped:
+    """Do a job of kind `prepare` for interactions."""
+
+    def made(folder: Path, watch: Watch) -> preparing.Outcome:
+        manifest, report = prepare(spec, folder, emit=watch.emit, should_stop=watch.should_stop)
+        facts = {name: manifest.facts[name] for name in ("num_users", "num_items")}
+        return preparing.Outcome(
+            manifest=manifest,
+            report=report,
+            facts=facts,
+            sentence=f"{manifest.num_documents:,} interactions of {facts['num_users']:,} users with "
+            f"{facts['num_items']:,} items are prepared.",
         )
-    except StoppedError:
-        return Stopped(sentence="The preparation was stopped; prepare again to start it from the beginning.")
-    context.emit(Report(report=report))
-    size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    context.emit(
-        Artifact(name="version", path=context.path_in_job(folder), size_bytes=size_bytes, sha256=manifest.content_hash)
-    )
-    facts = manifest.facts
-    return Finished(
-        result={
-            "path": context.path_in_job(folder),
-            "content_hash": manifest.content_hash,
-            "recipe_hash": manifest.recipe_hash,
-            "num_documents": manifest.num_documents,
-            "num_users": facts["num_users"],
-            "num_items": facts["num_items"],
-        },
-        sentence=f"{manifest.num_documents:,} interactions of {facts['num_users']:,} users with {facts['num_items']:,} "
-        "items are prepared.",
-    )
+
+    return preparing.run_preparation(context, made)
 
 
 def prepare(
@@ -79,10 +68,11 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     skips = SkipCounter(recipe.read.max_broken_lines)
 
+    watch = Watch(emit=emit, should_stop=should_stop)
+
     def on_batch(num_rows: int) -> None:
-        if should_stop():
-            raise StoppedError
-        emit(Progress(done=num_rows, unit="interaction", phase="reading"))
+        watch.check()
+        watch.progress("reading", num_rows, unit="interaction")
 
     found = gather(spec.sources, recipe.read, skips, on_batch=on_batch)
     table, steps = check(found, recipe)
