@@ -15,6 +15,7 @@ from typing import Any
 
 import trainer.models
 from trainer.errors import SpecError
+from trainer.metrics.direction import lower_is_better
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +62,6 @@ class Family:
     main_metric: str = "validation/loss"
     """What decides which checkpoint is best."""
 
-    lower_is_better: bool = True
-
     abilities: frozenset[str] = frozenset()
     """What its models can be asked for: names of files in `trainer/inference/operations` and `webapp/serving/abilities`."""
 
@@ -105,6 +104,11 @@ class Family:
 
     calibration_examples: int = 32
     """Examples of such a step, where an example is one thing and not a window of tokens."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether `main_metric` is better the lower it is."""
+        return lower_is_better(self.main_metric)
 
     @property
     def data_kinds(self) -> tuple[str, ...]:

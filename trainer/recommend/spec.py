@@ -13,7 +13,6 @@ from trainer.errors import SpecError
 RECOMMENDER: dict[str, Any] = {
     "data_kind": "interactions",
     "main_metric": "validation/ndcg_at_10",
-    "lower_is_better": False,
     "abilities": frozenset({"recommend"}),
     "formats": ("folder", "onnx", "torch_export"),
     "free_settings": frozenset({"negatives", "num_negatives", "popularity_correction", "sparse_tables", "temperature"}),

@@ -7,11 +7,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from trainer.metrics.direction import lower_is_better
 from webapp.planning.board_plan import titles
 from webapp.planning.inputs import OPTION_NAMES
 from webapp.planning.models import OptionQuality, Plan
 from webapp.registry.models import Result
-from webapp.runs.ranking import lower_is_better
 from webapp.teams.models import User
 
 NUM_RESULTS = 50

@@ -18,13 +18,13 @@ from django.utils.translation import gettext as _
 
 from trainer.families import families
 from trainer.metrics.bootstrap import bootstrap
+from trainer.metrics.direction import lower_is_better
 from webapp.costs.queries import job_spend
 from webapp.jobs.models import Job, State
 from webapp.projects.models import Project
 from webapp.registry.models import Ablation, AblationPair
 from webapp.registry.paired import NotPaired, PairedTest, tests_of_scores
 from webapp.runs.models import Run
-from webapp.runs.ranking import lower_is_better
 from webapp.runs.reports import artifact_path, load, report_path
 
 SPLIT = "test"

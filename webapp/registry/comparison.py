@@ -9,12 +9,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from trainer.metrics.direction import lower_is_better
 from webapp.datasets.models import DatasetVersion
 from webapp.registry.lineage import cost_to_make
 from webapp.registry.models import ModelVersion, Result
 from webapp.registry.paired import NotPaired, PairedTest, paired_test, read_units, tests_of_scores
 from webapp.runs.detail import flat
-from webapp.runs.ranking import lower_is_better
 from webapp.ui.templatetags.figures import count, energy, exact, usd
 
 

@@ -9,12 +9,13 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from trainer.families import families
+from trainer.metrics.direction import lower_is_better
 from webapp.costs.models import LedgerEntry
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 from webapp.runs.models import Checkpoint, Run
-from webapp.runs.ranking import lower_is_better, value_of
+from webapp.runs.ranking import value_of
 
 MAX_RUNS = 500
 NOT_QUALITY = ("num_", "ece")

@@ -13,13 +13,13 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from trainer.families import get_family
+from trainer.metrics.direction import lower_is_better
 from trainer.spec import DataSpec, TrainSpec, spec_to_dict
 from trainer.sweep.space import Setting, SweepRefused, check_space, grid_of, num_combinations, spec_with
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import ACTIVE_STATES
 from webapp.jobs.services import job_stop
 from webapp.projects.models import Project
-from webapp.runs.ranking import lower_is_better
 from webapp.sweeps.models import Sweep
 from webapp.sweeps.queueing import SWEEPS
 from webapp.teams.models import User

@@ -97,7 +97,6 @@ FAMILY = Family(
     unit="image",
     task="trainer.models.detect.task:DetectTask",
     main_metric="validation/map50_95",
-    lower_is_better=False,
     abilities=frozenset({"predict_image"}),
     formats=("folder", "onnx", "torch_export"),
     free_settings=frozenset(

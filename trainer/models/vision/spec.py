@@ -117,7 +117,6 @@ FAMILY = Family(
     unit="image",
     task="trainer.models.vision.task:VisionTask",
     main_metric="validation/accuracy",
-    lower_is_better=False,
     formats=("folder", "onnx", "torch_export"),
     abilities=frozenset({"predict_image"}),
     free_settings=frozenset(

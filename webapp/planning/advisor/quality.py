@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from trainer.metrics.direction import lower_is_better
 from webapp.datasets.models import DatasetVersion
 from webapp.planning.advisor.table import Table, Way
 from webapp.runs.models import Run
-from webapp.runs.ranking import lower_is_better
 
 MEASURES = {
     "classify": "accuracy", "entities": "micro_f1", "embed": "recall_at_1", "images": "accuracy",

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from economics.uncertainty import Interval
 from trainer.families import families
+from trainer.metrics.direction import lower_is_better
 from webapp.costs.queries import job_spend
 from webapp.jobs.models import Job
 from webapp.planning.efficiency.pairs import COMPRESSION, RunPair, num_processes
@@ -26,7 +27,6 @@ from webapp.registry.compressions import title_of
 from webapp.registry.models import AblationPair, Compression
 from webapp.runs.metric_queries import metric_series
 from webapp.runs.models import Run
-from webapp.runs.ranking import lower_is_better
 
 MARGIN = 0.01
 """Quality counts as equal where it is at most 1 % worse, the whole interval of the difference included."""
