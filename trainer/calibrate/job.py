@@ -23,7 +23,7 @@ from trainer.context import JobContext, hardware_facts
 from trainer.cores import usable_cores
 from trainer.events import Finished, Progress, Stopped
 from trainer.spec import MachineSpec
-from trainer.training.machine import DTYPES, apply_machine, resolve_device
+from trainer.training.machine import DTYPES, apply_machine, bfloat16_speedup, resolve_device
 
 MATMUL_SHARE, MEMORY_SHARE, STEPS_SHARE = 0.15, 0.05, 0.7
 """Of the time; the rest goes into building models and the disk."""
@@ -57,7 +57,12 @@ def measure_matmul(name: str, seconds: float) -> dict[str, Any]:
     dtypes = dtypes_to_measure(device)
     budget = seconds * MATMUL_SHARE / len(dtypes)
     rates = {dtype: matmul_flop_per_second(DTYPES[dtype], device, budget_seconds=budget) for dtype in dtypes}
-    return {"matmul_flop_per_second": max(rates.values()), "matmul_flop_per_second_by_dtype": rates}
+    speedup = bfloat16_speedup() if device.type == "cpu" else None  # as a run that chooses its format asks
+    return {
+        "matmul_flop_per_second": max(rates.values()),
+        "matmul_flop_per_second_by_dtype": rates,
+        "bfloat16_speedup": speedup,
+    }
 
 
 def measure_memory(name: str, seconds: float) -> dict[str, Any]:

@@ -12,12 +12,11 @@ from dataclasses import replace
 import torch
 
 from trainer.cores import usable_cores
+from trainer.dtypes import dtype_on_processor, is_worth_halving
 from trainer.errors import SpecError
 from trainer.spec import Dtype, MachineSpec
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-BFLOAT16_PAYS_FROM_PARAMETERS = 2_000_000
-BFLOAT16_PAYS_FROM_SPEEDUP = 1.8
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """As <malloc.h> numbers them."""
 
@@ -78,20 +77,20 @@ def choose_dtype(device: str, num_parameters: int) -> tuple[Dtype, str]:
         return "float16", "this graphics processor has no bfloat16; float16 with a scaled loss is used"
     if device == "mps":
         return "float32", "bfloat16 brings nothing on this kind of device"
-    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
-        return "float32", "this processor has no instructions for bfloat16"
-    if num_parameters < BFLOAT16_PAYS_FROM_PARAMETERS:
-        return "float32", f"with {num_parameters / 1e6:.1f} M parameters the conversions cost more than bfloat16 saves"
-    speedup = bfloat16_speedup()
-    measured = f"a matrix product in bfloat16 was measured {speedup:.1f} times as fast as in float32"
-    if speedup < BFLOAT16_PAYS_FROM_SPEEDUP:
-        return "float32", f"{measured}, which the conversions would eat up"
-    return "bfloat16", measured
+    return dtype_on_processor(num_parameters, bfloat16_speedup() if is_worth_halving(num_parameters) else None)
 
 
-def bfloat16_speedup() -> float:
+def multiplies_bfloat16() -> bool:
+    """Say whether the processor has instructions for bfloat16."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def bfloat16_speedup() -> float | None:
     """Return how many times as fast this processor multiplies matrices in bfloat16 as in float32: having the
-    instructions is not enough. The fastest of several counts, for other work only ever slows one down."""
+    instructions is not enough, and without them it is None. The fastest of several counts, for other work only ever
+    slows one down."""
+    if not multiplies_bfloat16():
+        return None
     best: dict[torch.dtype, float] = {}
     matrices = {dtype: torch.ones(PROBE_WIDTH, PROBE_WIDTH, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)}
     for _ in range(PROBE_ROUNDS):

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from economics.errors import EconomicsError
 from economics.hardware import Accelerator, calibrated
+from trainer.dtypes import dtype_on_processor
 from trainer.errors import SpecError
 from trainer.families import get_family
-from trainer.spec import BatchSpec, TrainSpec
+from trainer.spec import BatchSpec, Dtype, TrainSpec
 from webapp.quotes.load import CALIBRATED_SPREAD
 from webapp.runs.architectures import Facts, link_of
 from webapp.runs.step_models import StepForm, StepModel, precision_of, step_model
@@ -58,10 +59,10 @@ class StepSpeed:
 
 def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) -> StepSpeed | None:
     """Return how long a step of the run takes on the machine that was calibrated; None if none of its kind was timed."""
-    timed = _timed(calibration, family=spec.family, sort=sort_of(step))
+    dtype = dtype_of(spec, step.architecture.parameters().total, calibration)
+    timed = _timed(calibration, family=spec.family, sort=sort_of(step), dtype=dtype)
     if not timed:
         return None
-    dtype = spec.machine.dtype if spec.machine.dtype != "auto" else _usual_dtype(calibration)
     threads = _threads(spec.machine.num_threads, calibration) / max(1, _threads(0, calibration))
     try:
         modelled = step.seconds(_accelerator(calibration, dtype, threads), precision_of(dtype))
@@ -144,9 +145,29 @@ def _threads(wanted: int, calibration: dict[str, Any]) -> int:
     return min(wanted, measured) if wanted and calibration.get("device", "cpu") == "cpu" else measured
 
 
-def _usual_dtype(calibration: dict[str, Any]) -> str:
-    """Return the number format that training takes by itself on the machine: the one its steps were measured in."""
-    return next((str(step["dtype"]) for step in calibration.get("steps") or [] if step.get("dtype")), "float32")
+def dtype_of(spec: TrainSpec, num_parameters: float, calibration: dict[str, Any]) -> Dtype:
+    """Return the number format of a run's products: the one of its spec, or what it will take by itself on the machine.
+
+    A processor's format goes with the size of the model, so that no one format stands for all runs there.
+    """
+    if spec.machine.dtype != "auto":
+        return spec.machine.dtype
+    if calibration.get("device", "cpu") != "cpu":
+        return _usual_dtype(calibration)
+    return dtype_on_processor(num_parameters, _bfloat16_speedup(calibration))[0]
+
+
+def _bfloat16_speedup(calibration: dict[str, Any]) -> float | None:
+    """Return it as the calibration measured it; of an older one, the ratio of its rates."""
+    rates = calibration.get("matmul_flop_per_second_by_dtype") or {}
+    if "bfloat16_speedup" in calibration or not {"float32", "bfloat16"} <= rates.keys():
+        return calibration.get("bfloat16_speedup")
+    return float(rates["bfloat16"] / rates["float32"])
+
+
+def _usual_dtype(calibration: dict[str, Any]) -> Dtype:
+    """Return the number format that training takes by itself on an accelerator: the one its steps were measured in."""
+    return next((cast(Dtype, step["dtype"]) for step in calibration.get("steps") or [] if step.get("dtype")), "float32")
 
 
 def sort_of(step: StepModel) -> str:
@@ -155,16 +176,18 @@ def sort_of(step: StepModel) -> str:
     return "attention" if kind in TRANSFORMERS else kind
 
 
-def _timed(calibration: dict[str, Any], *, family: str, sort: str) -> list[tuple[float, float, float]]:
+def _timed(calibration: dict[str, Any], *, family: str, sort: str, dtype: str) -> list[tuple[float, float, float]]:
     """Return (FLOP per position, measured over modelled seconds, overhead of a layer) of each step that was measured.
 
-    Those of the same family tell alone, where there are any: what a program makes of a step is much its own.
+    Those of the same family tell alone, where there are any, and of them those in the same number format: what a program
+    makes of a step is much its own, and casts cost what the model does not know.
     """
     if not calibration.get("matmul_flop_per_second") or not calibration.get("memory_bytes_per_second"):
         return []
     steps = calibration.get("steps") or []
     own, others = ([s for s in steps if (s.get("family") == family) == is_own] for is_own in (True, False))
-    for candidates in (own, others):
+    alike = [step for step in own if step.get("dtype", "float32") == dtype]
+    for candidates in (alike, own, others):
         found = [_shape(step, calibration, sort=sort) for step in candidates]
         if shapes := [shape for shape in found if shape is not None]:
             return shapes

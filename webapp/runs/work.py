@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, lcm, log10
 from typing import Any
 
@@ -24,7 +24,7 @@ from webapp.runs.models import Run
 from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import start_seconds
 from webapp.runs.step_models import FORWARD_SHARE, StepModel, precision_of
-from webapp.runs.step_speed import StepSpeed, measuring_seconds, step_speed
+from webapp.runs.step_speed import StepSpeed, dtype_of, measuring_seconds, step_speed
 from webapp.runs.taught_step import TaughtStep, step_model_of
 from webapp.ui.templatetags.figures import count
 
@@ -101,6 +101,7 @@ def train_work(
         return WorkFacts(amount=amount, unit=unit, group=f"train {spec.family}", fixed_seconds=start)
     num_parameters = num_parameters_of(spec.family, spec.model, facts) or 0
     calibration = device.calibration if device else {}
+    spec = replace(spec, machine=replace(spec.machine, dtype=dtype_of(spec, num_parameters, calibration)))
     speed = step_speed(spec, step, calibration)
     rate = spec.batch.tokens_per_step / speed.seconds if speed else None
     measuring = _measuring_units(spec, step, facts, calibration, passes, rate)
