@@ -124,8 +124,10 @@ def norm_size(decoder: DecoderShape) -> int:
 
 def _dense_vectors(decoder: DecoderShape) -> int:
     if not decoder.feed_forward_bias:
-        return 0
-    return decoder.feed_forward_width * (2 if decoder.gated else 1) + decoder.model_width
+        return decoder.activation_parameters
+    return (
+        decoder.feed_forward_width * (2 if decoder.gated else 1) + decoder.model_width + decoder.activation_parameters
+    )
 
 
 def _expert_vectors(decoder: DecoderShape) -> int:

@@ -103,6 +103,8 @@ class DecoderShape:
     attention_output_bias: bool = False
     feed_forward_bias: bool = False
     expert_bias: bool = False
+    activation_parameters: int = 0
+    """Learned numbers of the activation function, per layer."""
     head_bias: bool = False
     tied_embeddings: bool = False
     """The output head uses the embedding's matrix."""

@@ -1,4 +1,4 @@
-"""The encoder-only Transformer: BERT, RoBERTa, MiniLM, DistilBERT."""
+"""The encoder-only Transformer: BERT, RoBERTa, MiniLM, DistilBERT, ALBERT, ELECTRA, MPNet, DeBERTa."""
 
 from __future__ import annotations
 
@@ -28,13 +28,23 @@ class Encoder:
     feed_forward_width: int
     vocabulary_size: int
     context_length: int = 512
-    """Rows of the position matrix (RoBERTa: 514, two of them never used)."""
+    """Rows of the position matrix (RoBERTa: 514, two of them never used); 0: none."""
     head_width: int = 0
     """Width of a head; 0: model width / heads. Others are left by pruning."""
     num_types: int = 2
     """Rows of the segment matrix; 0: none."""
     pooler: bool = True
     """A dense layer on the first token."""
+    embedding_width: int = 0
+    """Width of the tables where they are narrower than the model (a dense layer widens them); 0: the model's."""
+    num_distinct_layers: int = 0
+    """Layers that have weights of their own, where all layers share those of a few; 0: every one."""
+    num_buckets: int = 0
+    """Distances that each head has a bias for, the same in all layers; 0: none."""
+    relative_rows: int = 0
+    """Rows of a matrix of distances, which attention compares with the tokens (disentangled attention); 0: none."""
+    relative_norm: bool = False
+    """A norm over that matrix."""
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -59,7 +69,7 @@ class Encoder:
         return replace(
             classic_decoder(
                 num_layers=self.num_layers, model_width=self.model_width, num_heads=self.num_heads,
-                vocabulary_size=self.vocabulary_size, context_length=self.context_length,
+                vocabulary_size=self.vocabulary_size, context_length=self.context_length or 512,
                 feed_forward_width=self.feed_forward_width, name=self.name,
             ),
             causal=False,
@@ -73,15 +83,16 @@ class Encoder:
 
     def parameters(self) -> Parameters:
         """Count the parameters by part."""
-        d, f, n, a = self.model_width, self.feed_forward_width, self.num_layers, self.attention_width
+        d, f, a = self.model_width, self.feed_forward_width, self.attention_width
+        n, e = self.num_distinct_layers or self.num_layers, self.embedding_width or self.model_width
         parts = {
-            "embedding": (self.vocabulary_size + self.num_types) * d,
-            "positions": self.context_length * d,
+            "embedding": (self.vocabulary_size + self.num_types) * e + (e * d + d if e != d else 0),
+            "positions": (self.context_length + self.relative_rows) * e + self.num_buckets * self.num_heads,
             "attention": n * (4 * d * a + 3 * a + d),
             "feed_forward": n * (2 * d * f + f + d),
-            "norms": (2 * n + 1) * 2 * d,
+            "norms": 4 * n * d + 2 * e + (2 * d if self.relative_norm else 0),
             "pooler": d * d + d if self.pooler else 0,
         }
         parts = {name: count for name, count in parts.items() if count}
-        matmul = n * self.layer_matmul
+        matmul = self.num_layers * self.layer_matmul  # shared weights multiply as often as there are layers
         return Parameters(by_part=parts, active_by_part=dict(parts), matmul=matmul, active_matmul=matmul)

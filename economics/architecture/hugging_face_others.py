@@ -12,20 +12,63 @@ from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError
 
+_BERT = {"layers": 12, "width": 768, "heads": 12, "inner": 3072, "vocabulary": 30522, "types": 2, "pooler": True}
+_ENCODERS: dict[str, dict[str, Any]] = {
+    "bert": _BERT,
+    "roberta": _BERT | {"vocabulary": 50265},
+    "xlm-roberta": _BERT,
+    "camembert": _BERT,
+    "distilbert": _BERT | {"layers": 6, "types": 0, "pooler": False},
+    "mpnet": _BERT | {"vocabulary": 30527, "types": 0, "buckets": 32},
+    "electra": _BERT | {"width": 256, "heads": 4, "inner": 1024, "pooler": False, "table": 128},
+    "albert": _BERT | {"width": 4096, "heads": 64, "inner": 16384, "vocabulary": 30000, "table": 128, "groups": 1},
+}
+"""Defaults of the encoders' fields, by model type."""
+
 
 def _encoder(config: dict[str, Any], name: str) -> Architecture:
-    get = config.get
-    model_type = config["model_type"]
-    small = model_type == "distilbert"
+    get, usual = config.get, _ENCODERS[config["model_type"]]
+    groups = usual.get("groups", 0) and int(get("num_hidden_groups") or 1) * int(get("inner_group_num") or 1)
     return Encoder(
-        num_layers=int(get("num_hidden_layers") or get("n_layers") or (6 if small else 12)),
-        model_width=int(get("hidden_size") or get("dim") or 768),
-        num_heads=int(get("num_attention_heads") or get("n_heads") or 12),
-        feed_forward_width=int(get("intermediate_size") or get("hidden_dim") or 3072),
-        vocabulary_size=int(get("vocab_size") or (50265 if model_type == "roberta" else 30522)),
+        num_layers=int(get("num_hidden_layers") or get("n_layers") or usual["layers"]),
+        model_width=int(get("hidden_size") or get("dim") or usual["width"]),
+        num_heads=int(get("num_attention_heads") or get("n_heads") or usual["heads"]),
+        feed_forward_width=int(get("intermediate_size") or get("hidden_dim") or usual["inner"]),
+        vocabulary_size=int(get("vocab_size") or usual["vocabulary"]),
         context_length=int(get("max_position_embeddings") or 512),
-        num_types=0 if small else int(get("type_vocab_size", 2)),
-        pooler=not small,
+        num_types=int(get("type_vocab_size", usual["types"])) if usual["types"] else 0,
+        pooler=usual["pooler"],
+        embedding_width=int(get("embedding_size") or usual["table"]) if "table" in usual else 0,
+        num_distinct_layers=groups,
+        num_buckets=int(get("relative_attention_num_buckets") or usual["buckets"]) if "buckets" in usual else 0,
+        name=name,
+    )
+
+
+def _deberta(config: dict[str, Any], name: str) -> Architecture:
+    """DeBERTa of the second and third version, whose distances are seen by the projections of the tokens themselves."""
+    get = config.get
+    relative = bool(get("relative_attention", False))
+    if relative and not get("share_att_key", False):
+        raise InputError("share_att_key", get("share_att_key"), "true (projections of distances alone are not counted)")
+    if int(get("conv_kernel_size") or 0):
+        raise InputError(
+            "conv_kernel_size", get("conv_kernel_size"), "0 (a convolution beside attention is not counted)"
+        )
+    buckets, farthest = int(get("position_buckets") or -1), int(get("max_relative_positions") or -1)
+    context = int(get("max_position_embeddings") or 512)
+    distances = buckets if buckets > 0 else farthest if farthest > 0 else context
+    return Encoder(
+        num_layers=int(get("num_hidden_layers") or 24),
+        model_width=int(get("hidden_size") or 1536),
+        num_heads=int(get("num_attention_heads") or 24),
+        feed_forward_width=int(get("intermediate_size") or 6144),
+        vocabulary_size=int(get("vocab_size") or 128100),
+        context_length=context if get("position_biased_input", True) else 0,
+        num_types=int(get("type_vocab_size", 0)),
+        pooler=False,
+        relative_rows=2 * distances if relative else 0,
+        relative_norm=relative and "layer_norm" in str(get("norm_rel_ebd") or ""),
         name=name,
     )
 
@@ -66,7 +109,7 @@ def _bart(config: dict[str, Any], name: str) -> Architecture:
         vocabulary_size=int(get("vocab_size") or 50265),
         bias=True,
         norm="layer",
-        norms="post",
+        norms="pre" if config["model_type"] == "mbart" else "post",
         positions="learned",
         context_length=int(get("max_position_embeddings") or 1024),
         num_extra_positions=2,
@@ -113,14 +156,12 @@ def _resnet(config: dict[str, Any], name: str) -> Architecture:
 
 
 OTHER_READERS: dict[str, Callable[[dict[str, Any], str], Architecture]] = {
-    "bert": _encoder,
-    "roberta": _encoder,
-    "xlm-roberta": _encoder,
-    "camembert": _encoder,
-    "distilbert": _encoder,
+    **dict.fromkeys(_ENCODERS, _encoder),
+    "deberta-v2": _deberta,
     "t5": _t5,
     "mt5": _t5,
     "bart": _bart,
+    "mbart": _bart,
     "vit": _vit,
     "resnet": _resnet,
 }

@@ -15,7 +15,8 @@ from economics.architecture.convolution import VGG, AlexNet, ResNet
 from economics.architecture.decoder import Decoder
 from economics.architecture.encoder import Encoder
 from economics.architecture.encoder_decoder import EncoderDecoder
-from economics.architecture.hugging_face import decoder_from_values, model_types, read_config_file
+from economics.architecture.hugging_face import read_config_file
+from economics.architecture.hugging_face_decoders import decoder_from_values, model_types
 from economics.architecture.recommender import DLRM, SASRec, TwoTower
 from economics.architecture.sizing import decoder_of_size
 from economics.architecture.vision import VisionTransformer

@@ -83,6 +83,16 @@ CHANGES: list[dict[str, object]] = [
     {"model_type": "stablelm", "num_hidden_layers": 2, "qk_layernorm": True},
     {"model_type": "cohere", "num_hidden_layers": 2, "use_qk_norm": True},
     {"model_type": "gpt_bigcode", "n_layer": 2, "multi_query": False},
+    {"model_type": "llama4_text", "num_hidden_layers": 4, "interleave_moe_layer_step": 2, "intermediate_size": 512},
+    {"model_type": "ernie4_5_moe", "num_hidden_layers": 3, "moe_layer_start_index": 2, "moe_num_experts": 8},
+    {"model_type": "glm4_moe_lite", "num_hidden_layers": 3, "num_experts_per_tok": 2},
+    {"model_type": "minicpm3", "num_hidden_layers": 2, "q_lora_rank": 96},
+    {"model_type": "granitemoeshared", "num_hidden_layers": 2, "shared_intermediate_size": 64},
+    {"model_type": "apertus", "num_hidden_layers": 2},
+    {"model_type": "openai-gpt", "n_layer": 2},
+    {"model_type": "persimmon", "num_hidden_layers": 2, "qk_layernorm": False},
+    {"model_type": "nanochat", "num_hidden_layers": 2},
+    {"model_type": "xglm", "num_layers": 2, "attention_heads": 8},
 ]  # fmt: skip
 
 
@@ -96,6 +106,48 @@ def test_a_config_counts_as_the_transformers_library_counts_it(config: dict[str,
         model = transformers.AutoModelForCausalLM.from_config(theirs)
     expected = sum(p.numel() for p in model.parameters())
     assert architecture_from_config(config).parameters().total == expected
+
+
+ENCODERS: list[dict[str, object]] = [
+    {"model_type": "albert", "num_hidden_groups": 2},
+    {"model_type": "electra", "hidden_size": 128, "num_attention_heads": 2},
+    {"model_type": "mpnet", "num_hidden_layers": 2},
+    {"model_type": "deberta-v2", "num_hidden_layers": 2, "relative_attention": True, "position_buckets": 256,
+     "norm_rel_ebd": "layer_norm", "share_att_key": True, "pos_att_type": "p2c|c2p", "position_biased_input": False},
+    {"model_type": "mbart", "encoder_layers": 2, "decoder_layers": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("config", ENCODERS, ids=lambda config: str(config["model_type"]))
+def test_an_encoder_counts_as_the_transformers_library_counts_it(config: dict[str, object]) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    fields = {key: value for key, value in config.items() if key != "model_type"}
+    with torch.device("meta"):
+        model = transformers.AutoModel.from_config(transformers.CONFIG_MAPPING[config["model_type"]](**fields))
+    assert architecture_from_config(config).parameters().total == sum(p.numel() for p in model.parameters())
+
+
+def test_parts_of_a_config_in_tables_of_their_own_are_read() -> None:
+    sixteen = {
+        "model_type": "dbrx", "d_model": 6144, "n_heads": 48, "n_layers": 40, "vocab_size": 100352,
+        "attn_config": {"kv_n_heads": 8}, "ffn_config": {"ffn_hidden_size": 10752, "moe_num_experts": 16, "moe_top_k": 4},
+    }  # fmt: skip
+    assert architecture_from_config(sixteen).parameters().total == 131_596_523_520
+    seeing = {"model_type": "gemma3", "tie_word_embeddings": False, "text_config": {"model_type": "gemma3_text"}}
+    assert "output_head" in architecture_from_config(seeing).parameters().by_part
+
+
+def test_a_class_that_only_begins_like_a_known_one_is_not_taken_for_it() -> None:
+    assert architecture_from_config({"architectures": ["Qwen3ForCausalLM"]}).parameters().total > 1e9
+    assert architecture_from_config({"architectures": ["BertForMaskedLM"]}).parameters().total == 109_482_240
+    with pytest.raises(InputError, match="model_type"):
+        architecture_from_config({"architectures": ["Qwen3NextForCausalLM"]})
+
+
+def test_narrower_tables_in_a_decoder_are_refused() -> None:
+    with pytest.raises(InputError, match="word_embed_proj_dim"):
+        architecture_from_config({"model_type": "opt", "hidden_size": 1024, "word_embed_proj_dim": 512})
 
 
 def test_a_config_file_is_read_whatever_its_name_and_in_its_folder(tmp_path: Path) -> None:
