@@ -21,6 +21,7 @@ from webapp.jobs.models import ACTIVE_STATES, Job
 from webapp.projects.models import Project
 from webapp.projects.queries import home_teams
 from webapp.runs.models import Run
+from webapp.runs.ranking import BITS, Headline, headline
 from webapp.teams.access import signed_in
 from webapp.teams.models import User
 
@@ -30,7 +31,8 @@ class Standing:
     """What a project's card says of it."""
 
     num_runs: int = 0
-    best_bits_per_byte: float | None = None
+    best: Headline | None = None
+    """Bits per byte are the lowest of all runs; another measure, which compares on the same data only, is the last run's."""
     last_run_at: datetime | None = None
     spent_usd: Decimal = Decimal(0)
     working: list[Job] = field(default_factory=list)
@@ -47,13 +49,20 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def standings(projects: Iterable[Project]) -> dict[int, Standing]:
-    """Return where each project stands, by its key: three queries, however many projects there are."""
+    """Return where each project stands, by its key: four queries, however many projects there are."""
     found = {project.pk: Standing() for project in projects}
     runs = Run.objects.filter(project__in=found, deleted_at=None).values("project").order_by()
     bits = Cast(KT("summary__validation/bits_per_byte__min"), FloatField())
     for row in runs.annotate(number=Count("pk"), last=Max("created_at"), best=Min(bits)):
         standing = found[row["project"]]
-        standing.num_runs, standing.last_run_at, standing.best_bits_per_byte = row["number"], row["last"], row["best"]
+        standing.num_runs, standing.last_run_at = row["number"], row["last"]
+        standing.best = Headline(BITS, row["best"]) if row["best"] is not None else None
+    for run in (
+        Run.objects.filter(project__in=found, deleted_at=None, latest_job__state="succeeded")
+        .order_by("project_id", "-created_at")
+        .distinct("project_id")
+    ):
+        found[run.project_id].best = found[run.project_id].best or headline(run)
     spent = LedgerEntry.objects.filter(project__in=found).exclude(REVENUE).values("project").order_by()
     for project, usd in spent.annotate(usd=Sum("effective_usd")).values_list("project", "usd"):
         found[project].spent_usd = usd

@@ -1,8 +1,32 @@
-"""A run's value of the measure by which runs are ranked."""
+"""A run's value of a measure, and the one figure that it is known by."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from trainer.families import families
+from trainer.metrics.direction import lower_is_better
 from webapp.runs.models import Run
+
+BITS = "validation/bits_per_byte"
+"""Where text is learnt it comes first: it compares across tokenizers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One figure of a run."""
+
+    metric: str
+    value: float
+
+    @property
+    def name(self) -> str:
+        """The measure without where it was taken: `accuracy`."""
+        return self.metric.rpartition("/")[2]
+
+    @property
+    def is_lower_better(self) -> bool:
+        return lower_is_better(self.metric)
 
 
 def value_of(run: Run, metric: str, *, lower: bool) -> float | None:
@@ -12,3 +36,13 @@ def value_of(run: Run, metric: str, *, lower: bool) -> float | None:
     else:
         found = (run.summary.get(metric) or {}).get("min" if lower else "max")
     return float(found) if isinstance(found, int | float) else None
+
+
+def headline(run: Run) -> Headline | None:
+    """Return the figure that the run is known by: bits per byte where it learns text, else its family's main measure."""
+    family = families().get(run.family)
+    for metric in (BITS, family.main_metric if family else "validation/loss"):
+        value = value_of(run, metric, lower=lower_is_better(metric))
+        if value is not None:
+            return Headline(metric, value)
+    return None

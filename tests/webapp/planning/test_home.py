@@ -9,10 +9,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.factories import Cast, make_team
-from tests.webapp.runs.rows import make_run
+from tests.webapp.runs.rows import make_run, make_version
+from tests.webapp.runs.test_views import make_checkpoint
 from webapp.costs.models import LedgerEntry
 from webapp.planning.home import standings
+from webapp.planning.queries import project_overview
 from webapp.projects.models import Project
+from webapp.runs.ranking import BITS, Headline
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +34,25 @@ def test_a_project_tells_its_runs_best_and_spend(cast: Cast) -> None:
     gone.summary = {"validation/bits_per_byte": {"min": 1.0}}
     gone.save()
     standing = standings([cast.project])[cast.project.pk]
-    assert (standing.num_runs, standing.best_bits_per_byte, standing.spent_usd) == (1, 2.25, Decimal(0))
+    assert (standing.num_runs, standing.best, standing.spent_usd) == (1, Headline(BITS, 2.25), Decimal(0))
     assert standing.last_run_at == first.created_at
+
+
+def test_a_project_of_pictures_is_told_by_accuracy(cast: Cast) -> None:
+    version = make_version(cast)
+    for name, accuracy in (("better", 0.93), ("worse", 0.71)):
+        run = make_run(cast, version=version, name=name, state="succeeded")
+        run.family = "vision"
+        run.summary = {"validation/accuracy": {"last": 0.6, "min": 0.1, "max": accuracy, "step": 10}}
+        run.save()
+        make_checkpoint(run, 100, is_best=True)
+    assert standings([cast.project])[cast.project.pk].best == Headline("validation/accuracy", 0.71)
+    overview = project_overview(project=cast.project)
+    assert overview.best is not None
+    assert overview.best.run.name == "better"
+    page = cast.client(cast.bob).get(cast.project.get_absolute_url()).content.decode()
+    assert "bits per byte" not in page
+    assert page.count("accuracy") == 3, "of the best model and of each run"
 
 
 def test_home_shows_it(cast: Cast) -> None:
@@ -61,4 +81,4 @@ def test_more_projects_ask_no_more_questions(cast: Cast) -> None:
     others = [Project.objects.create(team=cast.team, name=f"项目 {n}") for n in range(5)]
     with CaptureQueriesContext(connection) as many:
         standings([cast.project, *others])
-    assert len(many) == len(one) == 3
+    assert len(many) == len(one) == 4
