@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from economics.architecture.decoder import Decoder
+from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.assumptions import SERVING_UTILISATION
 from economics.constants import MIXTURE_SPREAD, OVERLAP_EXPONENT, SERVING_SPREAD
 from economics.errors import InputError
 from economics.hardware import Accelerator
 from economics.layout import Layout
 from economics.serving.decode import DecodeTime, decode_seconds
+from economics.serving.encoder_decoder import encode_seconds, encoder_weight_bytes, write_seconds
 from economics.serving.formats import KVFormat, WeightFormat
 from economics.serving.memory import ServingMemory, largest_batch, serving_memory
 from economics.serving.prefill import prefill_seconds
@@ -41,6 +43,13 @@ class ServingPlan:
     utilisation: float = SERVING_UTILISATION.value
     """Share of the time that the replica serves at this load; enters the costs alone."""
     usd_per_accelerator_hour: float | None = None
+    pair: EncoderDecoder | None = None
+    """The whole model, where `decoder` is the half of an encoder-decoder that writes."""
+
+    @property
+    def encoder_bytes(self) -> float:
+        """Weights beside the decoder's."""
+        return encoder_weight_bytes(self.pair, self.weights) if self.pair else 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.utilisation <= 1:
@@ -84,20 +93,39 @@ def prompts_together(plan: ServingPlan, batch: int) -> int:
     return min(batch, plan.layout.data * max(1, 2048 // max(1, plan.input_tokens)))
 
 
+def step_seconds(plan: ServingPlan, batch: float, tokens_per_sequence: float) -> DecodeTime:
+    """Return the time of one step of decoding at a batch."""
+    options: Any = {
+        "layout": plan.layout, "batch": batch, "tokens_per_sequence": tokens_per_sequence, "weights": plan.weights,
+        "kv": plan.kv,
+    }  # fmt: skip
+    if plan.pair:
+        return write_seconds(plan.pair, plan.accelerator, **options)
+    return decode_seconds(plan.decoder, plan.accelerator, **options)
+
+
+def reading_seconds(plan: ServingPlan, num_prompts: float) -> float:
+    """Return the time until the first token of some prompts, waiting apart: prefill, or encoding and one step."""
+    if plan.pair:
+        encoding = encode_seconds(
+            plan.pair, plan.accelerator, layout=plan.layout, num_sequences=num_prompts, input_tokens=plan.input_tokens,
+            weights=plan.weights,
+        )  # fmt: skip
+        return encoding + step_seconds(plan, num_prompts, plan.input_tokens).total
+    return prefill_seconds(
+        plan.decoder, plan.accelerator, layout=plan.layout, num_sequences=num_prompts, input_tokens=plan.input_tokens,
+        weights=plan.weights, cached_fraction=plan.cached_fraction,
+    )  # fmt: skip
+
+
 def replica_seconds_per_request(plan: ServingPlan, batch: int) -> tuple[float, DecodeTime, float]:
     """Return the prefill of the batch (or of one prompt in a refilled batch), the step, and the replica's seconds
     that one request takes in a full batch: its prefill and its share of as many steps as it has output tokens."""
     middle = plan.input_tokens + plan.output_tokens / 2.0
     stages = plan.layout.pipeline
-    step = decode_seconds(
-        plan.decoder, plan.accelerator, layout=plan.layout, batch=max(1.0, batch / stages), tokens_per_sequence=middle,
-        weights=plan.weights, kv=plan.kv,
-    )  # fmt: skip
+    step = step_seconds(plan, max(1.0, batch / stages), middle)
     together = prompts_together(plan, batch)
-    prefill = prefill_seconds(
-        plan.decoder, plan.accelerator, layout=plan.layout, num_sequences=together, input_tokens=plan.input_tokens,
-        weights=plan.weights, cached_fraction=plan.cached_fraction,
-    )  # fmt: skip
+    prefill = reading_seconds(plan, together)
     steps = plan.output_tokens / batch
     # stages work on different prompts at once, as far as there are several
     prefill_each = prefill / together / min(stages, batch)
@@ -131,7 +159,7 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
     """
     limit = largest_batch(
         plan.decoder, plan.accelerator, layout=plan.layout, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
-        weights=plan.weights, kv=plan.kv,
+        weights=plan.weights, kv=plan.kv, more_weight_bytes=plan.encoder_bytes,
     )  # fmt: skip
     ranks = plan.layout.data * plan.layout.context
     batch = max(1, min(limit, ENGINE_BATCH_LIMIT * ranks)) if plan.batch is None else plan.batch
@@ -145,7 +173,7 @@ def serving_estimate(plan: ServingPlan) -> ServingEstimate:
     memory = serving_memory(
         plan.decoder, layout=plan.layout, batch=batch, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
         weights=plan.weights, kv=plan.kv, prefill_tokens=min(8192.0, float(plan.input_tokens)),
-        unified_memory=plan.accelerator.kind != "accelerator",
+        unified_memory=plan.accelerator.kind != "accelerator", more_weight_bytes=plan.encoder_bytes,
     )  # fmt: skip
     costs = _costs(plan, batch, prefill / (stages if plan.batch is None else 1), step.total, factor)
     return ServingEstimate(
@@ -176,10 +204,7 @@ def _costs(
     together = prompts_together(plan, batch)
     fresh = max(1.0, plan.input_tokens * (1.0 - plan.cached_fraction))
     per_input = prefill / (together * fresh)
-    reading = decode_seconds(
-        plan.decoder, plan.accelerator, layout=plan.layout, batch=1, tokens_per_sequence=1000.0, weights=plan.weights,
-        kv=plan.kv,
-    ).cache / 1000.0  # fmt: skip
+    reading = step_seconds(plan, 1, 1000.0).cache / 1000.0
     million = 1e6 * per_second
     return (
         interval_of(million * per_input * inverse),

@@ -44,7 +44,8 @@ def kv_bytes(kv: KVFormat) -> float:
 def computing_number(weights: WeightFormat, accelerator: Accelerator) -> Number:
     """Return the format products run in: fp8 and fp4 natively where the device has them, else bf16.
 
-    Weights of 4 and 8 bit integers are unpacked to bf16 (weight-only quantisation).
+    Weights of 4 and 8 bit integers are unpacked to bf16 (weight-only quantisation), as are fp8 and fp4 where the device has
+    no such products: they still save bytes.
 
     >>> from economics.catalogue.accelerators import find_accelerator
     >>> computing_number("fp8", find_accelerator("h100")), computing_number("fp8", find_accelerator("a100"))
@@ -52,7 +53,7 @@ def computing_number(weights: WeightFormat, accelerator: Accelerator) -> Number:
     """
     if weights == "fp4" and accelerator.fp4_flop_per_second:
         return "fp4"
-    if weights in ("fp8", "fp4") and accelerator.fp8_flop_per_second:
+    if weights == "fp8" and accelerator.fp8_flop_per_second:
         return "fp8"
     return "bf16"
 

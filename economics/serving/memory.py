@@ -80,6 +80,7 @@ def serving_memory(
     kv: KVFormat = "bf16",
     prefill_tokens: float = 8192.0,
     unified_memory: bool = False,
+    more_weight_bytes: float = 0.0,
 ) -> ServingMemory:
     """Return the memory of one device of a replica.
 
@@ -87,13 +88,17 @@ def serving_memory(
     different heads, the batch by data ranks. The workspace holds the widest activations of a chunk of prefill and the
     batch's logits.
 
+    Parameters
+    ----------
+    more_weight_bytes : weights beside the decoder's, over all devices (an encoder's)
+
     >>> from economics.architecture.lookup import find_decoder
     >>> memory = serving_memory(find_decoder("llama-2-7b")[0], layout=Layout(), batch=1, tokens_per_sequence=2048)
     >>> 14e9 < memory.total < 18e9
     True
     """
     ranks = layout.tensor * layout.pipeline
-    stored = stored_weight_bytes(decoder, weights)
+    stored = stored_weight_bytes(decoder, weights) + more_weight_bytes
     if layout.expert > 1 and decoder.mixture:
         experts = decoder.parameters().by_part.get("experts", 0) * weight_bits(weights) / 8.0
         stored = stored - experts + experts / layout.expert
@@ -121,6 +126,7 @@ def largest_batch(
     weights: WeightFormat = "bf16",
     kv: KVFormat = "bf16",
     limit: int = 65_536,
+    more_weight_bytes: float = 0.0,
 ) -> int:
     """Return the most sequences that fit at full length; 0 when the weights alone do not.
 
@@ -136,6 +142,7 @@ def largest_batch(
         return serving_memory(
             decoder, layout=layout, batch=batch, tokens_per_sequence=tokens_per_sequence, weights=weights, kv=kv,
             prefill_tokens=min(8192.0, max(1.0, tokens_per_sequence)), unified_memory=accelerator.kind != "accelerator",
+            more_weight_bytes=more_weight_bytes,
         ).total  # fmt: skip
 
     fixed, each = total(0), total(1) - total(0)

@@ -115,6 +115,7 @@ def encoder_layers(e: EncoderDecoder, *, causal: bool) -> Decoder:
         num_layers=e.num_decoder_layers if causal else e.num_encoder_layers, model_width=e.model_width,
         num_heads=e.num_heads, head_width=e.inner // e.num_heads, vocabulary_size=e.vocabulary_size,
         feed_forward_width=e.feed_forward_width, gated=e.gated, norm=e.norm, positions="none", causal=causal,
+        tied_embeddings=e.tied_embeddings,
     )  # fmt: skip
 
 

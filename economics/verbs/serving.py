@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any, get_args
 
+from economics.architecture.decoder import Decoder
 from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.architecture.lookup import find_architecture
 from economics.assumptions import SERVING_UTILISATION
@@ -15,7 +16,8 @@ from economics.errors import InputError
 from economics.hardware import Accelerator
 from economics.layout import Layout, check_layout, parse_layout
 from economics.serving.engine import ServingEstimate, ServingPlan, serving_estimate
-from economics.serving.formats import KVFormat, WeightFormat, weight_bits
+from economics.serving.formats import KVFormat, WeightFormat, computing_number, needs_unpacking, weight_bits
+from economics.throughput.example_passes import encoder_layers
 from economics.units import parse_quantity, whole
 from economics.verbs._options import (
     add_device_options,
@@ -77,9 +79,7 @@ def serving(
             input_tokens=whole(input_tokens, field="input_tokens"), candidates=whole(candidates, field="candidates"),
             utilisation=share, price=price, notes=notes,
         )  # fmt: skip
-    if model and isinstance(find_architecture(model)[0], EncoderDecoder):
-        raise InputError("model", model, "a decoder, an encoder, or a model of images or recommendations")
-    decoder, taken = model_of(model, params, active_params)
+    decoder, pair, taken = _writer(model, params, active_params)
     for name, value, choices in (("weights", weights, get_args(WeightFormat)), ("kv", kv, get_args(KVFormat))):
         if value not in choices:
             raise InputError(name, value, "one of " + ", ".join(choices))
@@ -96,6 +96,12 @@ def serving(
     else:
         layout = replace(parse_layout(parallelism, devices), zero=0)
     experts = decoder.mixture.num_experts if decoder.mixture else 0
+    if pair and layout.model_ranks > layout.tensor:
+        raise InputError(
+            "parallelism.pipeline",
+            layout.pipeline,
+            f"1: an encoder-decoder is divided by its {pair.num_heads} heads alone",
+        )
     check_layout(layout, num_layers=decoder.num_layers, num_heads=decoder.num_heads, num_experts=experts)
     plan = ServingPlan(
         decoder=decoder,
@@ -109,12 +115,36 @@ def serving(
         cached_fraction=parse_quantity(cached_fraction, field="cached_fraction", kind="fraction"),
         utilisation=share,
         usd_per_accelerator_hour=price,
+        pair=pair,
     )
+    if pair and plan.cached_fraction:
+        raise InputError("cached_fraction", cached_fraction, "0: an encoder reads a prompt as a whole")
     notes += [
         assumption("weight_bits", weight_bits(weights), "bit", "with scales and zeros"),
+        assumption("products_in", computing_number(weights, device), "number format", _products_why(weights, device)),
         assumption("spread", SERVING_SPREAD.value, SERVING_SPREAD.unit, SERVING_SPREAD.source),
     ]
     return _as_dict(plan, serving_estimate(plan), taken, notes)
+
+
+def _writer(
+    model: str | None, params: float | str | None, active_params: float | str | None
+) -> tuple[Decoder, EncoderDecoder | None, str]:
+    """The decoder that writes; the whole model where it is the half of an encoder-decoder; the name of what was taken."""
+    if model and params is None and active_params is None:
+        found, taken = find_architecture(model)
+        if isinstance(found, EncoderDecoder):
+            return encoder_layers(found, causal=True), found, taken
+    decoder, taken = model_of(model, params, active_params)
+    return decoder, None, taken
+
+
+def _products_why(weights: WeightFormat, device: Accelerator) -> str:
+    if needs_unpacking(weights, device):
+        return (
+            f"weights of {weights} are unpacked before each product: the device multiplies none with bf16 activations"
+        )
+    return "the weights' own format"
 
 
 def _batch(text: int | str) -> int | None:

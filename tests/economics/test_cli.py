@@ -169,7 +169,6 @@ def test_what_writes_no_text_costs_by_the_thousand(capsys: pytest.CaptureFixture
          ("num_accelerators", "1e9", "10,000,000")),
         (("training", "--model", "gpt2", "--active-params", "5M", "--tokens", "1B", "--accelerator", "h100"),
          ("active_params", "5M", "left out")),
-        (("serving", "--model", "t5-base", "--accelerator", "h100"), ("model", "t5-base", "encoder")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--batch", "many"), ("batch", "many", "max")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--weights", "int3"), ("weights", "int3", "int4")),
         (("serving", "--model", "gpt2", "--accelerator", "h100", "--utilisation", "0"), ("utilisation", "0", "above 0")),

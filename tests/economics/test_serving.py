@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from economics.architecture.lookup import find_decoder
+from economics.architecture.encoder_decoder import EncoderDecoder
+from economics.architecture.lookup import find_architecture, find_decoder
 from economics.catalogue.accelerators import find_accelerator
-from economics.errors import NoAnswerError
+from economics.errors import InputError, NoAnswerError
 from economics.layout import Layout
 from economics.serving import ServingPlan, serving_memory
 from economics.serving.decode import decode_seconds, touched_parameters
@@ -22,6 +23,7 @@ from economics.serving.others import dollars_per_thousand, examples_per_second
 from economics.serving.prefill import prefill_seconds
 from economics.serving.simulation import simulate_replica
 from economics.serving.speculative import speculative_speedup
+from economics.throughput.example_passes import encoder_layers
 from economics.verbs import serving
 
 DAY = dt.date(2026, 11, 23)
@@ -199,3 +201,49 @@ def test_tensor_ranks_on_two_nodes_wait_for_the_network() -> None:
     )
     assert far["communication"] > near["communication"] + 2 * 80 * 15e-6
     assert far["products"] < near["products"]
+
+
+@pytest.mark.parametrize("model", ["t5-base", "flan-t5-xxl", "bart-large", "transformer-big"])
+def test_an_encoder_decoder_is_served(model: str) -> None:
+    given = {"model": model, "accelerator": "a100", "price_usd_per_accelerator_hour": 2}
+    short, long = (serving(**given, input_tokens=n, output_tokens=64) for n in (256, 2048))
+    assert long["prefill_seconds"]["p50"] > short["prefill_seconds"]["p50"]
+    assert long["decode_seconds_per_token"]["p50"] > short["decode_seconds_per_token"]["p50"]
+    counted = find_architecture(model)[0].parameters().total
+    assert short["memory_bytes_per_accelerator"]["weights"] == pytest.approx(2 * counted, rel=0.02)
+    full = serving(**given, input_tokens=256, output_tokens=64, batch="max")
+    assert full["fits"]
+    output, single = (found["cost_usd_per_million_output_tokens"]["p50"] for found in (full, short))
+    assert output < single
+    divided = serving(**given, num_accelerators=4, input_tokens=256, output_tokens=64)
+    assert divided["parallelism"]["tensor"] == 4
+    assert divided["memory_bytes_per_accelerator"]["weights"] == pytest.approx(counted / 2, rel=0.02)
+
+
+def test_a_step_of_an_encoder_decoder_reads_the_writing_half_alone() -> None:
+    large = find_architecture("t5-11b")[0]
+    assert isinstance(large, EncoderDecoder)
+    half = (
+        encoder_layers(large, causal=True).parameters().matmul + large.num_decoder_layers * large.attention_matmul / 2
+    )
+    rated = find_accelerator("a100").memory_bytes_per_second
+    step = serving(model="t5-11b", accelerator="a100", input_tokens=16, output_tokens=8)["decode_seconds_per_token"][
+        "p50"
+    ]
+    assert 0.5 < 2 * half / step / rated < 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [({"num_accelerators": 5}, "parallelism.pipeline"), ({"cached_fraction": 0.5}, "cached_fraction")],
+)
+def test_what_an_encoder_decoder_cannot_do_is_refused(options: dict[str, float], field: str) -> None:
+    with pytest.raises(InputError, match=field):
+        serving(model="t5-base", accelerator="a100", **options)
+
+
+@pytest.mark.parametrize(("device", "number"), [("b200", "fp4"), ("h100", "bf16"), ("a100", "bf16")])
+def test_fp4_is_multiplied_where_there_are_such_units_and_unpacked_elsewhere(device: str, number: str) -> None:
+    found = serving(model="llama-3.1-8b", accelerator=device, weights="fp4")
+    assert next(row["value"] for row in found["assumptions"] if row["name"] == "products_in") == number
+    assert (found["decode_seconds_by_part"]["unpacking"] > 0) == (number == "bf16")
