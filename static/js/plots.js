@@ -74,6 +74,7 @@ function draw(figure) {
   if (data.x.prefix) Object.assign(layout.xaxis, { tickprefix: data.x.prefix, exponentformat: "none" });
   layout.xaxis.type = data.x.type ?? "category";
   layout.xaxis.nticks = data.x.type === "date" ? 8 : 12;
+  if (data.x.type === "date" && data.x.values.length < 8) Object.assign(layout.xaxis, { tickvals: data.x.values, tickformat: "%b %-d<br>%Y" }); // no hours of a day
   if (data.x.is_whole) layout.xaxis.dtick = Math.max(1, Math.ceil(data.x.values.length / 12)); // no half jobs
   if (data.x.type === "log") Object.assign(layout.xaxis, { dtick: "D2", tickprefix: data.x.prefix ?? "" }); // 1, 2, 5
   if (data.y.type) layout.yaxis.type = data.y.type;

@@ -84,6 +84,20 @@ class Proposal:
         return [_table_row(size, [p for p in self.rungs if p.size == n]) for n, size in enumerate(self.sizes)]
 
     @property
+    def kwh(self) -> Interval | None:
+        return summed(planned.quote.kwh for planned in self.rungs)
+
+    @property
+    def co2e_kg(self) -> Interval | None:
+        return summed(planned.quote.co2e_kg for planned in self.rungs)
+
+    @property
+    def hungriest(self) -> QuoteFigures:
+        """The quote of the rung that takes most memory: where it fits, all do."""
+        quotes = [planned.quote for planned in self.rungs]
+        return max(quotes, key=lambda quote: quote.memory_bytes.p50 if quote.memory_bytes else 0.0)
+
+    @property
     def largest(self) -> PlannedRung:
         return max(self.rungs, key=lambda planned: planned.rung.flop)
 

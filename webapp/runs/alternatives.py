@@ -1,14 +1,19 @@
 """The same run on accelerators of the catalogue that can be rented today: which is cheapest, fastest, worth a look.
 
-Nothing was measured on them: times follow from data sheets and the published runs that economics was fitted to.
+Nothing was measured on them: times follow from data sheets and the published runs that economics was fitted to. What does
+not go with the steps is taken to last as long as here, give or take a factor of two.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
+from math import log
 
 from economics.errors import EconomicsError
-from economics.uncertainty import Interval
+from economics.training.outcome import Outcome
+from economics.uncertainty import Interval, LogNormal, draw_jointly, interval_of
+from economics.uncertainty.draws import Floats
 from webapp.catalogue.freshness import today
 from webapp.catalogue.offers import HourOffer, team_offers
 from webapp.jobs.kinds import WorkFacts
@@ -17,6 +22,10 @@ from webapp.runs.step_models import StepModel
 from webapp.teams.models import Team
 
 MAX_SHOWN = 6
+NUM_DRAWS = 1_000
+Z90 = 1.2816
+FIXED_SPREAD = log(2) / Z90
+"""Of ln(start, checkpoints and samples) elsewhere: one time in ten it takes half as long as here, one in ten twice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +50,12 @@ class Alternative:
 
 
 def alternatives(step: StepModel, work: WorkFacts, here: QuoteFigures, team: Team) -> list[Alternative]:
-    """Return this machine and the accelerators that the team can have today on which the run fits, cheapest first.
+    """Return this machine and the accelerators that the team can have today, those on which the run fits, cheapest first.
 
     The start, the checkpoints and the samples take as long there as here.
     """
     found = [made for offer in team_offers(team, today()) if (made := _alternative(step, work, offer)) is not None]
-    if here.seconds is not None and here.usd is not None:
+    if here.seconds is not None and here.usd is not None and here.fits is not False:
         usd = here.to_pay_usd or here.usd
         found.append(Alternative(offer=None, seconds=here.seconds, usd=usd, kwh=here.kwh, co2e_kg=here.co2e_kg))
     return _marked(found)
@@ -62,20 +71,27 @@ def _alternative(step: StepModel, work: WorkFacts, offer: HourOffer) -> Alternat
         )
     except EconomicsError:
         return None
-    if estimate is None or estimate.cost_usd is None:
+    if estimate is None:
         return None
+    seconds, usd = _with_fixed(estimate, work.fixed_seconds, offer)
     return Alternative(
-        offer=offer,
-        seconds=_plus(estimate.wall_seconds, work.fixed_seconds),
-        usd=offer.to_pay(_plus(estimate.cost_usd, work.fixed_seconds * offer.usd_per_hour / 3600)),
-        kwh=estimate.energy_kwh,
-        co2e_kg=estimate.co2e_kg,
+        offer=offer, seconds=seconds, usd=offer.to_pay(usd), kwh=estimate.energy_kwh, co2e_kg=estimate.co2e_kg
     )
 
 
-def _plus(interval: Interval, known: float) -> Interval:
-    """Return the interval of a quantity plus something known: the order of draws stays."""
-    return Interval(*(value + known for value in interval))
+def _with_fixed(steps: Outcome, fixed_seconds: float, offer: HourOffer) -> tuple[Interval, Interval]:
+    """Return time and money of the steps and of what comes on top of them; both rest on the same draws."""
+    wall, drawn = steps.wall_seconds, _drawn()
+    spread = LogNormal.from_median(wall.p50, p10=wall.p10, p90=wall.p90).sigma
+    seconds = wall.p50 * drawn["steps"] ** spread + fixed_seconds * drawn["fixed"] ** FIXED_SPREAD
+    price = offer.usd_per_hour * drawn["price"] ** offer.spread
+    return interval_of(seconds), interval_of(seconds / 3600 * price)
+
+
+@cache
+def _drawn() -> dict[str, Floats]:
+    """Return draws of median 1 whose logarithms spread by 1: to the power of a spread they are what is wanted."""
+    return draw_jointly({name: LogNormal(0.0, 1.0) for name in ("steps", "fixed", "price")}, num_draws=NUM_DRAWS)
 
 
 def _marked(found: list[Alternative]) -> list[Alternative]:

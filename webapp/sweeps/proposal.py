@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from economics.uncertainty import Interval
 from trainer.spec import spec_to_dict
 from trainer.sweep.importance import ENOUGH_RUNS_A_SETTING
 from trainer.sweep.space import num_combinations, spec_with
@@ -27,6 +28,11 @@ class Proposal:
 
     cheapest: QuoteFigures | None
     dearest: QuoteFigures | None
+    whole_seconds: Interval | None
+    """Of all runs at the middle price, one after another: on one machine they rise and fall together."""
+
+    whole_usd: Interval | None
+
     num_in_budget: int | None
     """Runs of the middle price that the budget holds, were none stopped early."""
 
@@ -39,7 +45,8 @@ def propose(plan: Plan, team: Team) -> Proposal:
     quotes = [quote for share in (0.0, 0.5, 1.0) if (quote := _quote(plan, share, team))]
     priced = sorted(quotes, key=lambda quote: quote.seconds.p50 if quote.seconds else 0.0)
     combinations = num_combinations(plan.space) if plan.method == Sweep.Method.GRID else None
-    in_budget = _in_budget(plan, priced[len(priced) // 2]) if priced else None
+    middle = priced[len(priced) // 2] if priced else None
+    in_budget = _in_budget(plan, middle) if middle else None
     rungs, step = [], plan.first_rung
     while 0 < step < plan.spec.schedule.num_steps:
         rungs.append(step)
@@ -50,6 +57,8 @@ def propose(plan: Plan, team: Team) -> Proposal:
         num_combinations=combinations,
         cheapest=priced[0] if priced else None,
         dearest=priced[-1] if priced else None,
+        whole_seconds=middle.seconds * num_trials if middle and middle.seconds else None,
+        whole_usd=middle.usd * num_trials if middle and middle.usd else None,
         num_in_budget=in_budget,
         rungs=rungs,
         warnings=list(_warnings(plan, num_trials, combinations, in_budget)),

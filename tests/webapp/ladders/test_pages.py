@@ -68,6 +68,8 @@ def test_wizard_proposes_quotes_edits_and_starts(cast: Cast, django_capture_on_c
     answer = client.post(reverse("ladder-propose", args=[cast.project.code]), {**values, "action": "propose"})
     proposal = answer.context["proposal"]
     assert proposal.seconds.p50 == pytest.approx(1800, rel=0.12)
+    assert 'data-figure="ladder_kwh"' in answer.content.decode()
+    assert proposal.hungriest.memory_bytes.p50 == max(p.quote.memory_bytes.p50 for p in proposal.rungs)
     assert proposal.sigma_after < proposal.sigma_before / 3
     assert sum(p.role == "repeat" for p in proposal.rungs) == 1
     assert {p.role for p in proposal.rungs} == {"trunk", "cooldown", "repeat"}

@@ -93,6 +93,7 @@ def test_train_this_makes_the_run_and_shows_it_against_the_plan(cast: Cast) -> N
     assert refused.status_code == 422
     assert "does not fit" in refused.content.decode()  # twelve billion parameters, here
     version_create(plan=plan, inputs=PlanInputs(budget_usd=20.0), created_by=cast.bob)
+    assert "What it will take" in browser.get(f"/plans/{plan.code}/train/").content.decode()
     answer = browser.post(f"/plans/{plan.code}/train/", {"data": data.code, "name": "as planned"})
     assert answer.status_code == 302
     run = Run.objects.get(name="as planned")

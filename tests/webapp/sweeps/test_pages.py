@@ -31,6 +31,8 @@ def test_the_form_says_what_it_takes_and_makes_a_sweep(cast: Cast) -> None:
     page = client.post(f"{url}propose/", answers(cast)).content.decode()
     assert "at most 12" in page
     assert "whole runs" in page
+    for figure in ("sweep_seconds", "sweep_usd", "quote_seconds", "quote_kwh", "quote_co2e_kg", "quote_memory"):
+        assert f'data-figure="{figure}"' in page
     assert "can only hint" not in page  # 12 runs for one setting
     made = client.post(f"{url}new/", answers(cast))
     sweep = Sweep.objects.get()

@@ -19,18 +19,20 @@ UNITS: dict[str, Callable[[Any], str]] = {
     "seconds": figures.seconds, "usd": figures.usd, "kwh": figures.energy, "co2e_kg": figures.grams,
     "memory_bytes": figures.size,
 }  # fmt: skip
-TIMES = ((180, 1, "s"), (3 * 3600, 60, "min"), (72 * 3600, 3600, "h"), (math.inf, 86_400, "d"))
+YEAR_SECONDS = 365.25 * 86_400
+TIMES = (
+    (180, 1, "s"), (3 * 3600, 60, "min"), (72 * 3600, 3600, "h"), (3 * YEAR_SECONDS, 86_400, "d"), (math.inf, YEAR_SECONDS, "y"),
+)  # fmt: skip
 """(below so many seconds, seconds of the unit, its sign)."""
 
-WIDE, NARROW = math.log(6), math.log(1.02)
+NARROW = math.log(1.02)
 
 
 def digits_of(interval: Interval) -> int:
-    """Return how many digits an interval justifies: one where it spans a factor of 6, three where it spans 2 %."""
+    """Return how many digits an interval is told in: two, and three where it spans less than 2 %."""
     if not interval.p10 > 0:
         return 2
-    width = math.log(interval.p90 / interval.p10)
-    return 1 if width > WIDE else 3 if width < NARROW else 2
+    return 3 if math.log(interval.p90 / interval.p10) < NARROW else 2
 
 
 def rounded(value: float, digits: int) -> float:
@@ -44,7 +46,7 @@ def likely(interval: Interval | None, unit: str) -> str:
         return figures.UNKNOWN
     if unit == "seconds":
         size, name = _time_unit(interval)
-        return f"{figures.significant(interval.p50 / size, digits_of(interval))} {name}"
+        return f"{_number(interval.p50 / size, digits_of(interval))} {name}"
     return UNITS[unit](rounded(interval.p50, digits_of(interval)))
 
 
@@ -53,20 +55,25 @@ def band(interval: Interval | None, unit: str) -> str:
     """p10 – p90; in words that it is about so much where both read the same. Times share one unit: 12–15 min."""
     if not isinstance(interval, Interval):
         return figures.UNKNOWN
-    digits = max(2, digits_of(interval))
+    digits = digits_of(interval)
     if unit == "seconds":
         return _time_band(interval, digits)
     low, high = (UNITS[unit](rounded(value, digits)) for value in (interval.p10, interval.p90))
     return _("about %s") % low if low == high else f"{low}–{high}"
 
 
-def _time_unit(interval: Interval) -> tuple[int, str]:
+def _number(value: float, digits: int) -> str:
+    """So many digits; what is beyond ten thousand, years of a run that nobody will make, with a prefix."""
+    return figures.count(rounded(value, digits), digits) if value >= 10_000 else figures.significant(value, digits)
+
+
+def _time_unit(interval: Interval) -> tuple[float, str]:
     return next((size, name) for below, size, name in TIMES if interval.p90 < below)
 
 
 def _time_band(interval: Interval, digits: int) -> str:
     size, name = _time_unit(interval)
-    low, high = (figures.significant(value / size, digits) for value in (interval.p10, interval.p90))
+    low, high = (_number(value / size, digits) for value in (interval.p10, interval.p90))
     return f"{low} {name}" if low == high else f"{low}–{high} {name}"
 
 

@@ -152,11 +152,11 @@ def signed(value: Any) -> str:
 
 @register.filter
 def energy(kwh: Any) -> str:
-    """Kilowatt hours -> 0.32 Wh, 1.2 kWh, 3.4 MWh, to two digits."""
+    """Kilowatt hours -> 0.32 Wh, 1.2 kWh, 3.4 MWh, 5.6 GWh, to two digits."""
     number = _number(kwh)
     if number is None:
         return UNKNOWN
-    for size, unit in ((1e3, "MWh"), (1.0, "kWh")):
+    for size, unit in ((1e9, "TWh"), (1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh")):
         if number >= size:
             return f"{significant(number / size, 2)} {unit}"
     return f"{significant(number * 1e3, 2)} Wh"
