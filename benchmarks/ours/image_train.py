@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `python -m trainer` sets it
+os.environ |= {"GOMP_SPINCOUNT": "1000", "THP_MEM_ALLOC_ENABLE": "1"}  # as `python -m trainer` sets them
 
 import numpy as np
 

@@ -35,7 +35,7 @@ def run(spec: CalibrateSpec, context: JobContext) -> Finished | Stopped:
     machine = MachineSpec(device=name, num_threads=spec.num_threads or usable_cores(), deterministic=False)
     apply_machine(machine)
     context.started(device=name, versions={"torch": str(torch.__version__)})
-    began, others = time.monotonic(), psutil.cpu_percent()
+    began = time.monotonic()
     result: dict[str, Any] = {"device": name, "num_threads": machine.num_threads, "hardware": hardware_facts()}
     work: list[tuple[str, Callable[[], dict[str, Any]]]] = [
         ("matrix products", lambda: measure_matmul(name, spec.seconds)),
@@ -48,7 +48,7 @@ def run(spec: CalibrateSpec, context: JobContext) -> Finished | Stopped:
             return Stopped(sentence="The calibration was stopped; it has to be done again as a whole.")
         context.emit(Progress(done=done, total=len(work), unit="measurement", phase=phase))
         result |= measure()
-    result |= {"seconds": time.monotonic() - began, "cpu_fraction_before": others / 100}
+    result["seconds"] = time.monotonic() - began
     return Finished(result=result)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
@@ -19,7 +18,7 @@ from trainer.data.kinds import MadeUp, get_data_kind, load
 from trainer.families import Family, families, get_family
 from trainer.spec import BatchSpec, DataSpec, MachineSpec, RegularisationSpec, TrainSpec
 from trainer.training.assets import Assets
-from trainer.training.machine import resolve_machine
+from trainer.training.machine import resolve_machine, unhindered_clock
 from trainer.training.measuring import autocast, to_device
 from trainer.training.optimizer import Optimizer
 from trainer.training.setting import micro_batches_measured
@@ -168,10 +167,11 @@ def pass_seconds(
     """Return the seconds of a pass without gradients over a batch; 0 where nothing comes of it."""
     device = torch.device(machine.device)
     with autocast(machine):
-        begin = time.perf_counter()
+        clock = unhindered_clock(device.type)
+        begin = clock()
         if not work(model, batch):
             return 0.0
-        first = time.perf_counter() - begin
+        first = clock() - begin
         if first > budget_seconds:  # a text that is written token by token: once is enough
             return first
         return median_seconds(lambda: work(model, batch), budget_seconds=budget_seconds, device=device, is_warm=True)

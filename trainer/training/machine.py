@@ -114,7 +114,7 @@ def decide_compile(
         return machine, {}
     if missing:
         return replace(machine, compile="off"), {"compile": f"off: {missing}"}
-    seconds = timed_step(trial_step, machine.device) * num_steps
+    seconds = timed_step(trial_step, machine.device, clock=unhindered_clock(kind)) * num_steps
     saves = seconds * COMPILE_SAVES_FRACTION[kind]
     costs = COMPILE_SECONDS[kind] if known_seconds is None else min(known_seconds, COMPILE_SECONDS[kind])
     pays = saves > COMPILE_MUST_SAVE * costs
@@ -140,16 +140,22 @@ def missing_compiler(kind: str) -> str | None:
     return None
 
 
-def timed_step(trial_step: Callable[[], None], device: str) -> float:
+def timed_step(trial_step: Callable[[], None], device: str, *, clock: Callable[[], float] = time.perf_counter) -> float:
     """Return the seconds of a step, after one to warm up."""
     seconds = 0.0
     for _ in range(2):
-        begin = time.perf_counter()
+        begin = clock()
         trial_step()
         if device.startswith("cuda"):
             torch.cuda.synchronize()
-        seconds = time.perf_counter() - begin
+        seconds = clock() - begin
     return seconds
+
+
+def unhindered_clock(kind: str) -> Callable[[], float]:
+    """Return a clock that other programs do not hold up: on a processor what the calling thread computes, which has its
+    part in all that threads do together. What others keep it waiting for may be over before the run is."""
+    return time.thread_time if kind == "cpu" else time.perf_counter
 
 
 def apply_machine(machine: MachineSpec, *, num_processes: int = 1) -> None:

@@ -1,8 +1,9 @@
 """What other programs take of a machine's processor while a quote is made, and what that says of the next job's time.
 
-A calibration measured the machine among whatever ran beside it then. Where more runs beside a job now, the job gets a
-smaller share of the cores; how long the others stay nobody knows. So the likely rate moves half way (in logarithms)
-to what the job would have if nothing changed, and the interval reaches from a machine set free to one that stays so.
+A calibration tells what the machine does when it is let alone (an older one, what it did among whatever ran beside it).
+Where others run beside a job, it gets a smaller share of the cores; how long they stay nobody knows. So the likely rate
+moves half way (in logarithms) to what the job would have if nothing changed, and the interval reaches from a machine set
+free to one that stays so.
 """
 
 from __future__ import annotations
@@ -83,11 +84,11 @@ def own_share(host: str) -> float:
 
 
 def slowdown(load: Load | None, busy_fraction_then: float | None) -> Slowdown | None:
-    """Return how the load of now differs from that of the calibration; None where it does not by much.
+    """Return how the load of now differs from what a calibration was timed beside; None where it does not by much.
 
     Parameters
     ----------
-    busy_fraction_then : share of the processor that others had just before the calibration; None counts as none
+    busy_fraction_then : share of the processor that others had before a calibration that counted them; None counts as none
     """
     if load is None:
         return None

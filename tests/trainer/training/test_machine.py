@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ from trainer.training.machine import (
     duration,
     resolve_device,
     resolve_machine,
+    timed_step,
+    unhindered_clock,
 )
 
 CPU = MachineSpec(device="cpu", dtype="float32", num_threads=1)
@@ -70,6 +73,16 @@ def test_float16_needs_a_cuda_device() -> None:
         resolve_machine(MachineSpec(dtype="float16"), device="cpu", device_reason="", num_parameters=1)
 
 
+def test_a_trial_step_takes_what_it_computes_and_not_what_others_keep_it_waiting_for() -> None:
+    def step() -> None:
+        time.sleep(0.3)
+
+    assert timed_step(step, "cpu") >= 0.3
+    assert timed_step(step, "cpu", clock=unhindered_clock("cpu")) < 0.1
+    _, reasons = decide_compile(MachineSpec(device="cpu"), num_steps=100_000, trial_step=step)
+    assert reasons["compile"].startswith("off")
+
+
 def test_compiling_is_off_with_a_reason_where_there_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     for wanted in ("auto", "on"):
@@ -84,7 +97,7 @@ def test_compiling_is_on_only_where_the_run_is_long_enough(
     monkeypatch: pytest.MonkeyPatch, num_steps: int, choice: str
 ) -> None:
     monkeypatch.setattr(machine_module, "missing_compiler", lambda _: None)
-    monkeypatch.setattr(machine_module, "timed_step", lambda *_: 0.1)
+    monkeypatch.setattr(machine_module, "timed_step", lambda *_, **__: 0.1)
     found, reasons = decide_compile(CPU, num_steps=num_steps, trial_step=lambda: None)
     assert found.compile == choice
     assert reasons["compile"].startswith(f"{choice}: of about")
@@ -125,7 +138,7 @@ def test_a_run_that_goes_on_elsewhere_decides_anew_and_says_so() -> None:
 
 def test_a_shape_that_was_compiled_here_before_pays_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_module, "missing_compiler", lambda _: None)
-    monkeypatch.setattr(machine_module, "timed_step", lambda *_: 0.5)
+    monkeypatch.setattr(machine_module, "timed_step", lambda *_, **__: 0.5)
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     raw = {"kind": "train", "family": "gpt", "model": {}, "data": {"path": "x"}}
     _, spec = spec_from_dict(raw)
