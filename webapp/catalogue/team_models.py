@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from webapp.teams.codes import new_code
 from webapp.teams.models import Team, User
+from webapp.ui.bounds import between
 
 
 class Contract(models.Model):
@@ -24,17 +24,17 @@ class Contract(models.Model):
         help_text=_("Empty: any of the provider's."),
     )  # fmt: skip
     discount_fraction = models.FloatField(
-        _("discount"), default=0.0, validators=[MinValueValidator(0), MaxValueValidator(1)],
+        _("discount"), default=0.0, validators=between(0, 1),
         help_text=_("Of the list price; 0.15 is 15 %."),
     )  # fmt: skip
     credits_usd = models.DecimalField(
-        _("credits, USD"), max_digits=14, decimal_places=2, default=0, validators=[MinValueValidator(0)]
+        _("credits, USD"), max_digits=14, decimal_places=2, default=0, validators=between(0, 1e11)
     )
     credits_until = models.DateField(
         _("credits expire on"), null=True, blank=True, help_text=_("Last day. Empty: never.")
     )
     reserved_hours = models.FloatField(
-        _("reserved accelerator-hours"), default=0.0, validators=[MinValueValidator(0)],
+        _("reserved accelerator-hours"), default=0.0, validators=between(0, 1e9),
         help_text=_("Paid for already, used before anything else."),
     )  # fmt: skip
     starts_on = models.DateField(_("first day"))
@@ -69,7 +69,7 @@ class ContractUse(models.Model):
 
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="uses")
     used_on = models.DateField(_("day"))
-    hours = models.FloatField(_("accelerator-hours, of the reserved"), default=0.0)
+    hours = models.FloatField(_("accelerator-hours, of the reserved"), default=0.0, validators=between(-1e9, 1e9))
     credits_usd = models.DecimalField(_("credits, USD"), max_digits=16, decimal_places=8, default=0)
     note = models.CharField(_("note"), max_length=200, blank=True)
     entered_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -96,40 +96,32 @@ class OwnHardware(models.Model):
         "catalogue.Accelerator", on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("accelerator"),
         help_text=_("Empty: one that the catalogue does not know."),
     )  # fmt: skip
-    num_devices = models.PositiveIntegerField(_("devices"), default=8, validators=[MinValueValidator(1)])
+    num_devices = models.PositiveIntegerField(_("devices"), default=8, validators=between(1, 1_000_000))
     purchase_usd = models.DecimalField(
-        _("purchase, USD per device"), max_digits=12, decimal_places=2, validators=[MinValueValidator(0)],
+        _("purchase, USD per device"), max_digits=12, decimal_places=2, validators=between(0, 1e9),
         help_text=_("With its share of server and network."),
     )  # fmt: skip
     life_years = models.FloatField(
-        _("life, years"), default=4.0, validators=[MinValueValidator(0.25)], help_text=_("Economic, not the books'.")
+        _("life, years"), default=4.0, validators=between(0.25, 100), help_text=_("Economic, not the books'.")
     )
     residual_fraction = models.FloatField(
-        _("residual value"), default=0.1, validators=[MinValueValidator(0), MaxValueValidator(1)],
+        _("residual value"), default=0.1, validators=between(0, 1),
         help_text=_("What its sale brings at the end, as a fraction of the purchase."),
     )  # fmt: skip
     cost_of_capital = models.FloatField(
-        _("cost of capital, a year"), default=0.1, validators=[MinValueValidator(0)], help_text=_("0.1 is 10 %.")
+        _("cost of capital, a year"), default=0.1, validators=between(0, 10), help_text=_("0.1 is 10 %.")
     )
-    watts = models.FloatField(
-        _("power working, W per device"), validators=[MinValueValidator(0)], help_text=_("At the wall.")
-    )
-    idle_watts = models.FloatField(_("power idle, W per device"), default=0.0, validators=[MinValueValidator(0)])
+    watts = models.FloatField(_("power working, W per device"), validators=between(0, 1e6), help_text=_("At the wall."))
+    idle_watts = models.FloatField(_("power idle, W per device"), default=0.0, validators=between(0, 1e6))
     pue = models.FloatField(
-        _("power usage effectiveness"), default=1.2, validators=[MinValueValidator(1)],
+        _("power usage effectiveness"), default=1.2, validators=between(1, 10),
         help_text=_("Power of the building over that of its computers."),
     )  # fmt: skip
-    electricity_usd_per_kwh = models.FloatField(
-        _("electricity, USD per kWh"), default=0.15, validators=[MinValueValidator(0)]
-    )
-    rack_usd_per_year = models.FloatField(
-        _("rack, USD a year and device"), default=0.0, validators=[MinValueValidator(0)]
-    )
-    staff_usd_per_year = models.FloatField(
-        _("staff, USD a year and device"), default=0.0, validators=[MinValueValidator(0)]
-    )
+    electricity_usd_per_kwh = models.FloatField(_("electricity, USD per kWh"), default=0.15, validators=between(0, 100))
+    rack_usd_per_year = models.FloatField(_("rack, USD a year and device"), default=0.0, validators=between(0, 1e8))
+    staff_usd_per_year = models.FloatField(_("staff, USD a year and device"), default=0.0, validators=between(0, 1e8))
     utilisation = models.FloatField(
-        _("utilisation"), default=0.5, validators=[MinValueValidator(0.01), MaxValueValidator(1)],
+        _("utilisation"), default=0.5, validators=between(0.01, 1),
         help_text=_("Share of all hours in which it does useful work."),
     )  # fmt: skip
     updated_at = models.DateTimeField(auto_now=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +15,11 @@ from webapp.costs.queries import ledger_of
 from webapp.costs.services import HAND_KINDS, Money
 from webapp.projects.models import Project
 from webapp.teams.models import Team, User
+from webapp.ui.bounds import FIRST_DAY, past_day
 
 DAY = forms.DateInput(attrs={"type": "date"})
 FIRST_RATE = Decimal(1)
+LONGEST_TERM = timedelta(days=3_660)
 
 
 class MoneyFields(forms.Form):
@@ -31,7 +34,11 @@ class MoneyFields(forms.Form):
         help_text=_("On the day below; history is never converted anew."),
     )  # fmt: skip
     rate_on = forms.DateField(
-        label=_("Rate of the day"), required=False, widget=DAY, help_text=_("Not needed for USD.")
+        label=_("Rate of the day"),
+        required=False,
+        widget=DAY,
+        validators=[past_day],
+        help_text=_("Not needed for USD."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -57,7 +64,9 @@ class EntryForm(MoneyFields):
     """An entry by hand."""
 
     kind = forms.ChoiceField(label=_("Kind"), choices=[(kind.value, kind.label) for kind in HAND_KINDS])
-    day = forms.DateField(label=_("Day it counts in"), widget=DAY, initial=timezone.localdate)
+    day = forms.DateField(
+        label=_("Day it counts in"), widget=DAY, initial=timezone.localdate, validators=[past_day]
+    )  # fmt: skip
     description = forms.CharField(label=_("What it was for"), max_length=200)
     project = forms.ModelChoiceField(label=_("Project"), queryset=Project.objects.none(), required=False)
     member = forms.ModelChoiceField(label=_("Member"), queryset=User.objects.none(), required=False)
@@ -105,6 +114,8 @@ class CommitmentForm(forms.ModelForm[Commitment]):
         start, end, machine = (cleaned.get(name) for name in ("starts_on", "ends_on", "machine"))
         if start and end and end < start:
             self.add_error("ends_on", _("The term ends before it starts."))
+        elif start and end and (start < FIRST_DAY or end - start > LONGEST_TERM):
+            self.add_error("ends_on", _("A term begins after 2000 and lasts at most ten years."))
         elif start and end and machine and self._others(start, end, machine).exists():
             self.add_error("machine", _("Another commitment of the team covers this machine in that time."))
         return cleaned

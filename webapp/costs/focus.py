@@ -5,13 +5,19 @@ https://focus.finops.org
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
+
+from webapp.ui.bounds import FIRST_DAY
+
+FARTHEST = timedelta(days=5 * 366)
+"""How far ahead a charge may reach: a reservation of three years, paid at its start."""
 
 FIELDS = {
     "billed_cost": "BilledCost",
@@ -54,12 +60,25 @@ def amount_in(given: Mapping[str, str], name: str, *, needed: bool) -> Decimal |
         return None
     told = {"column": FIELDS[name], "text": text[:40]}
     try:
-        number = Decimal(text.replace(",", "") if "." in text else text)
+        number = Decimal(_with_point(text))
     except InvalidOperation:
         raise ValueError(_("%(column)s is %(text)r, which is not a number.") % told) from None
+    if number.is_nan():
+        raise ValueError(_("%(column)s is %(text)r, which is not a number.") % told)
     if not number.is_finite() or abs(number) >= Decimal(10) ** 11:
         raise ValueError(_("%(column)s is %(text)s; no charge is that large.") % told)
     return number.quantize(Decimal("0.00000001"))
+
+
+def _with_point(text: str) -> str:
+    """1,234.56 and 1.234,56 -> 1234.56; 12,5 -> 12.5. What could be both, as 1,234, is left as it is: no number."""
+    if "," not in text:
+        return text
+    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+\.\d*|[-+]?\d{1,3}(,\d{3}){2,}", text):
+        return text.replace(",", "")
+    if re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+,\d*|[-+]?\d+,(\d{1,2}|\d{4,})", text):
+        return text.replace(".", "").replace(",", ".")
+    return text
 
 
 def moment_in(given: Mapping[str, str], name: str) -> datetime:
@@ -76,6 +95,10 @@ def moment_in(given: Mapping[str, str], name: str) -> datetime:
         raise ValueError(
             _("%(column)s is %(text)r; write a time as 2026-11-23T00:00:00Z.") % {"column": FIELDS[name], "text": text[:40]}
         )  # fmt: skip
+    if not FIRST_DAY <= found.date() <= timezone.localdate() + FARTHEST:
+        raise ValueError(
+            _("%(column)s is %(text)s; no invoice is of that time.") % {"column": FIELDS[name], "text": text[:40]}
+        )
     return found if timezone.is_aware(found) else timezone.make_aware(found, timezone.get_default_timezone())
 
 

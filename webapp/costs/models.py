@@ -12,6 +12,7 @@ from webapp.jobs.models import Job
 from webapp.projects.models import Project
 from webapp.teams.codes import new_code
 from webapp.teams.models import Team, User
+from webapp.ui.bounds import between
 
 __all__ = [
     "ColumnMap", "Commitment", "Invoice", "InvoiceLine", "InvoiceUpload", "LedgerEntry", "Machine", "StoragePrice",
@@ -27,17 +28,24 @@ class Machine(models.Model):
     num_devices = models.PositiveSmallIntegerField(default=1)
 
     usd_per_device_hour = models.DecimalField(
-        _("price, USD per device-hour"), max_digits=14, decimal_places=6, null=True, blank=True
+        _("price, USD per device-hour"),
+        max_digits=14,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=between(0, 1e6),
     )  # null: by the formula below
-    purchase_usd = models.DecimalField(_("purchase price, USD"), max_digits=12, decimal_places=2, default=1500)
-    life_years = models.FloatField(_("useful life, years"), default=4.0)
-    residual_fraction = models.FloatField(_("residual value, fraction"), default=0.1)
-    capital_rate = models.FloatField(_("cost of capital, per year"), default=0.08)
-    use_fraction = models.FloatField(_("share of hours in use"), default=0.5)
-    power_watts = models.FloatField(_("power under load, W"), default=90.0)
-    pue = models.FloatField(_("power usage effectiveness"), default=1.1)
-    electricity_usd_per_kwh = models.FloatField(_("electricity, USD per kWh"), default=0.15)
-    grid_g_co2e_per_kwh = models.FloatField(_("grid, g CO2e per kWh"), default=400.0)
+    purchase_usd = models.DecimalField(
+        _("purchase price, USD"), max_digits=12, decimal_places=2, default=1500, validators=between(0, 1e9)
+    )
+    life_years = models.FloatField(_("useful life, years"), default=4.0, validators=between(0.01, 100))
+    residual_fraction = models.FloatField(_("residual value, fraction"), default=0.1, validators=between(0, 1))
+    capital_rate = models.FloatField(_("cost of capital, per year"), default=0.08, validators=between(0, 10))
+    use_fraction = models.FloatField(_("share of hours in use"), default=0.5, validators=between(0.001, 1))
+    power_watts = models.FloatField(_("power under load, W"), default=90.0, validators=between(0, 1e7))
+    pue = models.FloatField(_("power usage effectiveness"), default=1.1, validators=between(1, 10))
+    electricity_usd_per_kwh = models.FloatField(_("electricity, USD per kWh"), default=0.15, validators=between(0, 100))
+    grid_g_co2e_per_kwh = models.FloatField(_("grid, g CO2e per kWh"), default=400.0, validators=between(0, 10_000))
     provider = models.CharField(
         _("who bills it"), max_length=80, blank=True
     )  # as invoices name it; empty: it is one's own
@@ -68,11 +76,15 @@ class Commitment(models.Model):
     name = models.CharField(_("name"), max_length=120)
     provider = models.CharField(_("who bills it"), max_length=80)
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="commitments")
-    num_devices = models.PositiveSmallIntegerField(_("devices"), default=1)
+    num_devices = models.PositiveSmallIntegerField(_("devices"), default=1, validators=between(1, 30_000))
     starts_on = models.DateField(_("first day"))
     ends_on = models.DateField(_("last day"))
-    usd_per_device_hour = models.DecimalField(_("fee, USD per device-hour"), max_digits=14, decimal_places=6)
-    upfront_usd = models.DecimalField(_("paid at the start, USD"), max_digits=14, decimal_places=2, default=0)
+    usd_per_device_hour = models.DecimalField(
+        _("fee, USD per device-hour"), max_digits=14, decimal_places=6, validators=between(0, 1e6)
+    )
+    upfront_usd = models.DecimalField(
+        _("paid at the start, USD"), max_digits=14, decimal_places=2, default=0, validators=between(0, 1e11)
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

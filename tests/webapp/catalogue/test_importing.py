@@ -29,6 +29,7 @@ Alpha,H100 SXM,0,on-demand,eu-1,2.00,USD,,no,2026-11-20
 Alpha,H100 SXM,8,on-demand,eu-1,-2,USD,,no,2026-11-20
 Alpha,H100 SXM,8,on-demand,eu-1,2.00,EUR,,no,2026-11-20
 Alpha,H100 SXM,8,on-demand,eu-1,2.00,USD,,no,yesterday
+Alpha,H100 SXM,8,on-demand,eu-1,2.00,USD,,no,2031-01-01
 """
 SKYPILOT = """InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,Price,Region,GpuInfo,SpotPrice
 cpu_4x_general,,,4.0,16.0,0.2,us-east-1,,
@@ -45,6 +46,11 @@ gpu_2x_a100,us-east-1,5.00,16,64.0,2,A100,80.0,False,
 """
 
 
+@pytest.fixture(autouse=True)
+def _on_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.catalogue.freshness.today", lambda: DAY)
+
+
 def shown(text: str | bytes, *, name: str = "file.csv", provider: str = "") -> ImportBatch:
     content = text.encode() if isinstance(text, str) else text
     return batch_show(name=name, content=content, provider=provider, seen_on=DAY, made_by=None)
@@ -54,10 +60,10 @@ def test_own_format_takes_what_is_right_and_says_why_not_the_rest() -> None:
     batch = shown(OWN)
     assert batch.format == "own"
     assert batch.counts["added"] == 3
-    assert batch.counts["refused"] == 5
-    assert [line for line, _why in batch.refused] == [5, 6, 7, 8, 9]
+    assert batch.counts["refused"] == 6
+    assert [line for line, _why in batch.refused] == [5, 6, 7, 8, 9, 10]
     whys = " ".join(why for _line, why in batch.refused)
-    for word in ("sometimes", "count is 0", "-2", "usd_per_currency is empty", "yesterday"):
+    for word in ("sometimes", "count is 0", "-2", "usd_per_currency is empty", "yesterday", "has not come yet"):
         assert word in whys
 
 

@@ -108,3 +108,35 @@ def test_writing_an_attempt_twice_takes_of_the_contract_once(cast: Cast) -> None
     charge(attempt)
     ledger_write(attempt)
     assert contract_left(contract, on=today()).reserved_hours == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"watts": "1e300"}, {"watts": "nan"}, {"life_years": "1e308"}, {"life_years": "0"}, {"cost_of_capital": "1e10"},
+        {"electricity_usd_per_kwh": "1e300"}, {"purchase_usd": "-5"}, {"pue": "0.5"}, {"utilisation": "0"}, {"name": ""},
+    ],
+)  # fmt: skip
+def test_hardware_that_no_formula_can_price_is_refused(cast: Cast, wrong: dict[str, str]) -> None:
+    right = {
+        "name": "机架", "num_devices": "2", "purchase_usd": "2600", "life_years": "4", "residual_fraction": "0.1",
+        "cost_of_capital": "0.1", "watts": "500", "idle_watts": "0", "pue": "1.2", "electricity_usd_per_kwh": "0.15",
+        "rack_usd_per_year": "0", "staff_usd_per_year": "0", "utilisation": "0.5",
+    }  # fmt: skip
+    browser, address = cast.client(cast.adam), f"/teams/{cast.team.code}/hardware/new/"
+    assert browser.post(address, right | wrong).status_code == 422
+    assert browser.post(address, right).status_code == 302
+    assert "机架" in browser.get(f"/teams/{cast.team.code}/own/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"reserved_hours": "1e300"}, {"discount_fraction": "-1"}, {"credits_usd": "NaN"}, {"ends_on": "2020-01-01"}],
+)
+def test_contracts_beyond_all_bounds_are_refused(cast: Cast, wrong: dict[str, str]) -> None:
+    right = {
+        "provider": "阿里云", "discount_fraction": "0.2", "credits_usd": "0", "reserved_hours": "0", "starts_on": "2026-11-01",
+    }  # fmt: skip
+    browser, address = cast.client(cast.adam), f"/teams/{cast.team.code}/contracts/new/"
+    assert browser.post(address, right | wrong).status_code == 422
+    assert browser.post(address, right).status_code == 302

@@ -88,6 +88,8 @@ def test_admin_adds_one_by_form_and_its_past_days_are_written(cast: Cast) -> Non
     }  # fmt: skip
     path = f"/teams/{cast.team.code}/commitments/"
     assert cast.client(cast.vera).post(path, form).status_code == 403
+    forever = {"starts_on": "0001-01-01", "ends_on": "9999-12-31"}
+    assert cast.client(cast.adam).post(path, form | forever).status_code == 422  # a line a day, for ten thousand years
     assert cast.client(cast.adam).post(path, form).status_code == 302
     fees = LedgerEntry.objects.filter(key__endswith=":fee")
     assert fees.aggregate(usd=Sum("billed_usd"))["usd"] == Decimal(3 * 24)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from tests.factories import Cast
 from tests.webapp.costs.rows import charge, make_attempt, make_machine
 from webapp.costs.charges import FileRefused, charges_read
+from webapp.costs.focus import amount_in
 from webapp.costs.models import ColumnMap, Invoice, InvoiceLine, InvoiceUpload, LedgerEntry
 from webapp.costs.reconcile import differences
 
@@ -116,22 +117,38 @@ def test_lines_are_kept_as_they_came(cast: Cast) -> None:
 
 
 def test_other_tables_are_read_through_a_saved_map(cast: Cast) -> None:
-    text = "Day;Product;Net amount\n2026-11-01;GPU;12.5\n2026-11-02;GPU;7,5\n"
+    text = "Day;Product;Net amount\n2026-11-01;GPU;12,5\n2026-11-02;GPU;1,234\n"
     waiting = upload(cast, text, provider="Elsewhere", currency="eur")
     path = f"/invoice-files/{waiting.code}/"
     assert "are not in the file" in cast.client(cast.adam).get(path).content.decode()
     columns = {"column-billed_cost": "Net amount", "column-starts_at": "Day", "column-service": "Product"}
     assert cast.client(cast.adam).post(path, columns | {"map_name": "Elsewhere"}).status_code == 302
     page = cast.client(cast.adam).get(path).content.decode()
-    assert "is not a number" in page  # 7,5 is not guessed at
+    assert "is not a number" in page  # 1,234 may be a thousand or one: it is not guessed at
+    assert "cannot be taken as it is" in page
     cast.client(cast.adam).post(f"{path}discard/")
     saved = ColumnMap.objects.get(team=cast.team)
-    waiting = upload(cast, text.replace("7,5", "7.5"), columns=saved.pk, provider="Elsewhere", currency="EUR")
+    waiting = upload(cast, text.replace("1,234", "7.5"), columns=saved.pk, provider="Elsewhere", currency="EUR")
     refused = cast.client(cast.adam).post(f"/invoice-files/{waiting.code}/take/", {"usd_per_currency": "1.1"})
     assert refused["Location"] == f"/invoice-files/{waiting.code}/"  # a rate has a day
     invoice = take(cast, waiting, usd_per_currency="1.1", rate_on="2026-11-03")
     assert (invoice.currency, invoice.provider, invoice.lines.count()) == ("EUR", "Elsewhere", 2)
     assert sum(each.invoiced_usd for each in differences(invoice)) == Decimal("22")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1,234.56", "1234.56"), ("1.234,56", "1234.56"), ("-7,5", "-7.5"), ("1,234,567", "1234567"), ("1e3", "1000"),
+        ("1,234", None), ("1.2.3", None), ("NaN", None), ("1e400", None), ("12,34.5", None),
+    ],
+)  # fmt: skip
+def test_amounts_are_read_in_either_notation_and_never_guessed(text: str, amount: str | None) -> None:
+    if amount is not None:
+        assert amount_in({"billed_cost": text}, "billed_cost", needed=True) == Decimal(amount)
+        return
+    with pytest.raises(ValueError, match=r"not a number|that large"):
+        amount_in({"billed_cost": text}, "billed_cost", needed=True)
 
 
 def test_the_difference_is_shown_by_day_and_service_and_booked_once(cast: Cast) -> None:

@@ -113,7 +113,14 @@ def test_admin_writes_and_corrects_by_form_and_others_may_not(cast: Cast) -> Non
         "usd_per_currency": "1.1", "rate_on": "2026-11-01",
     }  # fmt: skip
     assert cast.client(cast.bob).post(path, form).status_code == 403
-    assert cast.client(cast.adam).post(path, form | {"rate_on": ""}).status_code == 422
+    for wrong in (
+        {"rate_on": ""},
+        {"day": "0001-01-01"},
+        {"day": "2099-01-01"},
+        {"rate_on": "2099-01-01"},
+        {"amount": "-5"},
+    ):
+        assert cast.client(cast.adam).post(path, form | wrong).status_code == 422, wrong
     assert cast.client(cast.adam).post(path, form).status_code == 302
     entry = LedgerEntry.objects.get()
     assert (entry.effective_usd, entry.entered_by) == (Decimal("4400"), cast.adam)

@@ -211,7 +211,9 @@ def test_machine_price_is_the_operators_alone(cast: Cast) -> None:
     assert machine.life_years == 5
     refused = browser.post(f"/machines/{machine.pk}/", form | {"use_fraction": "0", "pue": "0.5"})
     assert refused.status_code == 422
-    assert b"at least 1" in refused.content
+    assert b"greater than or equal to 1." in refused.content
+    for wrong in ({"usd_per_device_hour": "-1"}, {"power_watts": "1e300"}, {"capital_rate": "nan"}):
+        assert browser.post(f"/machines/{machine.pk}/", form | wrong).status_code == 422, wrong
 
 
 def test_member_has_the_machine_measured(cast: Cast) -> None:

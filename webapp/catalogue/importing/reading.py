@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from django.utils.translation import gettext as _
 
+from webapp.catalogue import freshness
 from webapp.catalogue.importing.names import accelerator_named
 from webapp.catalogue.models import Term
 
@@ -149,13 +150,16 @@ def whole(row: Row, column: str) -> int:
 
 
 def day(text: str, column: str) -> date:
-    """Return a date; refuse the row if it is none."""
+    """Return a day up to today; refuse the row if it is none."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise Refused(
             _("%(column)s is “%(text)s”, not a date such as 2026-11-23") % {"column": column, "text": text[:40]}
         ) from None
+    if found > freshness.today():
+        raise Refused(_("%(column)s is %(text)s, a day that has not come yet") % {"column": column, "text": text[:40]})
+    return found
 
 
 def term(text: str) -> str:
