@@ -11,33 +11,27 @@ from economics.errors import InputError
 from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.hardware import Accelerator
 from economics.layout import Layout, parse_layout
-from economics.memory.fitting import ways_to_fit
 from economics.memory.states import Optimizer, Precision, state_bytes_per_parameter
 from economics.throughput.step import Workload
 from economics.training.billing import Term
-from economics.training.defaults import (
-    MOST_ACCELERATORS,
-    usual_batch_tokens,
-    usual_num_accelerators,
-    usual_sequence_length,
-)
-from economics.training.estimate import Estimate, RunPlan, training_estimate
-from economics.training.outcome import outcome_as_dict
+from economics.training.defaults import MOST_ACCELERATORS, usual_num_accelerators, usual_sequence_length
+from economics.training.estimate import RunPlan, training_estimate
 from economics.units import parse_quantity, positive, whole
 from economics.verbs._examples import EXAMPLE_MODELS, training_of_examples
 from economics.verbs._options import (
     add_device_options,
     add_model_options,
     assumption,
-    device_as_dict,
     device_of,
     model_of,
     today,
 )
 from economics.verbs._prices import price_of
+from economics.verbs._training_answer import training_answer
+from economics.verbs._training_size import MOST_TOKENS, devices_of, sequences_of_step
 
-MOST_TOKENS, MOST_SEQUENCE = 1e18, 100_000_000
-"""Thousands of times what was ever trained on, or seen at once: beyond them a number is a slip."""
+MOST_SEQUENCE = 100_000_000
+"""Hundreds of times what a model ever saw at once: beyond it a number is a slip."""
 
 _LEVELS = ("auto", *get_args(Recompute))
 
@@ -129,7 +123,7 @@ def training(
     if isinstance(parallelism, str) and parallelism != "auto":
         layout = parse_layout(parallelism, devices)
     micro = None if micro_batch is None else whole(micro_batch, field="micro_batch")
-    sequences = _sequences(batch_tokens, counted.active, sequence, devices, layout, micro, notes)
+    sequences = sequences_of_step(batch_tokens, counted.active, sequence, devices, layout, micro, notes)
     work = Workload(
         decoder=decoder, accelerator=device, sequence_length=sequence, num_sequences=sequences, precision=precision,
         fused=compile, optimizer=optimizer,
@@ -141,99 +135,7 @@ def training(
         preemptions_per_node_day=preemptions,
         hot_spares=hot_spares,
     )  # fmt: skip
-    estimate = training_estimate(plan)
-    return _as_dict(estimate, plan, taken, notes)
-
-
-def devices_of(parallelism: str | Layout, usual: int) -> int:
-    """Return the devices that a layout takes; where it leaves the data ranks open, the usual number as far as it divides.
-
-    >>> devices_of("tensor=8,data=4", 100), devices_of("tensor=8", 100)
-    (32, 96)
-    """
-    layout = parse_layout(parallelism) if isinstance(parallelism, str) else parallelism
-    if isinstance(parallelism, Layout) or any(word in parallelism for word in ("data=", "dp=")):
-        return layout.num_accelerators
-    unit = layout.num_accelerators
-    return max(1, usual // unit) * unit
-
-
-def _sequences(
-    batch_tokens: float | str | None, active: int, sequence: int, devices: int, layout: Layout | None,
-    micro: int | None, notes: list[dict[str, Any]],
-) -> int:  # fmt: skip
-    """Whole sequences per step, a multiple of what the data ranks take; roundings are noted."""
-    ranks = layout.data if layout else 1
-    unit = ranks * (micro or 1)
-    if batch_tokens is None:
-        exact = usual_batch_tokens(active) / sequence
-        if not layout:
-            unit = devices if exact >= devices else 1
-    else:
-        exact = positive(batch_tokens, field="batch_tokens", highest=MOST_TOKENS) / sequence
-    rounded = max(1, round(exact / unit)) * unit
-    if batch_tokens is None:
-        notes.append(assumption("batch_tokens", rounded * sequence, "token", "usual for the model's size"))
-    elif rounded != exact:
-        why = f"given {batch_tokens}; rounded to {rounded} whole sequences"
-        why += f" that divide by {ranks} data ranks x micro-batch {micro or 1}" if unit > 1 else ""
-        notes.append(assumption("batch_tokens", rounded * sequence, "token", why))
-    return rounded
-
-
-def _as_dict(estimate: Estimate, plan: RunPlan, taken: str, notes: list[dict[str, Any]]) -> dict[str, Any]:
-    work, memory = estimate.choice.workload, estimate.memory
-    device = work.accelerator
-    batch = int(work.tokens)
-    if batch != plan.workload.num_sequences * work.sequence_length:
-        before = [row["source"] for row in notes if row["name"] == "batch_tokens"]
-        notes = [row for row in notes if row["name"] != "batch_tokens"]  # the batch is said once, as it is used
-        why = "; ".join(
-            [*before, f"then so that {work.layout.data} data ranks x micro-batch {work.micro_batch} divide it"]
-        )
-        notes.append(assumption("batch_tokens", batch, "token", why))
-    advice: list[str] = []
-    if not estimate.choice.fits:
-        advice = ways_to_fit(
-            work.decoder, device_memory_bytes=device.memory_bytes, sequence_length=work.sequence_length,
-            layout=work.layout, micro_batch=work.micro_batch, recompute=work.recompute, precision=work.precision,
-            num_micro_batches=work.num_micro_batches, fused=work.fused, optimizer=work.optimizer,
-        )  # fmt: skip
-    counted = work.decoder.parameters()
-    return {
-        "model": taken,
-        "kind": "decoder" if work.decoder.causal else "encoder",
-        "unit": "token",
-        "params": counted.total,
-        "active_params": counted.active,
-        "accelerator": device_as_dict(device),
-        "num_accelerators": plan.num_accelerators,
-        "tokens": plan.tokens,
-        "sequence_length": work.sequence_length,
-        "batch_tokens": batch,
-        "micro_batch": work.micro_batch,
-        "recompute": work.recompute,
-        "precision": work.precision,
-        "training_flop": estimate.training_flop,
-        "training_flop_6nd": estimate.training_flop_6nd,
-        "flop_convention": "6 per parameter in products and token, with attention over the whole square (12 L d s)",
-        "mfu_convention": "model FLOP over the dense bf16 peak",
-        **outcome_as_dict(estimate.outcome),
-        "term": plan.term,
-        "memory_bytes_per_accelerator": {
-            **memory.by_part(),
-            "allocated_peak": memory.allocated_peak,
-            "reserved_peak": memory.reserved_peak,
-            "device_total": memory.device_total,
-            "total": memory.device_total,
-        },
-        "fits": estimate.choice.fits,
-        "ways_to_fit": advice,
-        "parallelism": work.layout.as_dict(),
-        "step_seconds": estimate.time.seconds,
-        "step_seconds_by_part": estimate.time.by_part,
-        "assumptions": notes + estimate.assumptions,
-    }
+    return training_answer(training_estimate(plan), plan, taken, notes)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,25 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from economics.errors import InputError
-from economics.plan.toml_file import known_keys, toml_read
-from economics.scaling.inference_aware import ServedDemand
-from economics.scaling.published import published_law
-from economics.uncertainty import distribution_from_mapping, interval_of
-from economics.units import parse_quantity
+from economics.plan.toml_file import toml_read
+from economics.uncertainty import interval_of
+from economics.units import whole
 from economics.venture import (
-    Market,
-    Segment,
     Simulation,
-    Staircase,
     Venture,
     break_even_month,
-    break_even_volume,
-    customer_value,
-    data_value,
-    follower_cost,
     minimum_raise_usd,
-    own_versus_rent,
     peak_cash_need_usd,
     runway_months,
     venture_irr,
@@ -36,7 +25,9 @@ from economics.venture import (
     venture_simulate,
 )
 from economics.venture.metrics import burn_multiple, margins
-from economics.venture.toml_file import EXTRA_TABLES, record_from, venture_from
+from economics.venture.toml_file import EXTRA_TABLES, venture_from
+from economics.verbs._venture_customers import segment_value, volume_to_break_even
+from economics.verbs._venture_extras import answers_of_extras
 
 SERIES = (
     "revenue", "bookings", "deferred", "cost_of_goods", "gross_profit", "research", "sales", "general",
@@ -64,7 +55,7 @@ def venture(
     """Return the monthly figures, and what they mean for cash, break-even and value.
 
     >>> from economics.uncertainty import Fixed
-    >>> from economics.venture import PricePlan
+    >>> from economics.venture import PricePlan, Segment
     >>> seats = Segment(name="seats", plan=PricePlan(usd_per_month=50), new_customers_per_month=Fixed(10))
     >>> found = venture(Venture(segments=(seats,), months=24, opening_cash_usd=1e5), num_paths=200)
     >>> found["months"], len(found["monthly"]["cash_usd"]["p50"]), found["before_tax"]
@@ -88,11 +79,11 @@ def venture(
         "irr": dataclasses.asdict(venture_irr(simulation)),
         "cost_of_a_months_delay": _delay(plan, simulation, num_paths, seed, rate),
         "burn_multiple": burn_multiple(simulation),
-        "segments": [_segment(plan, segment, simulation) for segment in plan.segments],
-        "break_even_volume": _volume(plan),
+        "segments": [segment_value(plan, segment, simulation) for segment in plan.segments],
+        "break_even_volume": volume_to_break_even(plan),
         "notes": [*NOTES, *_notes(plan)],
     }
-    return result | _extras(extras or {}, plan, simulation)
+    return result | answers_of_extras(extras or {}, simulation)
 
 
 def _monthly(simulation: Simulation) -> dict[str, Any]:
@@ -130,54 +121,6 @@ def _delay(plan: Venture, simulation: Simulation, num_paths: int, seed: int, rat
     return {"npv_usd": interval_of(lost).to_dict(), "peak_cash_need_usd": interval_of(more).to_dict()}
 
 
-def _segment(plan: Venture, segment: Segment, simulation: Simulation) -> dict[str, Any]:
-    """Value of a customer: revenue per customer of this price plan, at the venture's own gross margin."""
-    from economics.venture.usage import mean_below, share_of_heaviest
-
-    use = segment.tokens_per_customer_month.median
-    price = segment.plan
-    served = float(mean_below(use, segment.heaviness_sigma, price.most_tokens_per_month))
-    inside = float(mean_below(use, segment.heaviness_sigma, price.included_tokens_per_month))
-    revenue = price.usd_per_month + max(0.0, served - inside) * price.usd_per_million_tokens / 1e6
-    last = simulation.revenue[-12:].sum(axis=0)
-    sold = last > 0
-    margin = float(np.median(1 - simulation.cost_of_goods[-12:].sum(axis=0)[sold] / last[sold])) if sold.any() else 0.0
-    value = customer_value(
-        usd_per_month=revenue,
-        gross_margin_fraction=margin,
-        churn_per_month=segment.churn_per_month,
-        first_month_churn=segment.first_month_churn.median,
-        acquisition_usd=segment.acquisition_usd.median,
-        rate_per_year=0.15,
-        num_customers_observed=segment.churn_customers_observed,
-    )
-    payback = value.payback_months.to_dict()
-    return {
-        "name": segment.name,
-        "usd_per_customer_month": revenue,
-        "gross_margin_fraction": margin,
-        "ltv_usd": value.ltv_usd.to_dict(),
-        "ltv_over_acquisition": value.ltv_over_acquisition,
-        "payback_months": {name: (x if np.isfinite(x) else None) for name, x in payback.items()},
-        "churn_is_assumption": value.churn_is_assumption,
-        "share_of_use_of_the_heaviest_tenth": share_of_heaviest(segment.heaviness_sigma, 0.1),
-    }
-
-
-def _volume(plan: Venture) -> dict[str, Any] | None:
-    """Monthly tokens at which one's own replicas meet an API's price; None where no API price is given."""
-    serving = plan.serving
-    if not serving.api_usd_per_million_tokens:
-        return None
-    own = Staircase(
-        tokens_per_second_per_replica=serving.tokens_per_second_per_replica.median,
-        usd_per_replica_hour=serving.usd_per_accelerator_hour.median * serving.accelerators_per_replica,
-        peak_over_mean=serving.peak_over_mean,
-        least_replicas=serving.least_replicas,
-    )
-    return dataclasses.asdict(break_even_volume(own, serving.api_usd_per_million_tokens))
-
-
 def _notes(plan: Venture) -> list[str]:
     found = [
         f"Churn of {segment.name} is an assumption: fewer than 30 customers were observed."
@@ -189,51 +132,6 @@ def _notes(plan: Venture) -> list[str]:
     return found
 
 
-def _extras(tables: Mapping[str, Any], plan: Venture, simulation: Simulation) -> dict[str, Any]:
-    """Own versus rent, market, data value and barrier, where the file asks for them."""
-    found: dict[str, Any] = {}
-    if "own_rent" in tables:
-        found["own_versus_rent"] = dataclasses.asdict(own_versus_rent(**_floats(tables["own_rent"], "own_rent")))
-    if "market" in tables:
-        market = record_from(Market, tables["market"], "market")
-        fixed = float(np.median((simulation.research + simulation.sales + simulation.general)[-12:].sum(axis=0)))
-        sold = simulation.revenue[-12:].sum(axis=0)
-        margin = 1 - float(np.median(simulation.cost_of_goods[-12:].sum(axis=0) / np.maximum(sold, 1e-9)))
-        found["market"] = {
-            "tam_usd_per_year": market.total_usd,
-            "sam_usd_per_year": market.serviceable_usd,
-            "som_usd_per_year": market.obtainable_usd,
-            "share_to_break_even": market.share_to_break_even(fixed_usd_per_year=fixed, gross_margin_fraction=margin),
-        }
-    if "data" in tables:
-        values = _floats(tables["data"], "data")
-        demand = {name: values.pop(name) for name in list(values) if name in ServedDemand.__slots__}
-        known_keys(values, ("loss", "unique_tokens"), "data")
-        found["data_value"] = dataclasses.asdict(data_value(published_law(), demand=ServedDemand(**demand), **values))
-    if "barrier" in tables:
-        known_keys(tables["barrier"], ("cost_usd",), "barrier")
-        cost = distribution_from_mapping("barrier.cost_usd", tables["barrier"].get("cost_usd"))
-        if not cost.median > 0:
-            raise InputError("barrier.cost_usd", cost.median, "above 0")
-        found["barrier"] = [
-            {"months_later": month, "cost_usd": spread.to_dict()} for month, spread in follower_cost(cost).items()
-        ]
-    return found
-
-
-def _floats(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A table of plain numbers, with units."""
-    import inspect
-
-    if where == "own_rent":
-        parameters = inspect.signature(own_versus_rent).parameters
-        known_keys(table, set(parameters), where)
-        for name, parameter in parameters.items():
-            if parameter.default is inspect.Parameter.empty and name not in table:
-                raise InputError(f"{where}.{name}", None, "given")
-    return {name: parse_quantity(value, field=f"{where}.{name}") for name, value in table.items()}
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("file", help="TOML: segments, serving, training, people, other_costs, funding, credits")
@@ -243,8 +141,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Read the file and simulate."""
-    from economics.units import whole
-
     return venture_from_table(
         toml_read(arguments.file),
         num_paths=whole(arguments.paths, field="paths", lowest=10, highest=MOST_PATHS),
