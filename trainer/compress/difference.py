@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.inference.units import Units
+from trainer.training.units import Units
 
 NUM_RESAMPLES = 2_000
 FEWEST = 8

@@ -25,12 +25,12 @@ from trainer.errors import InputError
 from trainer.events import Checkpoint, Finished, Progress, Report, Stopped
 from trainer.inference.evaluate import machine_of
 from trainer.inference.loading import LoadedModel, load_model
-from trainer.inference.units import Units, collector, finished_units, ratios_of
 from trainer.spec import BatchSpec, MachineSpec
 from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, save_tensors, tensor_bytes, write_checkpoint
 from trainer.training.machine import apply_machine
 from trainer.training.measuring import Interrupted, measure_split
 from trainer.training.meter import finite
+from trainer.training.units import Units, collector, finished_units, ratios_of
 
 
 def run(spec: CompressSpec, context: JobContext) -> Finished | Stopped:

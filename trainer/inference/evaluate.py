@@ -14,12 +14,12 @@ from trainer.errors import InputError
 from trainer.events import Evaluation, Finished, Progress, Stopped
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.spec import EvaluateSpec
-from trainer.inference.units import Units, collector, finished_units, summarised, tell_units
 from trainer.spec import MachineSpec
 from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.machine import apply_machine
 from trainer.training.measuring import Interrupted, SplitReport, measure_split, report_split, tell_report
 from trainer.training.meter import finite
+from trainer.training.units import Units, collector, finished_units, summarised, tell_units
 
 
 def run(spec: EvaluateSpec, context: JobContext) -> Finished | Stopped:

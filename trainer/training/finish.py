@@ -16,6 +16,7 @@ from trainer.training.measuring import report_split, tell_report
 from trainer.training.meter import finite
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState
+from trainer.training.units import Units, collector, finished_units, tell_units
 from trainer.training.validation import measure
 
 
@@ -60,10 +61,15 @@ def evaluate(
 ) -> dict[str, float | None]:
     """Measure the whole split with the weights of `step` and tell the result; say so where it is too small."""
     setting.context.emit(Progress(done=state.step, total=setting.spec.schedule.num_steps, phase=split))
-    metrics = {name: finite(value) for name, value in measure(setting, state, split).items()}
+    units = Units(split=split, content_hash=setting.version.manifest.content_hash)
+    found = measure(setting, state, split, on_sums=collector(setting.task, units))
+    metrics = {name: finite(value) for name, value in found.items()}
     if metrics:
-        metrics |= tell_details(setting, split, step=step)
-        setting.context.emit(Evaluation(split=split, step=step, metrics=metrics))
+        details = tell_details(setting, split, step=step)
+        setting.context.emit(Evaluation(split=split, step=step, metrics=metrics | details))
+        if split == "test" and not details:
+            tell_sums(setting, units, metrics)
+        metrics |= details
     else:
         text = f"The {split} split is too small to measure anything on it; prepare the data with a larger share for it."
         setting.context.emit(Message(text=text, level="warning", code="split_too_small"))
@@ -88,6 +94,25 @@ def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float 
         return {}
     tell_report(setting.context, found, step=step, content_hash=setting.version.manifest.content_hash)
     return found.report.values()
+
+
+def tell_sums(setting: Setting, units: Units, metrics: dict[str, float | None]) -> None:
+    """Tell the sums of the test split by stretch, so that two runs without answers to pair have an interval all the same."""
+    model = setting.answering_model()
+    if model is None or setting.group.size > 1:  # of several processes each has its own stretches alone
+        return
+    found = finished_units(
+        units,
+        setting.task,
+        model,
+        setting.version.open_split(units.split),
+        machine=setting.machine,
+        batch_size=setting.measured_at_once()[0],
+        metrics={name: value for name, value in metrics.items() if value is not None},
+        should_stop=setting.context.should_stop,
+    )
+    if found is not None:
+        tell_units(setting.context, found)
 
 
 def load_best(setting: Setting, state: TrainState) -> None:

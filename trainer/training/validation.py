@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.events import Metrics, Progress, Sample
 from trainer.families import get_family
@@ -31,7 +31,14 @@ def validate(setting: Setting, state: TrainState) -> dict[str, float | None]:
     return metrics
 
 
-def measure(setting: Setting, state: TrainState, split: str, *, max_batches: int = 0) -> dict[str, float]:
+def measure(
+    setting: Setting,
+    state: TrainState,
+    split: str,
+    *,
+    max_batches: int = 0,
+    on_sums: Callable[[Batch, dict[str, Tensor]], object] = lambda batch, sums: None,
+) -> dict[str, float]:
     """Return the metrics of a pass over a split; empty where it holds nothing to measure."""
     batch_size, num_batches = setting.measured_at_once(max_batches)
     return measure_split(
@@ -43,6 +50,7 @@ def measure(setting: Setting, state: TrainState, split: str, *, max_batches: int
         max_batches=num_batches,
         should_stop=setting.should_stop,
         on_batch=progress_teller(setting, state.step, split),
+        on_sums=on_sums,
         group=setting.group,
     )
 

@@ -7,6 +7,7 @@ chance of which examples were tested. With several seeds the effect is their mea
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import sqrt
 from statistics import mean, stdev
@@ -23,7 +24,7 @@ from webapp.costs.queries import job_spend
 from webapp.jobs.models import Job, State
 from webapp.projects.models import Project
 from webapp.registry.models import Ablation, AblationPair
-from webapp.registry.paired import NotPaired, PairedTest, tests_of_scores
+from webapp.registry.paired import NotPaired, PairedTest, paired_test, read_units, tests_of_scores
 from webapp.runs.models import Run
 from webapp.runs.reports import artifact_path, load, report_path
 
@@ -152,14 +153,30 @@ def _effect(
 
 
 def _tests(pair: AblationPair) -> dict[str, PairedTest]:
-    """Return the paired tests of a pair, `first` without and `second` with it: by all answers, else by what was right."""
+    """Return the paired tests of a pair, `first` without and `second` with it.
+
+    By all answers where they were kept, else by sums of stretches of the split, else by what was right.
+    """
     paths = [artifact_path(run, f"scores-{SPLIT}") for run in (pair.after, pair.before)]
     try:
         if paths[0] is not None and paths[1] is not None:
             return tests_of_scores(paths[0], paths[1])
     except NotPaired:
         return {}
-    return _tests_of_correct(pair)
+    return _tests_of_units(pair) or _tests_of_correct(pair)
+
+
+def _tests_of_units(pair: AblationPair) -> dict[str, PairedTest]:
+    """Return the test of each measure that is a ratio of sums, where both runs told these of the same stretches."""
+    paths = [artifact_path(run, f"units-{SPLIT}") for run in (pair.after, pair.before)]
+    if paths[0] is None or paths[1] is None:
+        return {}
+    first, second = read_units(paths[0]), read_units(paths[1])
+    found = {}
+    for metric in first.ratios:
+        with suppress(NotPaired):
+            found[metric] = paired_test(first, second, metric)
+    return found
 
 
 def _tests_of_correct(pair: AblationPair) -> dict[str, PairedTest]:

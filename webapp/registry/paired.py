@@ -1,6 +1,6 @@
 """Whether one model is better than another on the same data: a paired test over the units that both were measured on.
 
-A unit is a stretch of the split, measured on its own (trainer/inference/units.py). The metric is a ratio of two sums over
+A unit is a stretch of the split, measured on its own (trainer/training/units.py). The metric is a ratio of two sums over
 units, so a resample of units gives a metric; both models are resampled together, so what is hard for both cancels. The
 interval is a percentile bootstrap (Efron and Tibshirani 1993, ch. 13), the p-value a permutation test that swaps the
 models unit by unit (Good 2005). Measures that are no such ratio (F1, MCC, AUROC, ECE) are paired example by example, from

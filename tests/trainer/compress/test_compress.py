@@ -18,7 +18,7 @@ from trainer.errors import InputError
 from trainer.events import Checkpoint, Failed, Finished, Report
 from trainer.export import export_model
 from trainer.inference.loading import load_model
-from trainer.inference.units import Units
+from trainer.training.units import Units
 
 WIDE = {"num_layers": 2, "model_width": 64, "num_heads": 2, "context_length": 32}
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.utils import timezone
 
 from tests.factories import Cast, make_checkpoint
 from tests.webapp.runs.rows import make_run
 from webapp.costs.models import LedgerEntry
-from webapp.jobs.models import Job
+from webapp.jobs.models import Job, JobEvent
 from webapp.planning.efficiency.measured import Quality
 from webapp.planning.efficiency.page import best_of, levers, measured_of
 from webapp.registry.models import Compression, ModelVersion
+from webapp.registry.paired import Units
 from webapp.runs.metrics import metrics_append
 from webapp.runs.models import Run
 
@@ -68,6 +72,40 @@ def test_a_better_run_is_charged_only_up_to_what_the_other_reached(cast: Cast) -
     assert found.lever == "transfer"
     assert found.with_lever.usd.p50 == 2.5  # after a quarter it was better than the other at its end
     assert found.share.p50 == 0.75
+
+
+def told_sums(run: Run, losses: list[float]) -> None:
+    """Leave what a trainer leaves of a test split: the sum of the losses of each stretch of ten tokens."""
+    sums = {"loss": [10 * loss for loss in losses], "tokens": [10.0] * len(losses)}
+    ratios = {"loss": ("loss", "tokens", 1.0)}
+    units = Units(split="test", content_hash="c", counts=[10] * len(losses), sums=sums, ratios=ratios)
+    path = run.latest_job.folder.path / "attempts/1/artifacts/units-test.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(units))
+    payload = {"name": "units-test", "path": "attempts/1/artifacts/units-test.json", "size_bytes": 1}
+    JobEvent.objects.create(
+        job=run.latest_job, seq=1_000, fence=1, line=99, at=run.created_at, type="artifact", payload=payload
+    )
+
+
+@pytest.mark.parametrize(("gap", "is_equal"), [(0.0, True), (0.1, False)])
+def test_runs_that_keep_no_answers_have_an_interval_by_stretches(
+    cast: Cast, settings: Any, tmp_path: Path, gap: float, is_equal: bool
+) -> None:
+    settings.ISOCOST_FILES = tmp_path
+    one = trained(cast, "one", usd=8, losses=[4.0, 2.0])
+    two = trained(cast, "two", usd=5, losses=[4.0, 2.0], processes=2, version=one.dataset_version)
+    chance = random.Random(1)
+    hard = [2 + chance.uniform(-0.5, 0.5) for _ in range(200)]  # for both, so that it cancels
+    told_sums(one, hard)
+    told_sums(two, [loss + gap + chance.uniform(-0.01, 0.01) for loss in hard])
+    (found,) = measured_of(cast.project)
+    assert found.quality is not None
+    assert found.quality.low is not None
+    assert found.quality.high is not None
+    assert found.quality.low <= gap <= found.quality.high
+    assert found.quality.high - found.quality.low < 0.01
+    assert found.is_equal is is_equal
 
 
 def smaller(cast: Cast, *, low: float, high: float) -> Compression:

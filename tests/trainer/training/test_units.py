@@ -11,7 +11,7 @@ import pytest
 
 from tests.trainer.conftest import last_checkpoint, of_kind, run_job, train_dict
 from trainer.events import Artifact, Evaluation
-from trainer.inference.units import Units, ratios_of
+from trainer.training.units import Units, ratios_of
 
 
 def evaluated(folder: Path, checkpoint: Path, **fields: Any) -> tuple[dict[str, Any], Units]:
@@ -45,3 +45,14 @@ def test_only_ratios_are_found() -> None:
     found = ratios_of(summarise, sums)
     assert set(found) == {"loss", "bits"}
     assert found["bits"][2] == pytest.approx(1 / math.log(2))
+
+
+def test_a_run_tells_the_sums_of_its_test(version: Path, tmp_path: Path) -> None:
+    """A family that keeps no answers: its runs can be paired by stretches all the same."""
+    events = run_job(tmp_path, train_dict(version, schedule={"num_steps": 4}))
+    told = next(each for each in of_kind(events, Artifact) if each.name == "units-test")
+    units = msgspec.json.decode((tmp_path / told.path).read_bytes(), type=Units)
+    test = next(each for each in of_kind(events, Evaluation) if each.split == "test")
+    assert len(units.counts) > 20
+    above, below, factor = units.ratios["loss"]
+    assert sum(units.sums[above]) / sum(units.sums[below]) * factor == pytest.approx(test.metrics["loss"], rel=1e-4)
