@@ -96,6 +96,9 @@ class Family:
     prunable: frozenset[str] = frozenset()
     """Settings of the model that structured pruning makes smaller."""
 
+    taught: Callable[[Any], bool] | None = None
+    """Whether a model with these settings learns from a teacher's answers, too; None: none does."""
+
     ablations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What one may want to know the worth of -> the settings without it: {"augmentation": {"model.flip": False}}."""
 
@@ -114,6 +117,10 @@ class Family:
     def data_kinds(self) -> tuple[str, ...]:
         """Every kind of data that it learns from."""
         return (self.data_kind, *self.other_data_kinds)
+
+    def can_be_taught(self, spec: Any) -> bool:
+        """Say whether a model with these settings learns from a teacher's answers, too."""
+        return self.taught is not None and self.taught(spec)
 
     def abilities_of(self, spec: Any) -> frozenset[str]:
         """Return what a model with these settings can be asked for."""

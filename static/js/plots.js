@@ -60,6 +60,23 @@ function traces(data) {
   });
 }
 
+// 1, 2 and 5 of every decade, each told whole: "$0.005", not a bare 5. Where there are many decades, their firsts alone.
+function logTicks(values, prefix) {
+  const logs = values.filter((value) => value > 0).map(Math.log10);
+  const [low, high] = [Math.min(...logs), Math.max(...logs)];
+  const steps = high - low > 1.5 ? [1] : [1, 2, 5];
+  const tickvals = [];
+  const ticktext = [];
+  for (let decade = Math.floor(low) - 1; decade <= Math.ceil(high); decade += 1) {
+    for (const step of steps) {
+      const value = Number(`${step}e${decade}`);
+      tickvals.push(value);
+      ticktext.push(prefix + (decade < 0 ? value.toFixed(-decade) : value.toLocaleString("en")));
+    }
+  }
+  return { tickmode: "array", tickvals, ticktext };
+}
+
 const dataOf = (figure) => JSON.parse(document.getElementById(figure.dataset.plot).textContent);
 
 function draw(figure) {
@@ -76,7 +93,7 @@ function draw(figure) {
   layout.xaxis.nticks = data.x.type === "date" ? 8 : 12;
   if (data.x.type === "date" && data.x.values.length < 8) Object.assign(layout.xaxis, { tickvals: data.x.values, tickformat: "%b %-d<br>%Y" }); // no hours of a day
   if (data.x.is_whole) layout.xaxis.dtick = Math.max(1, Math.ceil(data.x.values.length / 12)); // no half jobs
-  if (data.x.type === "log") Object.assign(layout.xaxis, { dtick: "D2", tickprefix: data.x.prefix ?? "" }); // 1, 2, 5
+  if (data.x.type === "log") Object.assign(layout.xaxis, { tickprefix: "", ...logTicks(data.x.values, data.x.prefix ?? "") });
   if (data.y.type) layout.yaxis.type = data.y.type;
   if (data.y.decades) layout.yaxis.dtick = 1; // powers of ten alone
   if (data.y.free) layout.yaxis.rangemode = "normal";

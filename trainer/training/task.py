@@ -60,7 +60,7 @@ class Task(ABC):
     @property
     def can_be_taught(self) -> bool:
         """Whether a model with these settings learns from a teacher's answers, too."""
-        return False
+        return get_family(self.spec.family).can_be_taught(self.spec.model)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from django import forms
@@ -137,9 +137,11 @@ def can_be_cut(family: Family, model: Any) -> bool:
 def students_of(version: ModelVersion, start: TrainSpec) -> dict[str, tuple[str, Any]]:
     """Return smaller models that the version could teach, by name: halves of itself, and the family's smaller sizes."""
     family, facts = get_family(start.family), version.run.dataset_version.model_facts
+    if not family.can_be_taught(start.model):
+        return {}
     whole = num_parameters_of(start.family, start.model, facts)
     kept = {*family.free_settings, "context_length"}
-    same = {name: getattr(start.model, name) for name in kept if hasattr(start.model, name)}
+    same = {each.name: getattr(start.model, each.name) for each in fields(start.model) if each.name in kept}
     candidates: dict[str, tuple[Any, Any]] = {}
     if getattr(start.model, "num_layers", 1) > 1:
         candidates["half-as-deep"] = (

@@ -325,7 +325,7 @@ def section_fields(prefix: str, cls: type, start: Any) -> dict[str, forms.Field]
 def _field(name: str, hint: Any, help_text: str, start: Any) -> forms.Field:
     short = name.partition(".")[2]
     common: dict[str, Any] = {
-        "label": LABELS.get(name) or _label(short),
+        "label": setting_label(name),
         "help_text": help_text,
         "initial": getattr(start, short),
     }
@@ -341,10 +341,13 @@ def _field(name: str, hint: Any, help_text: str, start: Any) -> forms.Field:
     return forms.CharField(required=False, strip=False, widget=widget, empty_value="", **common)
 
 
-def _label(name: str) -> str:
-    """num_layers -> Layers; the docstring below says the rest."""
+def setting_label(name: str) -> Text:
+    """model.num_layers -> Layers; the docstring of the field says the rest."""
+    if (label := LABELS.get(name)) is not None:
+        return label
     signs = {"qk": "QK", "kv": "KV", "rope": "RoPE", "dtype": "number format"}
-    words = " ".join(signs.get(word, word) for word in name.removeprefix("num_").split("_"))
+    short = name.rpartition(".")[2].removeprefix("num_")
+    words = " ".join(signs.get(word, word) for word in short.split("_"))
     return words[:1].upper() + words[1:]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.sweep.space import Setting
+from webapp.runs.spec_form import setting_label
 from webapp.sweeps.models import Sweep, Trial
 from webapp.ui.templatetags.figures import figure
 
@@ -97,7 +98,7 @@ def parallel(sweep: Sweep, trials: Sequence[Trial]) -> Parallel | None:
         return None
     results = _span([float(trial.value or 0.0) for trial in landed])
     settings = sweep.varied
-    axes = [_axis(setting, setting.name) for setting in settings]
+    axes = [_axis(setting, str(setting_label(setting.name))) for setting in settings]
     axes.append(_axis(results, sweep.metric, is_flipped=sweep.lower_is_better))
     order = sorted(landed, key=lambda trial: trial.value or 0.0, reverse=sweep.lower_is_better)  # the best on top
     lines = []
@@ -118,11 +119,6 @@ def parallel(sweep: Sweep, trials: Sequence[Trial]) -> Parallel | None:
     return Parallel(axes=axes, drawings=[_wide(axes, lines), _narrow(axes, lines)])
 
 
-def axis_title(name: str) -> str:
-    """optimizer.learning_rate -> learning rate."""
-    return (name.partition(".")[2] or name).replace("_", " ")
-
-
 def _title(sweep: Sweep, trial: Trial) -> str:
     values = ", ".join(f"{setting.name} {_text(trial.values[setting.name])}" for setting in sweep.varied)
     return f"{trial.number}: {sweep.metric} {figure(trial.value, 4)}, {values}"
@@ -133,7 +129,7 @@ def _span(values: list[float]) -> Setting:
     return Setting(name="value", low=low, high=high if high > low else low + abs(low or 1.0) * 1e-6)
 
 
-def _axis(setting: Setting, name: str, *, is_flipped: bool = False) -> Axis:
+def _axis(setting: Setting, title: str, *, is_flipped: bool = False) -> Axis:
     if setting.is_range:
         values = [setting.at(share) for share in (0.0, 0.5, 1.0)]
     else:
@@ -144,7 +140,7 @@ def _axis(setting: Setting, name: str, *, is_flipped: bool = False) -> Axis:
         "choices": [str(choice) for choice in setting.choices], "flipped": is_flipped,
     }  # fmt: skip
     return Axis(
-        title=axis_title(name),
+        title=title,
         ticks=[(1 - share if is_flipped else share, text) for share, text in ticks],
         scale=scale,
     )

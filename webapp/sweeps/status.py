@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from trainer.sweep.importance import ENOUGH_RUNS_A_SETTING, MIN_RUNS, importances
 from trainer.sweep.rates import RATE, rate_rule, width_of, width_setting
 from webapp.jobs.display import shown_state, state_word
-from webapp.runs.spec_form import LABELS
+from webapp.runs.spec_form import setting_label
 from webapp.sweeps.frontier import frontier_chart
 from webapp.sweeps.models import Sweep, Trial
 from webapp.sweeps.parallel import parallel
@@ -38,7 +38,7 @@ def live_context(sweep: Sweep) -> dict[str, Any]:
     frontier = frontier_chart(sweep, trials)
     return {
         "rows": [_row(sweep, trial, best) for trial in trials],
-        "columns": [(setting.name, LABELS.get(setting.name) or setting.name) for setting in sweep.varied],
+        "columns": [(setting.name, setting_label(setting.name)) for setting in sweep.varied],
         "num_landed": len(landed),
         "num_stopped": sum(trial.stopped_at_step is not None for trial in trials),
         "best": best,

@@ -11,14 +11,16 @@ import pytest
 from tests.factories import Cast
 from tests.webapp.registry.test_services import files  # noqa: F401
 from tests.webapp.registry.test_whole_way import do_next_job, kept, real_version, trained
-from trainer.spec import DistilSpec, spec_from_dict
+from tests.webapp.runs.rows import make_run
+from trainer.families import families, get_family
+from trainer.spec import DataSpec, DistilSpec, TrainSpec, spec_from_dict
 from webapp.jobs.models import Job, Worker
 from webapp.quotes.services import quote_planned
 from webapp.registry.models import Compression, ModelVersion, Result
 from webapp.registry.smaller import source_spec
-from webapp.registry.smaller_forms import planned_run
+from webapp.registry.smaller_forms import planned_run, students_of
 from webapp.runs.estimates import spec_flop_per_unit
-from webapp.runs.models import Run
+from webapp.runs.models import Checkpoint, Run
 from webapp.runs.services import run_create
 from webapp.ui.templatetags.figures import figure
 
@@ -126,3 +128,17 @@ def test_who_only_looks_makes_nothing_smaller_and_strangers_see_nothing(cast: Ca
     assert 'data-figure="quote_seconds"' in answer.content.decode()  # of this team's first training
     answer = cast.client(cast.bob).get(quote, {"kind": "compress", "method": "int8"})
     assert "No basis yet" in answer.content.decode()
+
+
+@pytest.mark.parametrize("family", sorted(families()))
+def test_every_family_offers_students_only_where_they_can_be_taught(cast: Cast, family: str) -> None:
+    """The largest size of each: whoever can be taught has smaller ones to teach, and nobody's page breaks."""
+    found = get_family(family)
+    largest = list(found.presets.values())[-1]
+    start = TrainSpec(family=family, model=largest, data=DataSpec(path="nowhere"))
+    kept = ModelVersion(checkpoint=Checkpoint(run=make_run(cast, state="succeeded")))
+    kept.run.dataset_version.facts = {"side": 32, "num_channels": 3, "num_labels": 4, "num_items": 40}
+    students = students_of(kept, start)
+    assert bool(students) <= found.can_be_taught(largest)
+    assert family not in ("gpt", "bert", "vision") or students
+    assert all(type(model) is type(largest) for _label, model in students.values())

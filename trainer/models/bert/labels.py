@@ -76,8 +76,6 @@ class Labelled(Objective):
         batch.pop("weights", None)
         return {**batch, "documents": torch.from_numpy(self.labelled(split)[examples])}
 
-    can_be_taught = True
-
     def loss(self, model: Bert, batch: Batch) -> Tensor:
         return self.loss_of(logits_of(model, batch), batch)
 

@@ -86,8 +86,6 @@ class Masked(Objective):
         logits, targets = self.foretell(model, tokens, self.draw(tokens))
         return F.cross_entropy(logits.float(), targets, label_smoothing=self.label_smoothing)
 
-    can_be_taught = True
-
     def distilled_loss(self, model: Bert, batch: Batch, teacher: Teacher) -> Tensor:
         tokens = batch["tokens"]
         hidden, places = self.hide(tokens, self.draw(tokens))

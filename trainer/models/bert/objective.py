@@ -53,8 +53,6 @@ class Objective(ABC):
     @abstractmethod
     def loss(self, model: Bert, batch: Batch) -> Tensor: ...
 
-    can_be_taught = False
-
     def distilled_loss(self, model: Bert, batch: Batch, teacher: Teacher) -> Tensor:
         """Return the loss against the data and the teacher's answers."""
         raise NotImplementedError

@@ -185,6 +185,7 @@ FAMILY = Family(
     suited=suited,
     shrunk=shrunk,
     prunable=frozenset({"num_heads", "head_width", "feed_forward_width"}),
+    taught=lambda model: model.objective in ("masked", "classify", "multi_label"),
     calibration_presets=("tiny", "mini"),
     free_settings=frozenset(
         {"objective", "pooling", "pooler", "mask_fraction", "class_weights", "label_separator", "temperature"}

@@ -74,10 +74,6 @@ class BertTask(Task):
         return self.objective.loss(model, batch)  # type: ignore[arg-type]
 
     @property
-    def can_be_taught(self) -> bool:
-        return self.objective.can_be_taught
-
-    @property
     def classes(self) -> tuple[str, ...]:
         return tuple(self.export_names())
 

@@ -60,8 +60,6 @@ class Answer(Objective):
     def loss(self, model: GPT, batch: Batch) -> Tensor:
         return self.loss_of(packed_logits(model, batch), batch)
 
-    can_be_taught = True
-
     def distilled_loss(self, model: GPT, batch: Batch, teacher: Teacher) -> Tensor:
         logits, learnt = packed_logits(model, batch), batch["targets"] != NOT_LEARNT
         with torch.no_grad():

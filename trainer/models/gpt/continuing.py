@@ -49,8 +49,6 @@ class Continue(Objective):
         hidden = model.hidden(batch["tokens"])  # (B, T, D)
         return self.head_loss(hidden, model.output_weight, batch["targets"], label_smoothing=smoothing)
 
-    can_be_taught = True
-
     def distilled_loss(self, model: GPT, batch: Batch, teacher: Teacher) -> Tensor:
         taught: Any = teacher.model
         with torch.no_grad():

@@ -41,8 +41,6 @@ class Objective(ABC):
     @abstractmethod
     def loss(self, model: GPT, batch: Batch) -> Tensor: ...
 
-    can_be_taught = False
-
     def distilled_loss(self, model: GPT, batch: Batch, teacher: Teacher) -> Tensor:
         """Return the loss against the data and the teacher's answers."""
         raise NotImplementedError

@@ -199,6 +199,7 @@ FAMILY = Family(
     is_default=True,
     shrunk=shrunk,
     prunable=frozenset({"num_heads", "num_kv_heads", "head_width", "feed_forward_width"}),
+    taught=lambda model: model.objective != "prefer",
     calibration_presets=("nano", "micro", "mini"),
     free_settings=frozenset({"objective", "template", "beta"}),
 )

@@ -64,10 +64,6 @@ class GPTTask(Task):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         return self.objective.loss(model, batch)  # type: ignore[arg-type]
 
-    @property
-    def can_be_taught(self) -> bool:
-        return self.objective.can_be_taught
-
     def distilled_loss(self, model: nn.Module, batch: Batch, *, teacher: Teacher) -> Tensor:
         return self.objective.distilled_loss(model, batch, teacher)  # type: ignore[arg-type]
 

@@ -124,6 +124,7 @@ FAMILY = Family(
     ),
     shrunk=shrunk,
     prunable=frozenset({"inner_fraction", "width_fraction"}),
+    taught=lambda model: True,
     ablations={
         "augmentation": {
             "model.flip": False,

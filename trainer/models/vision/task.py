@@ -96,10 +96,6 @@ class VisionTask(Task):
         return self.loss_of(model(pictures), classes)
 
     @property
-    def can_be_taught(self) -> bool:
-        return True
-
-    @property
     def classes(self) -> tuple[str, ...]:
         return self.names
 
