@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.metrics.change import Change
 from trainer.training.units import Units
 
 NUM_RESAMPLES = 2_000
@@ -30,16 +31,9 @@ def differences(before: Units, after: Units, *, seed: int = 0) -> list[dict[str,
             continue
         sums = [(np.asarray(units.sums[above]), np.asarray(units.sums[below])) for units in (before, after)]
         first, second = (factor * float(a.sum() / b.sum()) for a, b in sums)
-        row = {
-            "metric": metric,
-            "before": first,
-            "after": second,
-            "difference": second - first,
-            "low": None,
-            "high": None,
-        }
+        low = high = None
         if num_units >= FEWEST:
             drawn = [factor * (weights @ a) / (weights @ b) for a, b in sums]
-            row["low"], row["high"] = (float(each) for each in np.quantile(drawn[1] - drawn[0], [0.025, 0.975]))
-        found.append(row)
+            low, high = (float(each) for each in np.quantile(drawn[1] - drawn[0], [0.025, 0.975]))
+        found.append(Change(metric=metric, before=first, after=second, low=low, high=high).row())
     return found

@@ -16,19 +16,20 @@ from typing import Any
 import msgspec
 
 from trainer.compress.difference import differences
-from trainer.compress.measure import counts_of, resident_bytes, speed_of
+from trainer.compress.measure import counts_of, resident_bytes, speeds_of
 from trainer.compress.quantise import FACT, quantise, refuse_compressed
 from trainer.compress.spec import METHODS, TRAINED, CompressSpec
 from trainer.context import JobContext
 from trainer.data.shards import open_version
 from trainer.errors import InputError
 from trainer.events import Checkpoint, Finished, Progress, Report, Stopped
+from trainer.families import get_family
 from trainer.inference.evaluate import machine_of
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.spec import BatchSpec, MachineSpec
 from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, save_tensors, tensor_bytes, write_checkpoint
 from trainer.training.machine import apply_machine
-from trainer.training.measuring import Interrupted, measure_split
+from trainer.training.measuring import Interrupted, measure_split, rows_of_split
 from trainer.training.meter import finite
 from trainer.training.units import Units, collector, finished_units, ratios_of
 
@@ -44,15 +45,19 @@ def run(spec: CompressSpec, context: JobContext) -> Finished | Stopped:
     apply_machine(machine)
     context.started(device=machine.device)
     try:
-        before, whole = measured(spec, context, loaded, machine, "measuring the original")
+        small, made = smaller_form(spec, context, stored)
         batch = loaded.task.spec.batch
-        small, made = smaller_form(spec, context, loaded)
-        phase = "measuring the smaller form"
-        after, packed = measured(spec, context, small, machine, phase, batch=batch)
+        before, whole = measured(spec, context, loaded, machine, "measuring the original", batch=batch)
+        after, packed = measured(spec, context, small, machine, "measuring the smaller form", batch=batch)
+        changes = differences(whole, packed)
+        main_metric = get_family(loaded.task.spec.family).main_metric
+        if not any(f"validation/{change['metric']}" == main_metric for change in changes):
+            changes = changes_by_example(spec, context, loaded, small, machine) + changes
     except Interrupted:
         return Stopped(sentence="Stopped before both forms were measured.")
     before["file_bytes"], after["file_bytes"] = weight_bytes(stored), weight_bytes(made)
-    changes = differences(whole, packed)
+    for facts, speed in zip((before, after), speeds_of(loaded, small), strict=True):
+        facts |= msgspec.to_builtins(speed)
     if spec.method != TRAINED:
         context.emit(
             Checkpoint(
@@ -72,12 +77,14 @@ def run(spec: CompressSpec, context: JobContext) -> Finished | Stopped:
     )
 
 
-def smaller_form(spec: CompressSpec, context: JobContext, loaded: LoadedModel) -> tuple[LoadedModel, StoredCheckpoint]:
+def smaller_form(
+    spec: CompressSpec, context: JobContext, stored: StoredCheckpoint
+) -> tuple[LoadedModel, StoredCheckpoint]:
     """Return the smaller form: the one that was trained, or the model itself in fewer bits, written as a checkpoint."""
     if spec.method != TRAINED:
-        quantise(loaded.model, spec.method)
-        assert loaded.stored is not None
-        return loaded, write(spec, context, loaded.stored, loaded)
+        again = load_model(Path(spec.checkpoint), sha256=spec.sha256, device="cpu")
+        quantise(again.model, spec.method)
+        return again, write(spec, context, stored, again)
     small = load_model(Path(spec.smaller), sha256=spec.smaller_sha256, device="cpu")
     assert small.stored is not None
     return small, small.stored
@@ -90,18 +97,17 @@ def measured(
     machine: MachineSpec,
     phase: str,
     *,
-    batch: BatchSpec | None = None,
+    batch: BatchSpec,
 ) -> tuple[dict[str, Any], Units]:
-    """Return bytes, seconds and metrics of the model as it stands, and the metrics' sums by stretch of the split.
+    """Return bytes and metrics of the model as it stands, and the metrics' sums by stretch of the split.
 
-    `batch` is how the other form was measured: two models are paired where both have seen the same stretches.
+    `batch` is the same for both forms: two models are paired where both have seen the same stretches.
     """
     context.emit(Progress(done=0, total=1, unit="form", phase=phase))
     version = open_version(Path(spec.data_path or loaded.task.spec.data.path))
     split = version.open_split(spec.split)
     units = Units(split=spec.split, content_hash=version.manifest.content_hash)
     loaded.task.require_fitting(version)
-    batch = batch or loaded.task.spec.batch
     size = batch.micro_batch or batch.sequences_per_step
     found = measure_split(
         loaded.task,
@@ -127,9 +133,31 @@ def measured(
         "resident_bytes": resident_bytes(loaded),
         **counts_of(loaded),
         "metrics": {name: finite(value) for name, value in found.items()},
-        **msgspec.to_builtins(speed_of(loaded)),
     }
     return facts, units
+
+
+def changes_by_example(
+    spec: CompressSpec, context: JobContext, loaded: LoadedModel, small: LoadedModel, machine: MachineSpec
+) -> list[dict[str, Any]]:
+    """Return how measures that are no ratio of sums differ, where the family tells them of two models' answers."""
+    split = open_version(Path(spec.data_path or loaded.task.spec.data.path)).open_split(spec.split)
+    batch = loaded.task.spec.batch
+    rows = [
+        rows_of_split(
+            each.task,
+            each.model,
+            split,
+            machine=machine,
+            batch_size=batch.micro_batch or batch.sequences_per_step,
+            max_batches=spec.max_batches,
+            should_stop=context.should_stop,
+        )
+        for each in (loaded, small)
+    ]
+    if not all(rows):
+        return []
+    return [change.row() for change in loaded.task.changes(split, *rows)]
 
 
 def write(spec: CompressSpec, context: JobContext, stored: StoredCheckpoint, loaded: LoadedModel) -> StoredCheckpoint:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import torch
@@ -13,7 +14,7 @@ from trainer.inference.loading import LoadedModel
 from trainer.inference.sampling import SamplingSpec
 
 PROMPT_TOKENS, NEW_TOKENS = 32, 32
-REPEATS = 5
+REPEATS = 9
 BATCH = 16
 LENGTH = 64
 
@@ -46,26 +47,53 @@ def counts_of(loaded: LoadedModel) -> dict[str, int]:
     }
 
 
-def speed_of(loaded: LoadedModel) -> Speed:
-    """Return how fast the model is; what its family has no form for stays unknown."""
-    per_token = seconds_per_token(loaded) if "generate" in loaded.task.abilities else None
+def speeds_of(first: LoadedModel, second: LoadedModel) -> tuple[Speed, Speed]:
+    """Return how fast two forms are, timed in turn: what slows the machine for a while slows both."""
+    timings = [timings_of(each) for each in (first, second)]
+    found: list[dict[str, float]] = [{}, {}]
+    with torch.inference_mode():
+        for name, time_first in timings[0].items():
+            if (time_second := timings[1].get(name)) is not None:
+                found[0][name], found[1][name] = in_turn(time_first, time_second)
+    return speed_from(found[0]), speed_from(found[1])
+
+
+def speed_from(seconds: dict[str, float]) -> Speed:
+    return Speed(
+        seconds_per_example=seconds.get("one"),
+        examples_per_second=BATCH / seconds["many"] if "many" in seconds else None,
+        seconds_per_token=seconds.get("token"),
+    )
+
+
+def timings_of(loaded: LoadedModel) -> dict[str, Callable[[], float]]:
+    """Return what can be timed of a model, each a call that returns seconds; what its family has no form for is left out."""
+    found: dict[str, Callable[[], float]] = {}
+    if "generate" in loaded.task.abilities:
+        found["token"] = partial(seconds_per_token, loaded)
     graph = loaded.task.graph(loaded.model)
     if graph is None:
-        return Speed(seconds_per_token=per_token)
+        return found
     chance = torch.Generator().manual_seed(0)
     length = min(LENGTH, graph.longest)
-    one, many = (
-        tuple(each.to(loaded.device) for each in graph.make_inputs(rows, length, chance)) for rows in (1, BATCH)
-    )
-    with torch.inference_mode():
-        return Speed(
-            seconds_per_example=timed(lambda: graph.module(*one)),
-            examples_per_second=BATCH / timed(lambda: graph.module(*many)),
-            seconds_per_token=per_token,
-        )
+    for name, rows in (("one", 1), ("many", BATCH)):
+        inputs = tuple(each.to(loaded.device) for each in graph.make_inputs(rows, length, chance))
+        found[name] = partial(seconds_of, graph.module, inputs)
+    return found
 
 
-@torch.inference_mode()
+def in_turn(first: Callable[[], float], second: Callable[[], float]) -> tuple[float, float]:
+    """Return the median seconds of both, the first round of which is not counted."""
+    rounds = [(first(), second()) for _ in range(REPEATS + 1)][1:]
+    return median(a for a, _b in rounds), median(b for _a, b in rounds)
+
+
+def seconds_of(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> float:
+    begun = time.perf_counter()
+    module(*inputs)
+    return time.perf_counter() - begun
+
+
 def seconds_per_token(loaded: LoadedModel) -> float:
     """Return the median seconds of one more token behind a prompt that has been read."""
     context = loaded.language_model.context_length
@@ -78,15 +106,4 @@ def seconds_per_token(loaded: LoadedModel) -> float:
     for _ in written:
         found.append(time.perf_counter() - begun)
         begun = time.perf_counter()
-    return median(found)
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Return the median seconds of a call, one that is not counted first."""
-    call()
-    found = []
-    for _ in range(REPEATS):
-        begun = time.perf_counter()
-        call()
-        found.append(time.perf_counter() - begun)
     return median(found)

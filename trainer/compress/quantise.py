@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from trainer.compress.convolution import PackedConv2d
-from trainer.compress.quantised import GROUP, DynamicInt8Linear, Int4Linear, Int8Embedding, Int8Linear
+from trainer.compress.quantised import GROUP, DynamicInt8Linear, Int4Linear, Int8Embedding, Int8EmbeddingBag, Int8Linear
 from trainer.compress.spec import Method
 from trainer.errors import InputError
 
@@ -17,7 +17,9 @@ FACT = "compression"
 
 def quantise(model: nn.Module, method: Method) -> nn.Module:
     """Replace the layers in place, weights and all, and return the model."""
-    if not any(isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding) for module in model.modules()):
+    if not any(
+        isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding | nn.EmbeddingBag) for module in model.modules()
+    ):
         raise InputError(
             "the model has no linear layers, convolutions or tables of tokens, so there is nothing to store in fewer bits"
         )
@@ -29,6 +31,8 @@ def quantise(model: nn.Module, method: Method) -> nn.Module:
                 setattr(parent, name, PackedConv2d.of(layer, in_int4=method == "int4"))
             elif type(layer) is nn.Embedding:
                 setattr(parent, name, Int8Embedding.of(layer))
+            elif type(layer) is nn.EmbeddingBag:
+                setattr(parent, name, Int8EmbeddingBag.of_bags(layer))
     return model.requires_grad_(False)
 
 

@@ -163,8 +163,33 @@ class Int8Embedding(nn.Module):
         head.q, head.scale = self.q, self.scale
         return head
 
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Return some rows (..., D), widened."""
+        return self.q[numbers].float() * self.scale[numbers].unsqueeze(-1)
+
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.q[tokens].float() * self.scale[tokens].unsqueeze(-1)
+        return self.rows(tokens)
+
+
+class Int8EmbeddingBag(Int8Embedding):
+    """The same where a bag of rows is looked up at once, and averaged or added."""
+
+    def __init__(self, num_rows: int, width: int, *, mode: str) -> None:
+        super().__init__(num_rows, width)
+        self.mode = mode
+
+    @classmethod
+    @torch.no_grad()
+    def of_bags(cls, table: nn.EmbeddingBag) -> Int8EmbeddingBag:
+        made = cls(table.num_embeddings, table.embedding_dim, mode=table.mode)
+        made.q, made.scale = to_int8(table.weight)
+        return made
+
+    def forward(self, numbers: Tensor, starts: Tensor | None = None) -> Tensor:
+        """Return bags (B, D): of numbers (B, L), or of a flat list and where each bag begins."""
+        rows = self.rows(numbers.flatten())  # (B L, D)
+        places = torch.arange(len(rows), device=rows.device)
+        return F.embedding_bag(places if starts is not None else places.view_as(numbers), rows, starts, mode=self.mode)
 
 
 def unpacked_int4(q: Tensor) -> Tensor:

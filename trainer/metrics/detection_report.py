@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.metrics.bootstrap import Interval, interval
+from trainer.metrics.change import Change
 from trainer.metrics.detection import Matched, average_precisions, match_pictures, summary
 from trainer.metrics.labels import Floats
 from trainer.metrics.report import EvaluationReport, Picture, Table
@@ -49,16 +50,37 @@ def detection_report(
 
 def intervals(matched: Matched, precisions: Floats) -> list[Interval]:
     """Return the figures with their 95 % intervals over draws of as many pictures with replacement."""
+    drawn = drawn_figures(matched)
+    return [interval(name, value, drawn[name]) for name, value in summary(precisions).items()]
+
+
+def drawn_figures(matched: Matched, *, num_draws: int | None = None) -> dict[str, Floats]:
+    """Return each figure in each draw. The draws of as many pictures are the same ones, so that two models are paired."""
     num_pictures, chance = len(matched.num_there), np.random.default_rng(0)
-    num_draws = int(np.clip(WORK / max(10 * matched.score.size, 1), MIN_DRAWS, MAX_DRAWS)) if num_pictures > 1 else 0
+    num_draws = num_draws or affordable_draws(matched)
     share = np.full(num_pictures, 1 / max(num_pictures, 1))
     drawn = [
         summary(average_precisions(matched, chance.multinomial(num_pictures, share).astype(np.float64)))
-        for _ in range(num_draws)
+        for _ in range(num_draws if num_pictures > 1 else 0)
     ]
-    return [
-        interval(name, value, np.array([draw[name] for draw in drawn])) for name, value in summary(precisions).items()
-    ]
+    return {name: np.array([draw[name] for draw in drawn]) for name in summary(average_precisions(matched))}
+
+
+def affordable_draws(matched: Matched) -> int:
+    return int(np.clip(WORK / max(10 * matched.score.size, 1), MIN_DRAWS, MAX_DRAWS))
+
+
+def changes_of_precision(before: Matched, after: Matched) -> list[Change]:
+    """Return how the figures of two models on the same pictures differ; a hard picture is hard for both, and cancels."""
+    num_draws = min(affordable_draws(before), affordable_draws(after))
+    drawn = [drawn_figures(matched, num_draws=num_draws) for matched in (before, after)]
+    values = [summary(average_precisions(matched)) for matched in (before, after)]
+    found = []
+    for name in values[0]:
+        gap = interval(name, values[1][name] - values[0][name], drawn[1][name] - drawn[0][name])
+        if gap.value is not None:
+            found.append(Change(metric=name, before=values[0][name], after=values[1][name], low=gap.low, high=gap.high))
+    return found
 
 
 def class_rows(names: Sequence[str], matched: Matched, precisions: Floats) -> list[list[object]]:

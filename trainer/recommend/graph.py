@@ -15,6 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from trainer.compress.quantised import Int8Embedding
 from trainer.formats.graph import Graph, Inputs
 
 MOST_FEATURES = 3
@@ -64,7 +65,8 @@ def score_graph(module: nn.Module, *, num_items: int, num_user_features: int, lo
     )
 
 
-def mean_of(table: Tensor, numbers: Tensor, mask: Tensor) -> Tensor:
+def mean_of(table: nn.EmbeddingBag | Int8Embedding, numbers: Tensor, mask: Tensor) -> Tensor:
     """Return the mean (B, D) of the rows of a table (N, D) that stand at the places (B, L) which hold one; zeros for none."""
-    there = mask[..., None].to(table.dtype)  # (B, L, 1)
-    return (table[numbers] * there).sum(dim=1) / there.sum(dim=1).clamp(min=1)
+    rows = table.rows(numbers) if isinstance(table, Int8Embedding) else table.weight[numbers]  # (B, L, D)
+    there = mask[..., None].to(rows.dtype)  # (B, L, 1)
+    return (rows * there).sum(dim=1) / there.sum(dim=1).clamp(min=1)

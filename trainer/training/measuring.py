@@ -73,7 +73,6 @@ def _plain(total: Tensor) -> Any:
     return float(total) if total.numel() == 1 else total.cpu().numpy()
 
 
-@torch.no_grad()
 def report_split(
     task: Task,
     model: nn.Module,
@@ -85,6 +84,25 @@ def report_split(
     should_stop: Callable[[], object] = lambda: None,
 ) -> SplitReport | None:
     """Return the family's report of a split with the answers it is of; None where it makes none, or there is nothing."""
+    whole = rows_of_split(
+        task, model, split, machine=machine, batch_size=batch_size, max_batches=max_batches, should_stop=should_stop
+    )
+    report = task.report(split, whole) if whole else None
+    return SplitReport(report=report, scores=task.scores(whole)) if report is not None else None
+
+
+@torch.no_grad()
+def rows_of_split(
+    task: Task,
+    model: nn.Module,
+    split: Split,
+    *,
+    machine: MachineSpec,
+    batch_size: int,
+    max_batches: int = 0,
+    should_stop: Callable[[], object] = lambda: None,
+) -> dict[str, np.ndarray]:
+    """Return the family's `details` of every example of a split; empty where it tells none."""
     was_training = model.training
     model.eval()
     rows: dict[str, list[np.ndarray]] = {}
@@ -95,16 +113,14 @@ def report_split(
             with autocast(machine):
                 found = task.details(model, to_device(batch, machine.device))
             if not found:
-                return None
+                return {}
             for name, tensor in found.items():
                 rows.setdefault(name, []).append(
                     tensor.float().cpu().numpy() if tensor.is_floating_point() else tensor.cpu().numpy()
                 )
     finally:
         model.train(was_training)
-    whole = {name: np.concatenate(parts) for name, parts in rows.items()}
-    report = task.report(split, whole) if whole else None
-    return SplitReport(report=report, scores=task.scores(whole)) if report is not None else None
+    return {name: np.concatenate(parts) for name, parts in rows.items()}
 
 
 def tell_report(context: JobContext, found: SplitReport, *, step: int, content_hash: str) -> None:

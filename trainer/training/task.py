@@ -21,6 +21,7 @@ from trainer.data.shards import PreparedVersion
 from trainer.errors import InputError
 from trainer.families import get_family
 from trainer.formats.graph import Graph
+from trainer.metrics.change import Change
 from trainer.metrics.report import EvaluationReport, Picture
 from trainer.metrics.scores import Scores
 from trainer.spec import TrainSpec
@@ -120,6 +121,10 @@ class Task(ABC):
     def scores(self, rows: dict[str, np.ndarray]) -> Scores | None:
         """Return the model's answers in those rows, so that another model's can be paired with them."""
         return None
+
+    def changes(self, split: Split, before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> list[Change]:
+        """Return how measures that are no ratio of sums differ between two models, from their rows of the same examples."""
+        return []
 
     @abstractmethod
     def documents(self, split: Split, example: int) -> Sequence[int]:

@@ -13,7 +13,7 @@ from tests.trainer.conftest import events_of, last_checkpoint, of_kind, run_job,
 from trainer.cli.main import main
 from trainer.compress.convolution import PackedConv2d
 from trainer.compress.difference import differences
-from trainer.compress.quantised import DynamicInt8Linear, Int4Linear, Int8Embedding, Int8Linear
+from trainer.compress.quantised import DynamicInt8Linear, Int4Linear, Int8Embedding, Int8EmbeddingBag, Int8Linear
 from trainer.errors import InputError
 from trainer.events import Checkpoint, Failed, Finished, Report
 from trainer.export import export_model
@@ -78,6 +78,17 @@ def test_a_table_keeps_its_rows_to_within_their_step() -> None:
     tokens = torch.tensor([[3, 7], [0, 49]])
     assert (made(tokens) - table(tokens)).abs().max() <= float(table.weight.detach().abs().max()) / 127 / 2 * 1.01
     assert torch.equal(made(tokens), made.weight[tokens])
+
+
+@pytest.mark.parametrize("mode", ["mean", "sum"])
+def test_bags_of_rows_are_averaged_or_added_as_before(mode: str) -> None:
+    table = nn.EmbeddingBag(50, 32, mode=mode)
+    made = Int8EmbeddingBag.of_bags(table)
+    step = float(table.weight.detach().abs().max()) / 127
+    numbers, starts = torch.tensor([3, 7, 49, 0]), torch.tensor([0, 2, 2])  # the second bag is empty
+    assert (made(numbers, starts) - table(numbers, starts)).abs().max() <= 1.02 * step
+    assert torch.equal(made(numbers, starts)[1], torch.zeros(32))
+    assert (made(numbers[:, None]) - table(numbers[:, None])).abs().max() <= 0.51 * step
 
 
 @pytest.mark.parametrize("method", ["int8", "int4", "int8_dynamic"])

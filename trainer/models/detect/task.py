@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from trainer.data.images.store import ImageSplit
 from trainer.errors import InputError
 from trainer.formats.graph import Graph, picture_graph
+from trainer.metrics.change import Change
 from trainer.metrics.detection import OVERLAPS, area_under, match_pictures, summary
-from trainer.metrics.detection_report import detection_report
+from trainer.metrics.detection_report import changes_of_precision, detection_report
 from trainer.metrics.labels import Floats
 from trainer.metrics.report import EvaluationReport, Picture
 from trainer.models.detect.augment import vary
@@ -150,8 +151,13 @@ class DetectTask(Task):
             row[: len(boxes)] = boxes
         return {"found": torch.from_numpy(table), "documents": batch["documents"]}
 
+    def changes(self, split: ImageSplit, before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> list[Change]:
+        there = [split.boxes_of(int(number)).astype(np.float64) for number in before["documents"]]
+        matched = [match_pictures(boxes_told(rows), there, num_classes=len(self.names)) for rows in (before, after)]
+        return changes_of_precision(*matched)
+
     def report(self, split: ImageSplit, rows: dict[str, np.ndarray]) -> EvaluationReport | None:
-        found = [each[~np.isnan(each[:, 0])].astype(np.float64) for each in rows["found"]]
+        found = boxes_told(rows)
         numbers = [int(number) for number in rows["documents"]]
         there = [split.boxes_of(number).astype(np.float64) for number in numbers]
         return detection_report(
@@ -272,3 +278,8 @@ class DetectorGraph(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         logits, boxes, centreness = self.model(pictures)
         return torch.cat([logits, boxes / self.side, centreness[..., None]], dim=-1)
+
+
+def boxes_told(rows: dict[str, np.ndarray]) -> list[Floats]:
+    """Return the boxes of each picture (D, 6) out of the table of `details`, whose lines have room for the most there may be."""
+    return [each[~np.isnan(each[:, 0])].astype(np.float64) for each in rows["found"]]

@@ -30,9 +30,9 @@ class DlrmTask(RecommenderTask):
         looked_up, counts = dlrm.item_side(torch.arange(len(self.items), device=dlrm.catalogue.counts.device))
 
         def score(history: Tensor, mask: Tensor, *described: Tensor, looked_up: Tensor, counts: Tensor) -> Tensor:
-            found = [mean_of(histories.weight, history, mask)]
+            found = [mean_of(histories, history, mask)]
             if features is not None:
-                found.append(mean_of(features.weight, *described))
+                found.append(mean_of(features, *described))
             users = torch.stack(found, dim=1), mask.sum(dim=1).float().log1p()
             return dlrm.grid(users, (looked_up, counts))
 

@@ -28,9 +28,9 @@ class TwoTowerTask(RecommenderTask):
         histories, features = (towers.history_embedding or towers.item_embedding), towers.user_feature_embedding
 
         def score(history: Tensor, mask: Tensor, *described: Tensor, items: Tensor) -> Tensor:
-            read = [mean_of(histories.weight, history, mask)]
+            read = [mean_of(histories, history, mask)]
             if features is not None:
-                read.append(mean_of(features.weight, *described))
+                read.append(mean_of(features, *described))
             return towers.user_of(read) @ items.T
 
         return score_graph(

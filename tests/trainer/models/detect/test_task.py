@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests.trainer.conftest import last_checkpoint, metric, of_kind, run_job
 from tests.trainer.models.detect.canvases import canvases, prepared_canvases
 from trainer.data.shards import open_version
-from trainer.events import Evaluation, Finished, Sample
+from trainer.events import Evaluation, Finished, Report, Sample
 from trainer.inference.loading import load_model
 from trainer.metrics.report import read_report
 from trainer.models.detect.drawing import answer
@@ -73,6 +73,18 @@ def test_digits_on_canvases_are_found(tmp_path: Path) -> None:
     best, there = told["boxes"][0], left.boxes_of(number)[0]
     assert best["corners"] == pytest.approx((there[:4] / 64).tolist(), abs=0.06)
     assert told["labels"][0]["label"] == best["label"] in loaded.task.assets.label_names
+    fewer_bits_find_as_much(tmp_path, found=result["test"]["map50_95"])
+
+
+def fewer_bits_find_as_much(folder: Path, *, found: float) -> None:
+    """What decides among detectors is no ratio of sums; its change has an interval over pictures all the same."""
+    raw = {"kind": "compress", "checkpoint": str(last_checkpoint(folder / "job")), "method": "int8"}
+    [told] = of_kind(run_job(folder / "small", raw), Report)
+    change = next(each for each in told.report["differences"] if each["metric"] == "map50_95")
+    assert change["before"] == pytest.approx(found, abs=0.01)
+    assert change["low"] < change["high"]
+    assert change["low"] <= change["difference"] <= change["high"]
+    assert abs(change["difference"]) < 0.05
 
 
 def test_boxes_come_back_as_shares_of_the_picture_that_was_sent() -> None:

@@ -13,11 +13,13 @@ import torch
 from safetensors.numpy import load_file
 from usearch.index import Index
 
+from tests.trainer.conftest import of_kind, run_job
 from tests.trainer.models.recommenders.test_learning import trained
 from tests.trainer.recommend_data import made_up_tastes
 from trainer.cli.main import main
 from trainer.data.shards import open_version
 from trainer.errors import InputError
+from trainer.events import Report
 from trainer.export import export_model, load_exported
 from trainer.inference.find import find_checkpoint
 from trainer.inference.loading import LoadedModel, load_model
@@ -118,3 +120,15 @@ def test_without_its_data_a_model_still_answers_a_history(job: Path, folder: Pat
         assert len(found["items"]) == 10
     finally:
         data.with_name("away").rename(data)
+
+
+def test_tables_in_fewer_bits_recommend_alike(job: Path, folder: Path) -> None:
+    """The tables are most of a recommender; looked up in bags, they are stored in fewer bits, too."""
+    events = run_job(folder / "small", {"kind": "compress", "checkpoint": str(find_checkpoint(job)), "method": "int8"})
+    [told] = of_kind(events, Report)
+    before, after = told.report["before"], told.report["after"]
+    assert after["resident_bytes"] < 0.4 * before["resident_bytes"]
+    changes = {each["metric"]: each["difference"] for each in told.report["differences"]}
+    assert abs(changes["ndcg_at_10"]) < 0.03
+    made = next((folder / "small").glob("attempts/1/checkpoints/*"))
+    assert main(["recommend", str(made), "--places", "3", "--out", str(folder / "small-lists"), "--json"]) == 0

@@ -1,0 +1,32 @@
+"""How much a measure changed from one model to another on the same examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    metric: str
+    before: float
+    after: float
+    low: float | None = None
+    """Lower end of the 95 % interval of the difference, paired; None where it is not known."""
+
+    high: float | None = None
+
+    @property
+    def difference(self) -> float:
+        return self.after - self.before
+
+    def row(self) -> dict[str, Any]:
+        """Return it as a report has it."""
+        return {
+            "metric": self.metric,
+            "before": self.before,
+            "after": self.after,
+            "difference": self.difference,
+            "low": self.low,
+            "high": self.high,
+        }
