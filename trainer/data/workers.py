@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from trainer.cores import usable_cores
 from trainer.errors import TrainerError
 
 Result = TypeVar("Result")
@@ -21,9 +22,7 @@ _PLATFORM_WAIT_SECONDS = 0.2
 
 def num_cores(wanted: int = 0) -> int:
     """Return how many processor cores to use: as many as wanted, or all that this process may run on."""
-    if wanted:
-        return wanted
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return wanted or usable_cores()
 
 
 def prepare_process(num_threads: int = 1) -> None:
