@@ -24,6 +24,9 @@ class AttemptSpec:
     device: str = "auto"
     """`auto`, `cpu`, `mps`, `cuda` or `cuda:N`."""
 
+    num_devices: int = 0
+    """How many were claimed for the job, which asked for several; 0: nobody claimed any, and the spec says how many."""
+
     resume_from: list[str] = field(default_factory=list)
     """Folders of published checkpoints, best candidate first; the first that verifies is used. Empty: start at step 0."""
 

@@ -41,7 +41,10 @@ ORDERLY_CODES = (0, 3)
 
 def run(spec: TrainSpec, context: JobContext) -> AnyEvent | None:
     """Do one attempt of a training run, in as many processes as it asks for."""
-    plan = Plan(processes=1) if place_here() else plan_processes(spec, attempt_device=context.attempt_spec.device)
+    attempt = context.attempt_spec
+    plan = Plan(processes=1)
+    if not place_here():
+        plan = plan_processes(spec, attempt_device=attempt.device, num_devices=attempt.num_devices)
     if plan.processes > 1:
         return Launcher(spec, context, plan).run()
     from trainer.training.job import run as run_here  # torch is loaded only where it is used

@@ -29,9 +29,16 @@ class Devices:
         return f"{self.count} {names[self.kind] if self.count != 1 else names[self.kind].removesuffix('s')}"
 
 
-def plan_processes(spec: TrainSpec, *, attempt_device: str = "auto") -> Plan:
-    """Return how many processes to start; raise `SpecError` where the number wanted cannot be had."""
+def plan_processes(spec: TrainSpec, *, attempt_device: str = "auto", num_devices: int = 0) -> Plan:
+    """Return how many processes to start; raise `SpecError` where the number wanted cannot be had.
+
+    Parameters
+    ----------
+    num_devices : that were claimed for this attempt of a run that asked for several; 0: none were, the spec alone counts
+    """
     wanted = spec.parallel.processes
+    if num_devices:
+        return _of_claimed(num_devices, spec.batch.sequences_per_step)
     if wanted == 1:
         return Plan(processes=1)
     here = devices_here(attempt_device if attempt_device != "auto" else spec.machine.device)
@@ -60,7 +67,7 @@ def devices_here(device: str) -> Devices:
 
 def require_divisible(processes: int, sequences: int) -> None:
     """Raise `SpecError`, with the numbers that would do, where a step cannot be shared evenly."""
-    if sequences % processes:
+    if not divides(processes, sequences):
         below, above = sequences // processes * processes, (sequences // processes + 1) * processes
         near = f"{below} or {above}" if below else str(above)
         raise SpecError(
@@ -69,9 +76,27 @@ def require_divisible(processes: int, sequences: int) -> None:
         )
 
 
+def divides(processes: int, sequences: int) -> bool:
+    """Say whether each process gets as many of a step's sequences."""
+    return sequences % processes == 0
+
+
 def fewer(processes: int, sequences: int) -> int:
     """Return the next smaller number of processes among which a step divides."""
-    return next(n for n in range(processes - 1, 0, -1) if sequences % n == 0)
+    return next(n for n in range(processes - 1, 0, -1) if divides(n, sequences))
+
+
+def _of_claimed(num_devices: int, sequences: int) -> Plan:
+    """Return one process a device, or the most below that among which a step divides: a device that was lost since the
+    run was made is done without."""
+    found = fewer(num_devices + 1, sequences)
+    claimed = (
+        f"{num_devices} devices were claimed for this attempt" if num_devices > 1 else "one device was left for it"
+    )
+    reason = (
+        claimed if found == num_devices else f"{claimed}, and the {sequences} sequences of a step divide among {found}"
+    )
+    return Plan(processes=found, reason=reason)
 
 
 def _chosen(here: Devices, sequences: int) -> Plan:

@@ -2,12 +2,14 @@
 
 Best is: the highest priority, then the team that was served least over the last day, then the place in the queue. A
 team at its limit is passed over; the limit's row is locked while its jobs are counted, so two claims cannot both
-see the last free place.
+see the last free place. A job that wants several devices takes them all here, or is waited for (see devices.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -15,6 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from webapp.jobs.clock import ClockTimestamp, clock_plus
+from webapp.jobs.devices import HostDevices, lock_devices
 from webapp.jobs.kinds import kind_of, kinds
 from webapp.jobs.models import HELD_STATES, Attempt, Job, Lease, QueueControl, State, TeamLimit, Worker
 from webapp.jobs.moves import job_move
@@ -33,10 +36,10 @@ SERVED_SQL = """
 """
 
 BEST_SQL = f"""
-    SELECT job.id, job.team_id
+    SELECT job.id, job.team_id, job.num_devices
       FROM jobs_job job LEFT JOIN ({SERVED_SQL}) served ON served.team_id = job.team_id
      WHERE job.state = 'queued' AND job.queue = %(queue)s AND job.kind = ANY(%(kinds)s)
-       AND job.team_id <> ALL(%(full_teams)s)
+       AND job.team_id <> ALL(%(full_teams)s) AND least(job.num_devices, %(num_most)s) <= %(num_here)s
      ORDER BY job.priority DESC, coalesce(served.seconds, 0), job.position, job.id
      LIMIT 1 FOR UPDATE OF job SKIP LOCKED
 """  # nosec B608: no text of a user is put in
@@ -49,6 +52,11 @@ class Claim:
     job_id: int
     fence: int
     worker_id: int
+    num_devices: int = 0
+    """Taken for a job that asked for several; 0: it asked for one."""
+
+    visible: tuple[str, ...] = ()
+    """Those devices as the host names them."""
 
 
 def job_claim(*, worker: Worker) -> Claim | None:
@@ -66,23 +74,27 @@ def _claim_once(worker: Worker, full_teams: list[int]) -> Claim | int | None:
     """Return the claim, or the id of a team found at its limit, or None."""
     if QueueControl.objects.filter(queue=worker.queue, is_paused=True).exists():
         return None
-    best = _best_job(worker.queue, full_teams)
+    devices = lock_devices(worker)
+    best = None if devices.is_lent else _best_job(worker.queue, full_teams, devices)
     if best is None:
         return None
-    job_id, team_id = best
+    job_id, team_id, num_devices = best
     if _team_is_full(team_id):
         return team_id
-    return _take(job_id, worker)
+    lenders = devices.lenders(num_devices)
+    return None if lenders is None else _take(job_id, worker, num_devices, lenders)
 
 
-def _best_job(queue: str, full_teams: list[int]) -> tuple[int, int] | None:
+def _best_job(queue: str, full_teams: list[int], devices: HostDevices) -> tuple[int, int, int] | None:
+    """Return (job, team, devices wanted), its row locked; None if there is nothing that the worker may take."""
+    values: dict[str, Any] = {
+        "queue": queue, "kinds": list(kinds()), "full_teams": full_teams, "hours": SERVED_WINDOW_HOURS,
+        "num_here": devices.num_here, "num_most": devices.num_most,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(
-            BEST_SQL,
-            {"queue": queue, "kinds": list(kinds()), "full_teams": full_teams, "hours": SERVED_WINDOW_HOURS},
-        )
+        cursor.execute(BEST_SQL, values)
         row = cursor.fetchone()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row[0], row[1], row[2])
 
 
 def _team_is_full(team_id: int) -> bool:
@@ -92,14 +104,15 @@ def _team_is_full(team_id: int) -> bool:
     return Job.objects.filter(team_id=team_id, state__in=HELD_STATES).count() >= limit.max_running
 
 
-def _take(job_id: int, worker: Worker) -> Claim:
+def _take(job_id: int, worker: Worker, num_devices: int, lenders: Sequence[Worker]) -> Claim:
     """Make the attempt and its lease. The job's row is locked, so nobody can be faster."""
+    team = (worker, *lenders)
     moved = job_move(
         job_id,
         old=[State.QUEUED],
         new=State.RUNNING,
         say="claimed",
-        payload={"worker": worker.name, "host": worker.host, "device": worker.device},
+        payload={"worker": worker.name, "host": worker.host, "device": worker.device, "num_devices": len(team)},
         next_fence=True,
         started_at=Coalesce(F("started_at"), ClockTimestamp()),
         reason_code="",
@@ -108,13 +121,19 @@ def _take(job_id: int, worker: Worker) -> Claim:
     assert moved, "the row was locked in the state queued"
     job = Job.objects.get(pk=job_id)
     attempt = Attempt.objects.create(
-        job=job, fence=job.fence, worker=worker, device=worker.device, started_at=ClockTimestamp()
+        job=job,
+        fence=job.fence,
+        worker=worker,
+        device=worker.device,
+        num_devices=len(team),
+        started_at=ClockTimestamp(),
     )
     Lease.objects.update_or_create(
         job=job,
         defaults={
             "fence": job.fence,
             "worker": worker,
+            "lent_by": [each.pk for each in lenders],
             "until": clock_plus(settings.ISOCOST_LEASE_SECONDS),
             "renewed_at": ClockTimestamp(),
             "progressed_at": None,
@@ -122,4 +141,7 @@ def _take(job_id: int, worker: Worker) -> Claim:
     )
     attempt.refresh_from_db()
     guarded(kind_of(job.kind).on_start, job, attempt)
-    return Claim(job_id=job_id, fence=job.fence, worker_id=worker.pk)
+    return Claim(
+        job_id=job_id, fence=job.fence, worker_id=worker.pk, num_devices=len(team) if num_devices > 1 else 0,
+        visible=tuple(each.visible for each in team if each.visible),
+    )  # fmt: skip

@@ -38,6 +38,9 @@ class WorkFacts:
     units_per_second: float | None = None
     """What the device reaches on such work, as far as a calibration tells; None: only own finished jobs can."""
 
+    num_devices: int = 1
+    """That do it together, each billed: the rate is that of all."""
+
     rate_spread: float = 0.0
     """Standard deviation of ln(rate) where it is less well known than a calibration usually tells; 0: as usual."""
 
@@ -122,6 +125,7 @@ class JobKind:
             title=job.title,
             queue=job.queue,
             max_failures=job.max_failures,
+            num_devices=job.num_devices,
         )
 
 

@@ -11,6 +11,7 @@ import os
 import platform
 import signal
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -52,14 +53,19 @@ class TrainerProcess(Protocol):
 
 
 def process_start(
-    command: list[str], *, folder: Path, log: Path, standard_input: int = subprocess.PIPE
+    command: list[str],
+    *,
+    folder: Path,
+    log: Path,
+    standard_input: int = subprocess.PIPE,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a group of its own, behind other work, its words going to `log` and ours to its input."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=trainer_environment(),
+            env={**trainer_environment(), **(variables or {})},
             stdin=standard_input,
             stdout=output,
             stderr=subprocess.STDOUT,

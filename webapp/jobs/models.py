@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -66,6 +67,7 @@ class Job(models.Model):
     title = models.CharField(max_length=200, blank=True)
     spec = models.JSONField()  # as in spec.json
     queue = models.CharField(max_length=10, choices=Queue.choices, default=Queue.CPU)
+    num_devices = models.PositiveSmallIntegerField(default=1)  # of one host, at once; fewer where no host has as many
     priority = models.SmallIntegerField(default=0)  # higher first
     position = models.FloatField(default=0)  # order within a team; lower first; set to the id at the start
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)
@@ -139,7 +141,8 @@ class Worker(models.Model):
     name = models.CharField(max_length=200, unique=True)  # host, queue and process
     host = models.CharField(max_length=120)
     queue = models.CharField(max_length=10, choices=Queue.choices)
-    device = models.CharField(max_length=20, default="cpu")
+    device = models.CharField(max_length=20, default="cpu")  # as the process names it, which sees no other
+    visible = models.CharField(max_length=80, blank=True)  # as the host names it: its CUDA_VISIBLE_DEVICES
     hardware = models.JSONField(default=dict)
     num_slots = models.PositiveSmallIntegerField(default=1)  # jobs it takes at once
     started_at = models.DateTimeField(default=timezone.now)
@@ -157,6 +160,7 @@ class Lease(models.Model):
     job = models.OneToOneField(Job, on_delete=models.CASCADE, primary_key=True, related_name="lease")
     fence = models.BigIntegerField()
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="leases")
+    lent_by = ArrayField(models.BigIntegerField(), default=list)  # workers whose devices it holds besides its worker's
     until = models.DateTimeField()
     renewed_at = models.DateTimeField()
     progressed_at = models.DateTimeField(null=True)  # when the attempt last said anything; null: not a word yet

@@ -32,6 +32,7 @@ NOT_GIVEN = {field.name for field in Job._meta.fields} - {
     "spec",
     "queue",
     "priority",
+    "num_devices",
     "idempotency_key",
 }
 """Fields that the machinery fills in, and not whoever makes a job."""
@@ -48,6 +49,7 @@ def job_create(
     priority: int = 0,
     idempotency_key: str | None = None,
     max_failures: int | None = None,
+    num_devices: int = 1,
 ) -> Job:
     """Put a job in the queue and wake it after commit. The same key in the same team gives the same job, made once.
 
@@ -67,6 +69,7 @@ def job_create(
         priority=priority,
         idempotency_key=idempotency_key or None,
         max_failures=job_kind.max_failures if max_failures is None else max_failures,
+        num_devices=num_devices,
     )
     try:
         with transaction.atomic():

@@ -85,7 +85,7 @@ class Supervisor:
             job, spec = self._steadily(self._look_up)
             folder = prepare_folder(job, spec)
             num_kills = machine.num_out_of_memory_kills()
-            self._process = process = trainer_start(job, spec, folder)
+            self._process = process = trainer_start(job, spec, folder, visible=self.claim.visible)
             try:
                 meter = EnergyMeter(process.pid, spec.device)
                 self._keeper.on_renewal = meter.read
@@ -103,9 +103,11 @@ class Supervisor:
     def _look_up(self) -> tuple[Job, AttemptSpec]:
         """Return the job and what this attempt is told of it."""
         job = Job.objects.select_related("project", "team").get(pk=self.claim.job_id)
-        device = Worker.objects.get(pk=self.claim.worker_id).device
+        device, num_devices = Worker.objects.get(pk=self.claim.worker_id).device, self.claim.num_devices
+        if num_devices > 1:
+            device = device.partition(":")[0]  # all of the kind that it sees
         resume_from = kind_of(job.kind).resume_from(job)
-        return job, AttemptSpec(fence=self.claim.fence, device=device, resume_from=resume_from)
+        return job, AttemptSpec(fence=self.claim.fence, device=device, num_devices=num_devices, resume_from=resume_from)
 
     def _facts(self, process: TrainerProcess, num_kills: int) -> Facts:
         assert self._keeper is not None
@@ -214,11 +216,15 @@ def prepare_folder(job: Job, spec: AttemptSpec) -> AttemptFolder:
     return folder
 
 
-def trainer_start(job: Job, spec: AttemptSpec, folder: AttemptFolder) -> TrainerProcess:
-    """Start the process that does the attempt, from one that has PyTorch loaded already where its kind needs that."""
-    command = trainer_command(job, spec)
-    warm = warm_parent.trainer(command, folder.log) if kind_of(job.kind).uses_torch else None
-    return warm or machine.process_start(command, folder=settings.BASE_DIR, log=folder.log)
+def trainer_start(
+    job: Job, spec: AttemptSpec, folder: AttemptFolder, *, visible: tuple[str, ...] = ()
+) -> TrainerProcess:
+    """Start the process that does the attempt, from one that has PyTorch loaded already where its kind needs that. One
+    of several devices starts anew: it sees more than the worker's own."""
+    command, several = trainer_command(job, spec), spec.num_devices > 1
+    warm = warm_parent.trainer(command, folder.log) if kind_of(job.kind).uses_torch and not several else None
+    variables = {"CUDA_VISIBLE_DEVICES": ",".join(visible)} if several and visible else {}
+    return warm or machine.process_start(command, folder=settings.BASE_DIR, log=folder.log, variables=variables)
 
 
 def trainer_command(job: Job, spec: AttemptSpec) -> list[str]:

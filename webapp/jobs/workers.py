@@ -36,6 +36,7 @@ def worker_register(*, node: str, queue: str, num_slots: int = 1) -> Worker:
             "host": platform.node()[:120],
             "queue": queue,
             "device": device,
+            "visible": os.environ.get("CUDA_VISIBLE_DEVICES", "")[:80],
             "hardware": hardware(),
             "num_slots": num_slots,
             "started_at": ClockTimestamp(),

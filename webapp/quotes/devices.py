@@ -27,7 +27,6 @@ class Device:
     """What quotes need to know of a device. None is unknown."""
 
     name: str
-    num_devices: int = 1
     memory_bytes: float | None = None
     watts: float = 0.0
     """At the meter, working, cooling included; 0: unknown."""

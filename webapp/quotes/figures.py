@@ -135,8 +135,8 @@ def _file(
             fixed_seconds=work.fixed_seconds, kind=work.group,
         ),
         device=DeviceFacts(
-            name=device.name, calibrated_flop_per_second=rate * work.flop_per_unit,
-            memory_bytes=device.memory_bytes or 0.0, num_devices=device.num_devices, watts=device.watts,
+            name=device.name, calibrated_flop_per_second=rate * work.flop_per_unit / work.num_devices,
+            memory_bytes=device.memory_bytes or 0.0, num_devices=work.num_devices, watts=device.watts,
             usd_per_hour=device.usd_per_hour, rate_spread=spread,
             job_spread=hypot(device.job_spread, slower.job_spread if slower else 0.0),
         ),

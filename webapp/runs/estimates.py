@@ -18,6 +18,8 @@ from webapp.quotes.services import NOWHERE, quote_on
 from webapp.runs.alternatives import Alternative, alternatives
 from webapp.runs.architectures import num_parameters_of
 from webapp.runs.recommending import Recommending, recommending_of
+from webapp.runs.spreading import Spread, most_devices, spreads
+from webapp.runs.step_models import num_processes
 from webapp.runs.taught_step import step_model_of
 from webapp.runs.work import train_work
 from webapp.teams.models import Team
@@ -40,11 +42,19 @@ class Estimate:
     flop: float | None = None
     machine_memory_bytes: float | None = None
     alternatives: list[Alternative] = field(default_factory=list)
+    spreads: list[Spread] = field(default_factory=list)
+    """On each number of devices that the installation has; empty where that is one."""
+
+    num_devices: int = 1
+    """Of those: set by hand, or chosen."""
+
     recommending: Recommending | None = None
     """What it costs when it serves, where it recommends."""
 
     has_worker: bool = True
     """Somebody is there to do it."""
+
+    is_on_processor: bool = True
 
     @property
     def needs_probe(self) -> bool:
@@ -97,12 +107,19 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
     device = device_of_worker(worker) if worker else NOWHERE
     num_units = spec.batch.tokens_per_step * spec.schedule.num_steps
     train_units = version.num_units("train")
+    paying = team or version.owning_team
+    several = spreads(spec, version, device, paying) if most_devices(spec.machine.device) > 1 else []
+    if spec.parallel.processes == "auto":
+        spec = next((each.spec for each in several if each.is_chosen), spec)
     step = step_model_of(spec, version.model_facts)
     work = train_work(spec, version, device)
-    quote = quote_on(work, device, team=team or version.owning_team, kind="train")
+    quote = quote_on(work, device, team=paying, kind="train")
     return Estimate(
         quote=quote,
-        alternatives=alternatives(step, work, quote, team or version.owning_team) if step else [],
+        spreads=several,
+        is_on_processor=queue_of(spec) == Queue.CPU,
+        num_devices=num_processes(spec),
+        alternatives=alternatives(step, work, quote, paying) if step else [],
         has_worker=worker is not None and worker.stopped_at is None,
         num_units=num_units,
         unit=get_family(spec.family).unit,

@@ -17,11 +17,14 @@ from webapp.jobs.errors import JobError
 from webapp.jobs.models import State
 from webapp.jobs.services import job_cancel, job_create, job_stop
 from webapp.projects.models import Project
+from webapp.quotes.devices import device_of_queue
+from webapp.quotes.services import NOWHERE
 from webapp.runs.architectures import num_parameters_of
 from webapp.runs.checkpoints import kept
 from webapp.runs.estimates import queue_of, spec_flop_per_unit
 from webapp.runs.models import Run, TrainJob
 from webapp.runs.names import run_name
+from webapp.runs.spreading import num_claimed, settled
 from webapp.teams.models import User
 
 MAX_TAGS = 20
@@ -52,9 +55,10 @@ def run_create(
     )  # fmt: skip
     name = name.strip() or run_name(project)
     plain = spec_to_dict("train", spec)
+    wide = settled(spec, version, device_of_queue(queue_of(spec)) or NOWHERE, project.team)
     job = job_create(
-        project=project, kind="train", spec=plain, created_by=created_by, title=name, queue=queue_of(spec),
-        idempotency_key=idempotency_key,
+        project=project, kind="train", spec=spec_to_dict("train", wide), created_by=created_by, title=name,
+        queue=queue_of(spec), idempotency_key=idempotency_key, num_devices=num_claimed(wide),
     )  # fmt: skip
     if (made := Run.objects.filter(train_jobs__job=job).first()) is not None:
         return made
@@ -101,11 +105,13 @@ def run_resume(*, run: Run, by: User | None) -> Run:
         raise JobError(_("The run did all its steps. Clone it to train again, or for longer."))
     if run.deleted_at is not None:
         raise JobError(_("The run was deleted. Restore it first."))
-    spec = {**run.spec, "machine": {**run.spec.get("machine", {}), **run.resolved}}
+    before = run.latest_job
+    machine = {**run.spec.get("machine", {}), **run.resolved}
+    spec = {**run.spec, "machine": machine, "parallel": before.spec.get("parallel", {})}
     key = f"resume-{run.code}-{run.latest_job_id}"  # two clicks make one job
     job = job_create(
-        project=run.project, kind="train", spec=spec, created_by=by, title=run.name, queue=run.latest_job.queue,
-        idempotency_key=key,
+        project=run.project, kind="train", spec=spec, created_by=by, title=run.name, queue=before.queue,
+        idempotency_key=key, num_devices=before.num_devices,
     )  # fmt: skip
     TrainJob.objects.get_or_create(job=job, defaults={"run": run})
     run.latest_job = job

@@ -36,11 +36,10 @@ from trainer.spec import (
     TransferSpec,
 )
 from webapp.datasets.models import DatasetVersion
-from webapp.jobs.models import Queue
 from webapp.projects.models import Project
-from webapp.quotes.devices import likely_worker, queue_of_device
 from webapp.runs.data_facts import data_facts
 from webapp.runs.sources import StartingPoint, put_together, starting_points
+from webapp.runs.spreading import most_devices
 from webapp.runs.unit_words import plural
 from webapp.ui.field_docs import field_docs
 
@@ -62,7 +61,6 @@ ESSENTIAL = (
     "schedule.num_steps", "batch.sequences_per_step", "batch.sequence_length", "optimizer.learning_rate",
     "schedule.decay", "evaluation.every_steps",
 )  # fmt: skip
-MOST_PROCESSES = 16
 LONG_TEXT = {"evaluation.sample_prompt"}
 LABELS: dict[str, Text] = {
     "schedule.num_steps": _("Steps"),
@@ -137,7 +135,8 @@ class SpecForm(forms.Form):
             self.fields["batch.sequence_length"].widget = forms.HiddenInput()
             units = plural(family.unit)
             self.fields["batch.sequences_per_step"].label = _("%(units)s per step") % {"units": units.capitalize()}
-        for name, field in parallel_fields(self.fields, max_processes()).items():
+        most = most_devices(start.machine.device if start else "auto")
+        for name, field in parallel_fields(self.fields, most).items():
             self.fields[name] = field
         self.points = {point.path: point for point in starting_points(project, family)}
         self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
@@ -277,7 +276,7 @@ def parallel_fields(plain: Mapping[str, forms.Field], most: int) -> dict[str, fo
     chosen = processes.initial if isinstance(processes.initial, int) else 1
     numbers = [str(n) for n in range(1, max(most, chosen) + 1)]
     field = forms.TypedChoiceField(
-        choices=[(name, name) for name in ("auto", *numbers)],
+        choices=[("auto", _("chosen by the quote")), *((number, number) for number in numbers)],
         coerce=lambda value: value if value == "auto" else int(value),
         required=False,
         empty_value="auto",
@@ -296,15 +295,6 @@ def parallel_fields(plain: Mapping[str, forms.Field], most: int) -> dict[str, fo
     if len(numbers) == 1:
         field.widget, held.widget = forms.HiddenInput(), forms.HiddenInput()
     return {"parallel.processes": field, "parallel.strategy": held}
-
-
-def max_processes() -> int:
-    """Return how many processes a run can have here: one a device of the worker that would take it, or one a core."""
-    worker = likely_worker(queue_of_device("auto"))
-    hardware = worker.hardware if worker else {}
-    if worker is None or worker.queue != Queue.GPU:
-        return min(int(hardware.get("num_threads") or 1), MOST_PROCESSES)
-    return 1 if ":" in worker.device else max(1, len(hardware.get("devices") or []))
 
 
 def family_defaults(family: Family) -> dict[str, Any]:

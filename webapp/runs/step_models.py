@@ -15,6 +15,7 @@ from economics.architecture.vision import VisionTransformer
 from economics.example_work import ExampleWork
 from economics.flop import training_flop_per_token
 from economics.hardware import Accelerator, calibrated
+from economics.layout import Layout
 from economics.memory import TrainingMemory, training_memory
 from economics.memory.examples import example_training_memory
 from economics.memory.states import Precision
@@ -44,8 +45,15 @@ class StepModel(Protocol):
     def flop_per_position(self) -> float:
         """The same of a token, patch or example: how large its products are, by which measured steps are compared."""
 
+    @property
+    def form(self) -> StepForm:
+        """How the step is done."""
+
+    def of_one(self) -> StepModel:
+        """Return the step of one device's share of the examples, as if that were all."""
+
     def seconds(self, accelerator: Accelerator, precision: Precision) -> float:
-        """Return the seconds of one step."""
+        """Return the seconds of one step, the exchange among its devices included."""
 
     def memory(self, precision: Precision, *, unified: bool) -> TrainingMemory:
         """Return what a step takes on the device; `unified` where that is the host's memory."""
@@ -65,10 +73,26 @@ class StepForm:
     recompute: bool = False
     fused: bool = False
     dropout: bool = False
+    num_devices: int = 1
+    """That share the examples of a step; on a processor, processes."""
+
+    divided: bool = False
+    """Each device holds a part of the model, not all of it."""
+
+    @property
+    def share(self) -> int:
+        return max(1, self.batch.sequences_per_step // self.num_devices)
 
     @property
     def micro_batch(self) -> int:
-        return self.batch.micro_batch or self.batch.sequences_per_step
+        return min(self.batch.micro_batch or self.share, self.share)
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(data=self.num_devices, zero=3 if self.divided else 0)
+
+    def of_one(self) -> StepForm:
+        return replace(self, batch=replace(self.batch, sequences_per_step=self.share), num_devices=1, divided=False)
 
 
 def form_of(spec: TrainSpec) -> StepForm:
@@ -76,7 +100,18 @@ def form_of(spec: TrainSpec) -> StepForm:
     return StepForm(
         batch=spec.batch, optimizer=spec.optimizer.name, recompute=spec.machine.activation_checkpointing,
         fused=spec.machine.compile == "on", dropout=spec.regularisation.dropout > 0,
+        num_devices=num_processes(spec), divided=num_processes(spec) > 1 and spec.parallel.strategy == "fsdp",
     )  # fmt: skip
+
+
+def spread_over(spec: TrainSpec, num_processes: int) -> TrainSpec:
+    """Return the run with so many processes sharing its steps."""
+    return replace(spec, parallel=replace(spec.parallel, processes=num_processes))
+
+
+def num_processes(spec: TrainSpec) -> int:
+    """Return how many processes share the steps of a run; one where that is still to be chosen."""
+    return 1 if spec.parallel.processes == "auto" else spec.parallel.processes
 
 
 def precision_of(machine: MachineSpec | str) -> Precision:
@@ -112,9 +147,12 @@ class DecoderStep:
     def flop_per_position(self) -> float:
         return self.flop_per_unit
 
+    def of_one(self) -> DecoderStep:
+        return replace(self, form=self.form.of_one())
+
     def seconds(self, accelerator: Accelerator, precision: Precision) -> float:
         work = replace(
-            self._workload(accelerator), precision=precision, micro_batch=self.form.micro_batch,
+            self._workload(accelerator), precision=precision, micro_batch=self.form.micro_batch, layout=self.form.layout,
             recompute="full" if self.form.recompute else "none",
         )  # fmt: skip
         return step_time(work).seconds
@@ -124,6 +162,7 @@ class DecoderStep:
             self.architecture,
             sequence_length=self.form.batch.sequence_length,
             micro_batch=self.form.micro_batch,
+            layout=self.form.layout,
             precision=precision,
             optimizer=self.form.optimizer,  # type: ignore[arg-type]  # of the same names
             recompute="full" if self.form.recompute else "none",
@@ -168,11 +207,16 @@ class ExampleStep:
             return per_example / self.architecture.num_tokens
         return per_example / sum(self.lengths) if isinstance(self.architecture, EncoderDecoder) else per_example
 
+    def of_one(self) -> ExampleStep:
+        return replace(self, form=self.form.of_one())
+
     def seconds(self, accelerator: Accelerator, precision: Precision) -> float:
-        return example_step_time(replace(self._work(accelerator), precision=precision)).seconds
+        work = replace(self._work(accelerator), precision=precision, layout=self.form.layout)
+        return example_step_time(work).seconds
 
     def memory(self, precision: Precision, *, unified: bool) -> TrainingMemory:
-        work = replace(self._work(_any_device("cpu" if unified else "accelerator")), precision=precision)
+        work = self._work(_any_device("cpu" if unified else "accelerator"))
+        work = replace(work, precision=precision, layout=self.form.layout)
         return example_training_memory(work, optimizer=self.form.optimizer)  # type: ignore[arg-type]
 
     def elsewhere(

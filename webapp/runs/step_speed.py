@@ -7,7 +7,7 @@ nearest in size, is the factor in which all else goes: the program, the processo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 from typing import Any, cast
 
@@ -30,6 +30,9 @@ THREADS_EXPONENT = 0.8
 THREADS_MEMORY_EXPONENT = 0.4
 """Memory bandwidth goes with it much less: one core alone nearly fills it."""
 
+
+BYTES_MOVED_PER_BYTE_SENT = 4
+"""From one process of a processor to another."""
 
 SPREAD_BEYOND, MOST_SPREAD_BEYOND = 0.15, 0.5
 """Of ln(rate), for each factor of e in the FLOP of a position beyond what was timed."""
@@ -64,8 +67,10 @@ def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) ->
     if not timed:
         return None
     threads = _threads(spec.machine.num_threads, calibration) / max(1, _threads(0, calibration))
+    each = _each_of(step.form.num_devices, _accelerator(calibration, dtype, threads))
     try:
-        modelled = step.seconds(_accelerator(calibration, dtype, threads), precision_of(dtype))
+        modelled = step.of_one().seconds(each, precision_of(dtype))
+        exchange = step.seconds(each, precision_of(dtype)) - modelled if step.form.num_devices > 1 else 0.0
     except EconomicsError:
         return None
     sizes, factors, overheads = zip(*sorted(timed), strict=True)
@@ -73,7 +78,7 @@ def step_speed(spec: TrainSpec, step: StepModel, calibration: dict[str, Any]) ->
     factor = float(np.exp(np.interp(size, np.log(sizes), np.log(factors))))
     overhead = float(np.interp(size, np.log(sizes), overheads)) * _depth(step)
     return StepSpeed(
-        seconds=overhead + modelled * factor, overhead_seconds=overhead, modelled_seconds=modelled,
+        seconds=overhead + modelled * factor + exchange, overhead_seconds=overhead, modelled_seconds=modelled,
         measured_over_modelled=factor, num_threads=_threads(spec.machine.num_threads, calibration), num_shapes=len(timed),
         rate_spread=_spread_beyond(size, np.log(sizes)),
     )  # fmt: skip
@@ -137,6 +142,22 @@ def _accelerator(calibration: dict[str, Any], dtype: str, threads_fraction: floa
         memory_bytes_per_second=calibration["memory_bytes_per_second"] * threads_fraction**THREADS_MEMORY_EXPONENT,
         kind="cpu" if calibration.get("device", "cpu") == "cpu" else "accelerator",
     )
+
+
+def _each_of(num_devices: int, machine: Accelerator) -> Accelerator:
+    """Return what each of several has: the machine again where they are devices, its part where processes share one
+    processor. Those hand each other gradients through memory, where each byte is written, read, added and written."""
+    if num_devices == 1:
+        return machine
+    if machine.kind != "cpu":
+        return replace(machine, num_per_node=num_devices)
+    threads = 1 / num_devices
+    rate = machine.bf16_flop_per_second * threads**THREADS_EXPONENT
+    return replace(
+        machine, bf16_flop_per_second=rate, fp32_flop_per_second=rate, bf16_ceiling_flop_per_second=rate,
+        memory_bytes_per_second=machine.memory_bytes_per_second * threads,
+        link_bytes_per_second=machine.memory_bytes_per_second * threads / BYTES_MOVED_PER_BYTE_SENT, num_per_node=num_devices,
+    )  # fmt: skip
 
 
 def _threads(wanted: int, calibration: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ from trainer.errors import SpecError
 from trainer.spec import TrainSpec, spec_from_dict
 from webapp.runs.architectures import Facts
 from webapp.runs.checkpoints import checkpoint_at
-from webapp.runs.step_models import FORWARD_SHARE, StepModel, form_of, step_model
+from webapp.runs.step_models import FORWARD_SHARE, StepForm, StepModel, form_of, step_model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +35,13 @@ class TaughtStep:
     @property
     def flop_per_position(self) -> float:
         return self.student.flop_per_position
+
+    @property
+    def form(self) -> StepForm:
+        return self.student.form
+
+    def of_one(self) -> TaughtStep:
+        return TaughtStep(student=self.student.of_one(), teacher=self.teacher.of_one())
 
     def seconds(self, accelerator: Accelerator, precision: Precision) -> float:
         """A third of the teacher's own training step stands for its forward pass."""

@@ -22,8 +22,8 @@ from webapp.quotes.devices import Device, device_of_queue, queue_of_device
 from webapp.runs.architectures import num_parameters_of
 from webapp.runs.models import Run
 from webapp.runs.process_bytes import process_bytes
-from webapp.runs.start_seconds import start_seconds
-from webapp.runs.step_models import FORWARD_SHARE, StepModel, precision_of
+from webapp.runs.start_seconds import USUAL_COLD_SECONDS, start_seconds
+from webapp.runs.step_models import FORWARD_SHARE, StepModel, num_processes, precision_of, spread_over
 from webapp.runs.step_speed import StepSpeed, dtype_of, measuring_seconds, step_speed
 from webapp.runs.taught_step import TaughtStep, step_model_of
 from webapp.ui.templatetags.figures import count
@@ -32,11 +32,6 @@ MEMORY_PARTS = (
     "weights", "gradients", "optimizer", "activations", "logits", "gathered", "workspace", "fragmentation", "context",
     "communication",
 )  # fmt: skip
-MODEL_PARTS = ("weights", "gradients", "optimizer")
-"""What each process has of its own where all hold the whole model; activations divide among them."""
-
-PROCESS_PARTS = ("process", "workspace")
-
 SAMPLE_SECONDS = 0.25
 """The sample that is written at each validation."""
 
@@ -96,6 +91,8 @@ def train_work(
     step, unit = step_model_of(spec, facts), get_family(spec.family).unit
     passes = count_passes(spec, version, first_step=first_step)
     start = start_seconds(device.machine_id if device else None)
+    if num_processes(spec) > 1:
+        start += USUAL_COLD_SECONDS  # each loads PyTorch, whoever starts them
     if step is None:
         amount = passes.train_units + FORWARD_SHARE * passes.measured_units
         return WorkFacts(amount=amount, unit=unit, group=f"train {spec.family}", fixed_seconds=start)
@@ -117,6 +114,7 @@ def train_work(
         group=f"train {spec.family} ~{_order(num_parameters)}",
         flop_per_unit=step.flop_per_unit,
         units_per_second=rate,
+        num_devices=1 if queue_of_device(spec.machine.device) == Queue.CPU else step.form.num_devices,
         rate_spread=speed.rate_spread if speed else 0.0,
         rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
         fixed_seconds=fixed.total,
@@ -193,6 +191,8 @@ def work_of_job(job: Job) -> WorkFacts | None:
         return None
     versions = DatasetVersion.objects.filter(dataset__project=job.project, ready_at__isnull=False)
     version = versions.filter(content_hash=spec.data.content_hash).first() if spec.data.content_hash else None
+    if job.num_devices > 1:
+        spec = spread_over(spec, job.num_devices)
     return train_work(spec, version, device_of_queue(job.queue), first_step=_first_step(job, spec))
 
 
@@ -238,15 +238,7 @@ def _memory(spec: TrainSpec, step: StepModel, device: Device | None) -> dict[str
     if not parts or not on_processor:
         return parts
     parts = {**parts, "process": process_bytes(device.machine_id if device else None)}
-    return {name: size * _copies(spec, name) for name, size in parts.items()}
-
-
-def _copies(spec: TrainSpec, part: str) -> int:
-    """Return how many times a part lies in the memory that the processes of a run share."""
-    processes = 1 if spec.parallel.processes == "auto" else spec.parallel.processes
-    if part in PROCESS_PARTS:
-        return processes
-    return processes if part in MODEL_PARTS and spec.parallel.strategy != "fsdp" else 1
+    return {name: size * step.form.num_devices for name, size in parts.items()}  # processes share the host's memory
 
 
 def memory_parts(spec: TrainSpec, step: StepModel, *, on_processor: bool) -> dict[str, float]:
