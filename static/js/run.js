@@ -23,9 +23,9 @@ const FIRST = ["loss", "learning_rate", "gradient_norm", "tokens_per_second", "b
 function describe(name) {
   if (name === "tokens_per_second") return [gettext("Throughput"), data.per_second];
   if (TITLES[name]) return TITLES[name].map((text, i) => (i ? text : gettext(text)));
-  const title = name.split(/[_/]/).map((word) => data.short_names[word] ?? word).join(" ");
+  const title = data.short_names[name] ?? name.split(/[_/]/).map((word) => data.short_names[word] ?? word).join(" ");
   const unit = name.endsWith("_fraction") ? "%" : name.endsWith("_bytes") ? "B" : name.endsWith("_seconds") ? "s" : "";
-  return [title[0].toUpperCase() + title.slice(1), unit];
+  return [data.short_names[name] ? title : title[0].toUpperCase() + title.slice(1), unit];
 }
 
 // train/loss and validation/loss share a card; everything else has its own.

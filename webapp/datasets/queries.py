@@ -10,6 +10,7 @@ from django.db.models.functions import JSONObject
 from django.utils.translation import gettext as _
 
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile
+from webapp.datasets.pages import DataPages, pages_of
 from webapp.jobs.display import shown_state, state_word
 from webapp.jobs.models import ACTIVE_STATES, State
 from webapp.projects.models import Project
@@ -25,6 +26,11 @@ class DatasetRow:
     num_files: int
     files_bytes: int
     versions: list[VersionRow]
+
+    @property
+    def pages(self) -> DataPages:
+        """How data of its kind are called."""
+        return pages_of(self.dataset.data_kind)
 
     @property
     def latest(self) -> VersionRow | None:

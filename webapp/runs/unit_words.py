@@ -19,6 +19,9 @@ SHORT_NAMES = {
     "auroc": "AUROC",
     "ece": "ECE",
     "map": "mAP",
+    "map50": "mAP50",
+    "map75": "mAP75",
+    "map50_95": "mAP50–95",
     "iou": "IoU",
     "mrr": "MRR",
     "ndcg": "NDCG",
@@ -26,7 +29,7 @@ SHORT_NAMES = {
     "chrf": "chrF",
     "rouge": "ROUGE",
 }
-"""How people of the field write measures."""
+"""How people of the field write measures, by the whole name or by each of its words."""
 
 
 def unit_of_family(name: str) -> str:

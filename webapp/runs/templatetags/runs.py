@@ -30,7 +30,7 @@ MEMORY_PARTS = {
 @register.filter
 def words(name: str) -> str:
     """bits_per_byte -> bits per byte; macro_f1 -> macro F1."""
-    return " ".join(SHORT_NAMES.get(word, word) for word in name.split("_"))
+    return SHORT_NAMES.get(name) or " ".join(SHORT_NAMES.get(word, word) for word in name.split("_"))
 
 
 @register.filter
