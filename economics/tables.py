@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor, log10
 from typing import Any
 
 from rich.console import Console
@@ -41,8 +42,19 @@ def _written_float(value: float, name: str) -> str:
     if name.endswith("_fraction"):
         return f"{100 * value:.1f} %"
     if "usd" in name:
-        return f"${value:,.2f}" if abs(value) < 1e4 else f"${readable(value)}"
+        return _written_usd(value)
     return readable(value) if abs(value) >= 1e5 else f"{value:,.4g}"
+
+
+def _written_usd(value: float) -> str:
+    """Cents from a cent on; below, two digits of whatever is there.
+
+    >>> _written_usd(12.345), _written_usd(0.00004213), _written_usd(0.0), _written_usd(2.5e6)
+    ('$12.35', '$0.000042', '$0.00', '$2.5 M')
+    """
+    if 0 < abs(value) < 0.01:
+        return f"${value:.{min(12, 1 - floor(log10(abs(value))))}f}"
+    return f"${value:,.2f}" if abs(value) < 1e4 else f"${readable(value)}"
 
 
 def show_plainly(result: dict[str, Any], console: Console, *, title: str = "") -> None:

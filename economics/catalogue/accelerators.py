@@ -70,12 +70,13 @@ def _words(name: str) -> frozenset[str]:
     text = name.lower().replace("_", " ").replace("-", " ").replace("/", " ").replace("(", " ").replace(")", " ")
     text = re.sub(r"\bsxm\d\b", "sxm", text)
     text = re.sub(r"\btrillium\b", "tpu v6e", text)
+    text = re.sub(r"\b(ironwood|tpu\s?v7)\b", "tpu v7x", text)
     text = re.sub(r"\btrn(?=\d)", "trainium", text)
     text = re.sub(r"\b(gaudi|trainium)\s+(?=\d)", r"\1", text)
     text = re.sub(
         r"\b(rtx|tpu|epyc|xeon|mi)\s?(?=\d)", lambda m: m.group(1) if m.group(1) == "mi" else m.group(1) + " ", text
     )
-    text = re.sub(r"(\d+)\s*gi?b\b", r"\1gb", text)
+    text = re.sub(r"(\d+)\s*g(i?b)?\b", r"\1gb", text)
     text = re.sub(r"\b(a100|h100|h200|b200|b300|v100|gh200|gb200|gb300|h800|h20)(?=[a-z])", r"\1 ", text)
     words = [w for w in text.split() if w not in _WORDS_LEFT_OUT and w not in ("dgxs", "per", "core")]
     return frozenset(words)

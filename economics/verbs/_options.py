@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import re
 from typing import Any
 
 from economics.architecture.decoder import Decoder
@@ -17,6 +18,8 @@ from economics.units import positive
 
 MOST_MEMORY_GB, MOST_GB_PER_SECOND, MOST_WATTS = 1e5, 1e6, 1e5
 """Per accelerator, tens of times what exists: beyond them the unit was mistaken (bytes for GB)."""
+SAID_OTHERWISE = 0.1
+"""What a name says of memory is the catalogue's form up to this share: 192 GB are sold of which 180 can be used."""
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +80,13 @@ def device_of(
     power_watts: float | str | None = None,
     network_bandwidth_gb_per_second: float | str | None = None,
 ) -> Accelerator:
-    """Return the accelerator with its overrides."""
+    """Return the accelerator with its overrides; memory that its name says ("h100 96gb") is one, where no form has it."""
     device = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
+    if isinstance(accelerator, str) and memory_gb is None:
+        said = re.search(r"(\d+)\s*gi?b?\b", accelerator.lower())
+        known = device.memory_bytes / 1e9
+        if said and (not known or abs(int(said[1]) / known - 1) > SAID_OTHERWISE):
+            memory_gb = said[1]
     if not device.bf16_flop_per_second or not device.memory_bytes_per_second:
         raise InputError("accelerator", device.name, "one whose bf16 rate and bandwidth the catalogue knows")
 

@@ -8,18 +8,20 @@ import numpy as np
 
 from economics.architecture.base import Architecture
 from economics.architecture.convolution import ConvolutionalNetwork
+from economics.architecture.detector import Fcos
 from economics.architecture.encoder import Encoder
-from economics.architecture.recommender import DLRM, TwoTower
+from economics.architecture.recommender import DLRM, SASRec, TwoTower
 from economics.architecture.vision import VisionTransformer
 from economics.constants import SERVING_SPREAD
 from economics.errors import InputError
 from economics.hardware import Accelerator
-from economics.serving.others import examples_per_second
+from economics.serving.others import example_seconds
+from economics.serving.recommending import recommending_cost
 from economics.training.draws import normal_draws
 from economics.uncertainty import interval_of
 from economics.verbs._options import device_as_dict
 
-SERVED_EXAMPLES = (Encoder, VisionTransformer, ConvolutionalNetwork, DLRM, TwoTower)
+SERVED_EXAMPLES = (Encoder, VisionTransformer, ConvolutionalNetwork, Fcos, DLRM, TwoTower, SASRec)
 _UNITS = {"encoder": "sequence", "recommender": "recommendation"}
 
 
@@ -37,7 +39,8 @@ def serving_of_examples(
 ) -> dict[str, Any]:
     """Return the rate and the cost of a thousand sequences, images or recommendations in large batches.
 
-    Devices are copies of each other. A recommendation scores `candidates` examples.
+    Devices are copies of each other. A recommendation scores `candidates` items: two towers and SASRec read the user once
+    and compare it with the items' vectors, a DLRM weighs every pair.
 
     >>> from economics.architecture.lookup import preset
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -48,8 +51,8 @@ def serving_of_examples(
     """
     if not 0 < utilisation <= 1:
         raise InputError("utilisation", utilisation, "above 0 and at most 1")
-    each = examples_per_second(architecture, device, sequence_length=input_tokens) / candidates
-    rates = each * num_accelerators * np.exp(SERVING_SPREAD.value * normal_draws("serving"))
+    seconds = _seconds(architecture, device, input_tokens, candidates)
+    rates = num_accelerators / seconds * np.exp(SERVING_SPREAD.value * normal_draws("serving"))
     cost = None
     if price is not None:
         cost = interval_of(1000.0 * price * num_accelerators / 3600.0 / rates / utilisation).to_dict()
@@ -66,3 +69,12 @@ def serving_of_examples(
         "utilisation": utilisation,
         "assumptions": notes,
     }
+
+
+def _seconds(architecture: Architecture, device: Accelerator, input_tokens: int, candidates: int) -> float:
+    """One sequence, image or list of recommendations on one device."""
+    if isinstance(architecture, DLRM | TwoTower | SASRec):
+        return recommending_cost(architecture, device, num_items=candidates).seconds
+    if candidates != 1:
+        raise InputError("candidates", candidates, "1: only a recommender scores candidates")
+    return example_seconds(architecture, device, sequence_length=input_tokens)

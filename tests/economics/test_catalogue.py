@@ -14,6 +14,7 @@ from economics.constants import Constant
 from economics.errors import UnknownNameError
 from economics.units import parse_quantity, readable
 from economics.verbs import catalogue
+from economics.verbs._options import device_of
 
 DAY = dt.date(2026, 11, 23)
 
@@ -47,11 +48,20 @@ def test_old_prices_of_apis_stand_apart_from_fresh_ones() -> None:
         ("h100", "H100 SXM"), ("H100-80GB SXM", "H100 SXM"), ("NVIDIA H100 SXM5 80GB", "H100 SXM"),
         ("GB200", "GB200"), ("A100 80GB SXM", "A100 80GB SXM"), ("a100_40gb", "A100 40GB SXM"), ("a100", "A100 80GB SXM"),
         ("h100 pcie", "H100 PCIe"), ("RTX4090", "RTX 4090"), ("Google TPU v4", "TPU v4"), ("mi300x", "MI300X"),
-        ("NVIDIA Tesla V100 DGXS 32 GB", "V100 SXM2 32GB"),
+        ("NVIDIA Tesla V100 DGXS 32 GB", "V100 SXM2 32GB"), ("a100-40g", "A100 40GB SXM"), ("ironwood", "TPU v7x"),
+        ("NVIDIA A10", "A10"), ("RTX 6000 Ada", "RTX 6000 Ada"),
     ],
 )  # fmt: skip
 def test_lookup_forgives_spelling(said: str, taken: str) -> None:
     assert find_accelerator(said).name == taken
+
+
+@pytest.mark.parametrize(
+    ("said", "gigabytes"),
+    [("h100 96gb", 96), ("H100-80GB SXM", 80), ("b200 192GB", 180), ("a100 64 GB", 64), ("h100", 80)],
+)
+def test_memory_that_a_name_says_is_not_lost(said: str, gigabytes: int) -> None:
+    assert device_of(said).memory_bytes == gigabytes * 1e9
 
 
 def test_a_name_without_a_usual_form_is_refused_with_the_list() -> None:

@@ -247,3 +247,23 @@ def test_fp4_is_multiplied_where_there_are_such_units_and_unpacked_elsewhere(dev
     found = serving(model="llama-3.1-8b", accelerator=device, weights="fp4")
     assert next(row["value"] for row in found["assumptions"] if row["name"] == "products_in") == number
     assert (found["decode_seconds_by_part"]["unpacking"] > 0) == (number == "bf16")
+
+
+@pytest.mark.parametrize(
+    ("model", "unit"),
+    [("bert-base-uncased", "sequence"), ("vit-b-16", "image"), ("resnet-50", "image"), ("dlrm", "recommendation"),
+     ("two-tower", "recommendation"), ("sasrec-ml-20m", "recommendation")],
+)  # fmt: skip
+def test_every_kind_of_model_costs_so_much_a_thousand(model: str, unit: str) -> None:
+    found = serving(model=model, accelerator="l4", input_tokens=128, price_usd_per_accelerator_hour=0.7)
+    assert found["unit"] == unit
+    rate, cost = found["per_second"]["p50"], found["cost_usd_per_thousand"]["p50"]
+    assert cost == pytest.approx(1000 * 0.7 / 3600 / rate / 0.3, rel=1e-3)
+    if unit == "recommendation":
+        many = serving(model=model, accelerator="l4", candidates=10_000_000)["per_second"]["p50"]
+        assert many < (0.001 if model == "dlrm" else 0.5) * rate
+
+
+def test_only_recommenders_have_candidates() -> None:
+    with pytest.raises(InputError, match="candidates"):
+        serving(model="resnet-50", accelerator="l4", candidates=5)
