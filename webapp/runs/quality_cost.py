@@ -1,4 +1,4 @@
-"""What quality costs in a project: its runs by cost and loss, the frontier, and the price of one more point there."""
+"""What quality costs in a project: its runs by cost and quality, the frontier, and the price of one more point there."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ from django.db.models import Count, Sum
 from django.utils.translation import gettext as _
 
 from economics.spending import Bought, MarginalCost, frontier, marginal_cost
+from trainer.metrics.direction import lower_is_better
 from webapp.costs.models import LedgerEntry
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.runs.models import Run
+from webapp.runs.ranking import headline, value_of
+from webapp.runs.unit_words import measure_words
 
 MAX_RUNS = 500
-METRICS = {"validation/bits_per_byte": 0.01, "validation/loss": 0.01}
-"""Metric -> size of a point; the first that a run has. Losses on other data cannot be compared."""
+POINT = 0.01
+"""Of loss, of bits per byte, or of a score that ends at 1: accuracy, mAP, NDCG."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paid:
-    """A run with what it cost and the loss it bought."""
+    """A run with what it cost and the quality it bought."""
 
     run: Run
     usd: float
-    loss: float
+    value: float
+    """Of the page's metric."""
+
     on_frontier: bool
 
 
@@ -43,8 +48,14 @@ class QualityCost:
     marginal: MarginalCost | None
 
     @property
-    def metric_words(self) -> str:
-        return self.metric.partition("/")[2].replace("_", " ")
+    def is_lower_better(self) -> bool:
+        return lower_is_better(self.metric)
+
+    @property
+    def best_value(self) -> float:
+        """Of the metric, at the best run of the frontier."""
+        values = [paid.value for paid in self.runs if paid.on_frontier]
+        return min(values) if self.is_lower_better else max(values)
 
 
 def versions_with_runs(project: Project) -> list[DatasetVersion]:
@@ -60,29 +71,27 @@ def quality_cost(project: Project, version: DatasetVersion) -> QualityCost:
         .select_related("latest_job")
         .order_by("-created_at")[:MAX_RUNS]
     )
-    metric = next((m for m in METRICS if any(_loss(run, m) is not None for run in runs)), "validation/loss")
+    metric = next((known.metric for run in runs if (known := headline(run))), "validation/loss")
     usd = _usd_of(runs)
-    found = [(run, usd[run.pk], loss) for run in runs if run.pk in usd and (loss := _loss(run, metric)) is not None]
-    bought = [Bought(name=run.code, usd=cost, loss=loss) for run, cost, loss in found if cost > 0]
+    lower = lower_is_better(metric)
+    found = [
+        (run, value) for run in runs if run.pk in usd and (value := value_of(run, metric, lower=lower)) is not None
+    ]
+    losses = [(run, value if lower else 1 - value) for run, value in found]
+    bought = [Bought(name=run.code, usd=usd[run.pk], loss=loss) for run, loss in losses if usd[run.pk] > 0]
     best = {each.name for each in frontier(bought)}
-    noise = _seed_noise([(run, loss) for run, _cost, loss in found])
-    rows = [Paid(run=run, usd=cost, loss=loss, on_frontier=run.code in best) for run, cost, loss in found]
+    rows = [Paid(run=run, usd=usd[run.pk], value=value, on_frontier=run.code in best) for run, value in found]
     return QualityCost(
         version=version,
         metric=metric,
         runs=sorted(rows, key=lambda paid: paid.usd),
-        marginal=marginal_cost(bought, point=METRICS[metric], loss_noise=noise),
+        marginal=marginal_cost(bought, point=POINT, loss_noise=_seed_noise(losses)),
     )
 
 
 def _usd_of(runs: Iterable[Run]) -> dict[int, float]:
     rows = LedgerEntry.objects.filter(job__train_job__run__in=runs).values("job__train_job__run")
     return {row["job__train_job__run"]: float(row["usd"]) for row in rows.annotate(usd=Sum("effective_usd")).order_by()}
-
-
-def _loss(run: Run, metric: str) -> float | None:
-    found = (run.summary.get(metric) or {}).get("min")
-    return None if found is None else float(found)
 
 
 def _seed_noise(runs: list[tuple[Run, float]]) -> float | None:
@@ -104,12 +113,12 @@ def quality_chart(found: QualityCost) -> dict[str, Any]:
     return {
         "kind": "lines",
         "x": {"title": _("Cost of the run, USD"), "values": [paid.usd for paid in found.runs], "type": "log", "prefix": "$"},
-        "y": {"title": _("%s, validation") % found.metric_words, "free": True},
+        "y": {"title": _("%s, validation") % measure_words(found.metric), "free": True},
         "series": [
-            {"name": _("runs"), "values": [paid.loss for paid in found.runs], "mode": "markers", "colour": 4},
+            {"name": _("runs"), "values": [paid.value for paid in found.runs], "mode": "markers", "colour": 4},
             {
                 "name": _("frontier: nothing is better for less"),
-                "values": [paid.loss if paid.on_frontier else None for paid in found.runs],
+                "values": [paid.value if paid.on_frontier else None for paid in found.runs],
                 "colour": 0, "joined": True,
             },
         ],

@@ -46,3 +46,9 @@ def plural(unit: str) -> str:
 def per_second(unit: str) -> str:
     """token -> tok/s, as charts have it beside their title."""
     return "tok/s" if unit == "token" else f"{plural(unit)}/s"
+
+
+def measure_words(metric: str) -> str:
+    """validation/bits_per_byte -> bits per byte; macro_f1 -> macro F1; map50_95 -> mAP50–95."""
+    name = metric.rpartition("/")[2]
+    return SHORT_NAMES.get(name) or " ".join(SHORT_NAMES.get(word, word) for word in name.split("_"))

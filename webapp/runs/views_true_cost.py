@@ -45,7 +45,7 @@ def project_quality_cost(request: HttpRequest, project: Project) -> HttpResponse
     version = version or next(iter(versions), None)
     found = quality_cost(project, version) if version else None
     if request.GET.get("format") == "csv" and found:
-        rows = ((p.run.code, p.run.name, p.usd, p.loss, p.on_frontier) for p in found.runs)
+        rows = ((p.run.code, p.run.name, p.usd, p.value, p.on_frontier) for p in found.runs)
         columns = ("run", "name", "effective_usd", found.metric, "on_frontier")
         return csv_response(rows, columns=columns, name=f"quality-{project.code}")  # type: ignore[return-value]
     context = {

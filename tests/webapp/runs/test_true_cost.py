@@ -104,3 +104,20 @@ def test_a_point_of_quality_has_its_price_from_the_frontier(cast: Cast) -> None:
     measured = quality_cost(cast.project, again.dataset_version).marginal
     assert measured is not None
     assert not measured.noise_is_assumed
+
+
+def test_a_point_of_accuracy_has_its_price_too(cast: Cast) -> None:
+    make_machine("1")
+    first = None
+    for k, (hours, accuracy) in enumerate([(1, 0.70), (2, 0.75), (4, 0.80), (8, 0.85), (16, 0.90), (6, 0.71)]):
+        summary = {"validation/accuracy": {"min": 0.1, "max": accuracy}, "validation/loss": {"min": 5.0 - k}}
+        run = paid_run(cast, f"run-{k}", hours, like=first, summary=summary, family="vision", spec={"size": k})
+        first = first or run
+    assert first is not None
+    found = quality_cost(cast.project, first.dataset_version)
+    assert [paid.on_frontier for paid in found.runs] == [True, True, True, False, True, True]
+    assert (found.metric, found.best_value) == ("validation/accuracy", 0.9)
+    assert found.marginal is not None
+    assert found.marginal.usd_per_point.p10 < 16 * (2 ** (0.01 / 0.05) - 1) < found.marginal.usd_per_point.p90
+    page = cast.client(cast.vera).get(f"/projects/{cast.project.code}/costs/quality/").content.decode()
+    assert "for 0.01 accuracy more" in page

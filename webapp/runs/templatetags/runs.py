@@ -8,7 +8,7 @@ import msgspec
 from django import template
 from django.utils.translation import gettext_lazy as _
 
-from webapp.runs.unit_words import SHORT_NAMES, plural
+from webapp.runs.unit_words import measure_words, plural
 from webapp.ui.templatetags.figures import exact, figure
 
 register = template.Library()
@@ -29,8 +29,8 @@ MEMORY_PARTS = {
 
 @register.filter
 def words(name: str) -> str:
-    """bits_per_byte -> bits per byte; macro_f1 -> macro F1."""
-    return SHORT_NAMES.get(name) or " ".join(SHORT_NAMES.get(word, word) for word in name.split("_"))
+    """Return the name of a measure as people write it."""
+    return measure_words(name)
 
 
 @register.filter
