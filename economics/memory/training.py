@@ -1,4 +1,32 @@
-"""Memory of training a decoder, per device, by part."""
+"""Memory of training a decoder, per device, by part.
+
+A device holds the state of its parameters (weights, gradients, what the optimizer keeps: `memory.states`), divided as the
+layout says; the activations that layers keep for the backward pass (`memory.activations`), which grow with the micro-batch and
+the length; the logits, tokens x vocabulary, often the peak where vocabularies are large; and, where weights are divided, whole
+copies of the layers at work. Three totals, each to be compared only with its own kind:
+
+- `allocated_peak`: live tensors at the worst moment;
+- `reserved_peak`: what the allocator holds, with what fragments: what training logs print;
+- `device_total`: with the device's context and buffers of collectives: what must fit.
+
+Units: bytes, of the fullest device. Range: reserved peaks of ten measured rows are met within 1 % at the median, of eight
+that nothing was fitted to within 5 %. Left out: the data loader, other processes, and workspaces that libraries choose by
+themselves.
+
+Source: Korthikanti et al. 2022 (arXiv 2205.05198); Rajbhandari et al. 2020 (arXiv 1910.02054).
+
+Dividing the optimizer among eight data ranks, then gradients, then weights:
+
+>>> from economics.architecture.lookup import find_decoder
+>>> llama = find_decoder("llama-2-7b")[0]
+>>> for zero in (0, 1, 2, 3):
+...     held = training_memory(llama, sequence_length=2048, layout=Layout(data=8, zero=zero), recompute="full")
+...     print(zero, round((held.weights + held.gradients + held.optimizer) / 1e9))
+0 121
+1 51
+2 27
+3 13
+"""
 
 from __future__ import annotations
 

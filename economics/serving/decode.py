@@ -1,4 +1,28 @@
-"""One step of decoding: weights read once for the whole batch, caches read for each sequence."""
+"""One step of decoding: weights read once for the whole batch, caches read for each sequence.
+
+Writing a token passes every weight that it uses through the matrix units once. With one sequence that is all there is to do
+with it, so a step takes as long as reading the weights; a larger batch shares the reading, until arithmetic takes longer. Each
+sequence also reads its own cache of keys and values, which no batch shares, and layers have kernels that wait for each other
+however little they do.
+
+Units: seconds of a step, in which each sequence of the batch gets one token. Range: one sequence is met within 5-7 % at the
+median, bf16 to int4 on one to eight devices. Left out: choosing the next token and the engine's scheduling (the spread of
+serving holds them).
+
+Source: Pope et al. 2022 (arXiv 2211.05102); shares fitted to published decoding speeds (`constants`).
+
+From bound by memory to bound by arithmetic: tokens per second of an 8 B model on one H100, by batch:
+
+>>> from economics.architecture.lookup import find_decoder
+>>> from economics.catalogue.accelerators import find_accelerator
+>>> llama, h100 = find_decoder("llama-3.1-8b")[0], find_accelerator("h100")
+>>> for batch in (1, 16, 256):
+...     step = decode_seconds(llama, h100, layout=Layout(), batch=batch, tokens_per_sequence=512)
+...     print(batch, round(batch / step.total, -1))
+1 150.0
+16 2180.0
+256 14640.0
+"""
 
 from __future__ import annotations
 

@@ -1,14 +1,33 @@
-"""Latency under load: time to the first token and per token, when requests arrive at random."""
+"""Latency under load: time to the first token and per token, when requests arrive at random.
+
+A replica that serves one request answers at once. Under load a prompt waits for the step under way and for the prompts before
+it, and every prompt that is read stretches the steps of those who are being answered. Both grow without limit as the load
+nears what the replica can do, so targets of latency, not throughput, decide how many replicas it takes (`serving.fleet`).
+
+Units: seconds, means over requests; requests per second. Range: within 15 % of the simulation (`serving.simulation`) up to
+three quarters of the largest load. Left out: tails, bursts beyond random arrivals, prompts cut into chunks, and prefixes
+that requests share.
+
+Source: the formula of Pollaczek and Khinchine for waiting, Little's law for the batch.
+
+>>> from economics.architecture.lookup import find_decoder
+>>> from economics.catalogue.accelerators import find_accelerator
+>>> plan = ServingPlan(decoder=find_decoder("llama-3.1-8b")[0], accelerator=find_accelerator("h100"), batch=None)
+>>> for rate in (1.0, 5.0, 15.0):
+...     found = latency_at_load(plan, rate)
+...     print(rate, round(found.time_to_first_token_seconds, 3), round(found.time_per_output_token_seconds, 4))
+1.0 0.034 0.0072
+5.0 0.036 0.0091
+15.0 0.049 0.0263
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from economics.errors import InputError
-from economics.serving.decode import decode_seconds
-from economics.serving.engine import ServingPlan
+from economics.serving.engine import ServingPlan, reading_seconds, step_seconds
 from economics.serving.memory import largest_batch
-from economics.serving.prefill import prefill_seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,10 +52,7 @@ def step_line(plan: ServingPlan, batch_limit: int) -> tuple[float, float]:
     middle = plan.input_tokens + plan.output_tokens / 2.0
 
     def at(batch: int) -> float:
-        return decode_seconds(
-            plan.decoder, plan.accelerator, layout=plan.layout, batch=batch, tokens_per_sequence=middle,
-            weights=plan.weights, kv=plan.kv,
-        ).total  # fmt: skip
+        return step_seconds(plan, batch, middle).total
 
     if batch_limit <= 1:
         return at(1), 0.0
@@ -69,12 +85,9 @@ def latency_at_load(plan: ServingPlan, requests_per_second: float) -> Latency:
         raise InputError("requests_per_second", requests_per_second, "at least 0")
     limit = largest_batch(
         plan.decoder, plan.accelerator, layout=plan.layout, tokens_per_sequence=plan.input_tokens + plan.output_tokens,
-        weights=plan.weights, kv=plan.kv,
+        weights=plan.weights, kv=plan.kv, more_weight_bytes=plan.encoder_bytes,
     )  # fmt: skip
-    service = prefill_seconds(
-        plan.decoder, plan.accelerator, layout=plan.layout, num_sequences=1, input_tokens=plan.input_tokens,
-        weights=plan.weights, cached_fraction=plan.cached_fraction,
-    )  # fmt: skip
+    service = reading_seconds(plan, 1)
     fixed, each = step_line(plan, max(2, limit))
     rate, out = requests_per_second, max(1, plan.output_tokens - 1)
     load = rate * service

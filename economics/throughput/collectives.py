@@ -1,4 +1,21 @@
-"""How long collectives take on the links that join a group of devices."""
+"""How long collectives take on the links that join a group of devices.
+
+In a ring of n devices each hands on 1/n of the bytes n - 1 times: gathering (or reducing and scattering) S bytes takes
+(n-1)/n S/B, an all-reduce both, nearly 2 S/B whatever n. B is the slowest link on the way round, one way, less what protocols
+take. In an all-to-all every device sends each other one a part of its own, and what leaves a node leaves by its own adapter.
+
+Units: bytes, bytes/s one way per device, seconds. Left out: other traffic on the same network, and routes that libraries choose
+by topology.
+
+Source: Thakur et al. 2005, "Optimization of collective communication operations in MPICH".
+
+Reducing the gradients of 8 B parameters (fp32) within a node, and over 64 devices on eight nodes:
+
+>>> from economics.catalogue.accelerators import find_accelerator
+>>> h100 = find_accelerator("h100")
+>>> [round(1000 * all_reduce_seconds(ring_of(h100, size=n), 32e9)) for n in (8, 64)]
+[156, 197]
+"""
 
 from __future__ import annotations
 

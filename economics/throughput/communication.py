@@ -1,4 +1,32 @@
-"""What the forms of parallelism send, and how much of it compute can hide."""
+"""What the forms of parallelism send, and how much of it compute can hide.
+
+| form | what is sent | when | hidden behind |
+|---|---|---|---|
+| data | gradients, once a step | after the last backward pass | that pass |
+| divided weights (ZeRO-3, FSDP) | weights twice, gradients once, every micro-batch | each layer | its neighbours |
+| tensor | activations, four times a layer | between products | half, in slices |
+| pipeline | activations, once a stage | between stages | other chunks, if interleaved |
+| context | keys and values round a ring | in attention | attention |
+| expert | tokens to their experts and back | in mixture layers | half |
+
+Units: seconds of a step, or of a layer and micro-batch. Left out: contention between two forms that send at once.
+
+Source: Rajbhandari et al. 2020 (arXiv 1910.02054); Narayanan et al. 2021 (arXiv 2104.04473); Liu et al. 2023 (arXiv 2310.01889).
+
+More tensor ranks send no less, while each has less to do. Milliseconds of a layer of 8 B over 8,192 tokens:
+
+>>> from economics.architecture.lookup import find_decoder
+>>> from economics.catalogue.accelerators import find_accelerator
+>>> llama, h100 = find_decoder("llama-3.1-8b")[0], find_accelerator("h100")
+>>> for tensor in (2, 4, 8):
+...     seconds = tensor_seconds_per_layer(
+...         h100, llama, Layout(tensor=tensor), tokens=8192, value_bytes=2.0, recompute="none"
+...     )
+...     print(tensor, round(1000 * seconds, 2))
+2 0.41
+4 0.68
+8 0.93
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,27 @@
-"""How long single operations take on a device."""
+"""How long single operations take on a device.
+
+Three kinds, each with its own bound. A matrix product is bound by arithmetic if it is large, by memory if one of its sides is
+narrow, and by both in between. Fused attention multiplies too, but its softmax keeps the matrix units waiting. Everything else
+(norms, activations, the optimizer) streams through memory.
+
+No operation reaches the peak of a data sheet: products are held against what large ones measured (`ceiling`), less what
+ordinary shapes, real data and clocks under load take; copies against a share of the rated bandwidth. Units: seconds, FLOP,
+bytes. Left out: the time to start a kernel (`throughput.step` adds what the device waits for its host), and which kernel a
+library picks for a shape.
+
+Source: Williams et al. 2009, "Roofline"; shares fitted to training throughputs (`constants`).
+
+A product of 4,096 x 4,096 weights, by rows; under about 240 rows an H100 waits for the weights:
+
+>>> from economics.catalogue.accelerators import find_accelerator
+>>> h100 = find_accelerator("h100")
+>>> for rows in (1, 64, 4096):
+...     seconds = matmul_seconds(h100, rows, 4096, 4096)
+...     print(rows, round(2 * rows * 4096**2 / seconds / 1e12))
+1 3
+64 162
+4096 552
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,21 @@
-"""What is charged for, by term: on demand, reserved, spot, owned."""
+"""What is charged for, by term: on demand, reserved, spot, owned.
+
+Wall time is not what is paid. Spot capacity is cheap and is not charged while it is taken away, but the run takes longer. A
+reservation is charged whether its devices work, are broken or idle; on demand they can be handed back while they are repaired.
+Owned devices cost the same, used or not (`venture.own_rent` compares them with renting).
+
+Units: accelerator-hours, US dollars; storage per GB (10**9 bytes) and month of 730.5 hours. Left out: discounts for volume
+(they are the price's), taxes, and people.
+
+A run of 100 hours on 8 devices that loses a tenth of its time to preemptions or repairs:
+
+>>> for term in ("on-demand", "spot", "reserved-1y"):
+...     hours = charged_hours(wall_hours=100, num_accelerators=8, term=term, preempted_fraction=0.1, broken_fraction=0.1)
+...     print(term, hours)
+on-demand 720.0
+spot 720.0
+reserved-1y 800.0
+"""
 
 from __future__ import annotations
 

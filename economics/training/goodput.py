@@ -1,4 +1,23 @@
-"""Failures, checkpoints and restarts: how much of a run's time is useful work."""
+"""Failures, checkpoints and restarts: how much of a run's time is useful work.
+
+A synchronous job stops when any of its devices does, so the mean time between failures falls with their number: one failure
+in some six years per device is one in three hours on 16,384. What was computed since the last checkpoint is lost, and
+finding the fault, replacing the node, loading and warming up take 10-20 minutes. Checkpoints more often lose less when it
+happens and stall more when it does not; the best interval is near sqrt(2 x stall x time between failures).
+
+Units: seconds; shares of wall time, which sum to 1. Range: above 0.98 on a few nodes unless checkpoints are large for them,
+0.85-0.95 on thousands. Left out: failures that corrupt silently, loss spikes, and how far whole runs stay behind steady
+state (`constants.RUN_FRACTION`).
+
+Source: Young 1974; Daly 2006; rate of failures from a published run of 54 days on 16,384 devices (`assumptions`).
+
+>>> for devices in (64, 1024, 16384):
+...     good = run_goodput(num_accelerators=devices, checkpoint_bytes=14 * 8e9)
+...     print(devices, round(good.mean_seconds_between_failures / 3600, 1), round(good.goodput_fraction, 3))
+64 791.1 0.996
+1024 49.4 0.99
+16384 3.1 0.905
+"""
 
 from __future__ import annotations
 

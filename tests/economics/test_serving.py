@@ -267,3 +267,14 @@ def test_every_kind_of_model_costs_so_much_a_thousand(model: str, unit: str) -> 
 def test_only_recommenders_have_candidates() -> None:
     with pytest.raises(InputError, match="candidates"):
         serving(model="resnet-50", accelerator="l4", candidates=5)
+
+
+def test_the_latency_of_an_encoder_decoder_is_that_of_the_whole_model() -> None:
+    large = find_architecture("t5-11b")[0]
+    assert isinstance(large, EncoderDecoder)
+    half = ServingPlan(decoder=encoder_layers(large, causal=True), accelerator=find_accelerator("h100"), batch=None)
+    whole = replace(half, pair=large)
+    assert (
+        latency_at_load(whole, 1.0).time_per_output_token_seconds
+        > latency_at_load(half, 1.0).time_per_output_token_seconds
+    )
