@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +54,19 @@ def assets_of(made_up: MadeUp) -> Assets:
 
 def timed_presets() -> list[tuple[Family, str]]:
     """Return the presets whose steps are timed, as far as there is time: of the usual family the smallest two, of every
-    other the smallest, then the larger ones."""
-    usual_first = sorted(families().values(), key=lambda family: not family.is_default)
-    in_turn = zip_longest(*(family.calibration_presets for family in usual_first))
-    rounds = [zip(usual_first, presets, strict=True) for presets in in_turn]
-    found = [(family, preset) for each in rounds for family, preset in each if preset]
-    return sorted(found, key=lambda each: not (each[0].is_default and each[1] in each[0].calibration_presets[:2]))
+    other the smallest, of the usual the largest, which may take another number format, then the larger ones of others."""
+
+    def turn(family: Family, place: int) -> tuple[int, int]:
+        if family.is_default:
+            return (0, place) if place < 2 else (2, place)
+        return (1, 0) if place == 0 else (3, place)
+
+    found = [
+        (turn(family, place), family, preset)
+        for family in families().values()
+        for place, preset in enumerate(family.calibration_presets)
+    ]
+    return [(family, preset) for _, family, preset in sorted(found, key=lambda each: each[0])]
 
 
 def batch_of(family: Family, model_spec: Any, device: str) -> BatchSpec:

@@ -98,7 +98,9 @@ def measuring_seconds(
     It goes with the FLOP of an example, or with what the family's link says it goes with, from the timed size nearest.
     """
     wanted = work_of_measuring(spec.family, spec.model, step, spec.batch.sequence_length, facts)
+    dtype = dtype_of(spec, step.architecture.parameters().total, calibration)
     steps = [each for each in calibration.get("steps") or [] if each.get("family") == spec.family]
+    steps = [each for each in steps if each.get("dtype", "float32") == dtype] or steps
     timed = [found for each in steps if (found := _timed_measuring(each, what))]
     if not timed:
         return None
@@ -207,8 +209,8 @@ def _timed(calibration: dict[str, Any], *, family: str, sort: str, dtype: str) -
         return []
     steps = calibration.get("steps") or []
     own, others = ([s for s in steps if (s.get("family") == family) == is_own] for is_own in (True, False))
-    alike = [step for step in own if step.get("dtype", "float32") == dtype]
-    for candidates in (alike, own, others):
+    own_alike, others_alike = ([s for s in each if s.get("dtype", "float32") == dtype] for each in (own, others))
+    for candidates in (own_alike, own, others_alike, others):
         found = [_shape(step, calibration, sort=sort) for step in candidates]
         if shapes := [shape for shape in found if shape is not None]:
             return shapes
