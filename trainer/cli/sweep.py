@@ -158,10 +158,15 @@ def show_rates(console: Any, trials: Sequence[Any], base: Mapping[str, Any], *, 
         return
     for best in rule.best:
         edge = ", at the edge of what was tried" if best.at_edge else ""
-        console.print(f"best learning rate at width {best.width:g}: {best.rate:.3g}{edge}")
+        console.print(f"best learning rate at width {best.width:g}: {said(best.rate)}{edge}")
     widest = max(best.width for best in rule.best)
     basis = (
-        f"measured, width to the power of {rule.exponent:.2g}" if rule.is_measured else "borrowed from muP, 1 / width"
+        f"measured, width to the power of {said(rule.exponent)}" if rule.is_measured else "borrowed from muP, 1 / width"
     )
-    rates = ", ".join(f"{rule.rate_at(widest * times):.3g} at {widest * times:g}" for times in (2, 4))
-    console.print(f"for wider ones ({basis}): {rates}")
+    console.print(f"for wider ones, with 80 % intervals ({basis}):")
+    for times in (2, 4):
+        console.print(f"  {said(rule.rate_at(widest * times))} at {widest * times:g}")
+
+
+def said(estimate: Any) -> str:
+    return f"{estimate.value:.2g} ({estimate.low:.2g} to {estimate.high:.2g})"

@@ -2,8 +2,11 @@
 
 With two widths or more in the sweep the rule is measured: ln(best rate) is a line in ln(width). With one it is borrowed:
 under muP the rate of hidden matrices falls as 1 / width with Adam (Yang et al. 2022, table 3). Best at a width is the
-lowest point of a parabola through the results over ln(rate); where that lies outside of what was tried, the best one tried
-is taken and said to lie at the edge.
+lowest point of a parabola through the results over ln(rate), of the five runs nearest to the best one; where that lies
+outside of what was tried, the end is taken and said to lie at the edge.
+
+How sure that is follows from the runs themselves: they are drawn anew with replacement, and no best is known more finely
+than half a step of what was tried (a bootstrap; Efron and Tibshirani 1993). A borrowed exponent is taken as it is.
 """
 
 from __future__ import annotations
@@ -13,17 +16,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 RATE = "optimizer.learning_rate"
 WIDTHS = ("model.model_width", "model.width", "model.hidden_width")
 MUP_EXPONENT = -1.0
 MIN_RATES = 3
+NEAREST = 5
+NUM_DRAWS = 100
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """A value with its 80 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, draws: Floats) -> Estimate:
+        low, high = np.quantile(draws, [0.1, 0.9])
+        return cls(value=float(value), low=float(low), high=float(high))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BestRate:
     width: float
-    rate: float
+    rate: Estimate
     num_runs: int
     at_edge: bool
     """The best lies at the end of what was tried: the true one may lie beyond."""
@@ -31,15 +53,17 @@ class BestRate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RateRule:
-    """rate = rates[0] x (width / widths[0]) ** exponent, through the measured bests."""
+    """ln(rate) = intercept + exponent x ln(width), through the measured bests."""
 
     best: list[BestRate]
-    exponent: float
+    exponent: Estimate
     is_measured: bool
-    intercept: float
+    lines: Floats
+    """Exponent and intercept (1 + D, 2): of the bests as they are, then of each draw."""
 
-    def rate_at(self, width: float) -> float:
-        return float(np.exp(self.intercept + self.exponent * np.log(width)))
+    def rate_at(self, width: float) -> Estimate:
+        rates = np.exp(self.lines @ [np.log(width), 1.0])
+        return Estimate.of(rates[0], rates[1:])
 
 
 def width_of(model: Mapping[str, Any]) -> float | None:
@@ -62,27 +86,58 @@ def rate_rule(
         width = float(each[name]) if name else fixed_width
         if RATE in each and width:
             by_width.setdefault(width, []).append((float(each[RATE]), sign * result))
-    best = [found for width, pairs in sorted(by_width.items()) if (found := best_rate(width, pairs))]
-    if not best:
+    runs = {
+        width: (np.log([rate for rate, _ in pairs]), np.array([score for _, score in pairs]))
+        for width, pairs in sorted(by_width.items())
+        if len({rate for rate, _ in pairs}) >= MIN_RATES
+    }
+    if not runs:
         return None
-    x, y = np.log([each.width for each in best]), np.log([each.rate for each in best])
-    if len(best) > 1:
-        exponent, intercept = np.polyfit(x, y, 1)
-        return RateRule(best=best, exponent=float(exponent), is_measured=True, intercept=float(intercept))
-    intercept = float(y[0] - MUP_EXPONENT * x[0])
-    return RateRule(best=best, exponent=MUP_EXPONENT, is_measured=False, intercept=intercept)
+    chance = np.random.default_rng(0)
+    tried = {width: bests(*pairs, chance) for width, pairs in runs.items()}
+    lines = lines_through(np.log(list(tried)), np.stack(list(tried.values())))
+    return RateRule(
+        best=[_best(width, tried[width], *pairs) for width, pairs in runs.items()],
+        exponent=Estimate.of(lines[0, 0], lines[1:, 0]),
+        is_measured=len(runs) > 1,
+        lines=lines,
+    )
 
 
-def best_rate(width: float, pairs: list[tuple[float, float]]) -> BestRate | None:
-    """Return the rate at which a width did best, lower results being better; None for fewer than three rates."""
-    rates = np.array([rate for rate, _ in pairs])
-    scores = np.array([score for _, score in pairs])
-    if len(np.unique(rates)) < MIN_RATES:
-        return None
-    tried_best = float(rates[scores.argmin()])
-    curve = np.polyfit(np.log(rates), scores, 2)
-    lowest = -curve[1] / (2 * curve[0]) if curve[0] > 0 else -np.inf  # in the logarithm
-    inside = np.log(rates.min()) < lowest < np.log(rates.max())
-    at_edge = not inside and tried_best in (rates.min(), rates.max())
-    rate = float(np.exp(lowest)) if inside else tried_best
-    return BestRate(width=width, rate=rate, num_runs=len(pairs), at_edge=at_edge)
+def bests(x: Floats, scores: Floats, chance: np.random.Generator) -> Floats:
+    """Return where the lowest score lies (1 + D,): of the runs as they are, then of each draw of as many."""
+    found = [lowest(x, scores)]
+    half_step = float(np.median(np.diff(np.unique(x)))) / 2
+    for _ in range(NUM_DRAWS):
+        drawn = chance.integers(0, len(x), len(x))
+        found.append(lowest(x[drawn], scores[drawn]) + chance.uniform(-half_step, half_step))
+    return np.array(found)
+
+
+def lowest(x: Floats, scores: Floats) -> float:
+    """Return where a parabola through the points nearest to the lowest has its lowest point, inside of what was tried."""
+    tried_best = x[scores.argmin()]
+    near = np.argsort(np.abs(x - tried_best), kind="stable")[:NEAREST]
+    if len(np.unique(x[near])) < MIN_RATES:
+        return float(tried_best)
+    curvature, slope, _ = np.polyfit(x[near], scores[near], 2)
+    if curvature <= 0:
+        return float(tried_best)
+    return float(np.clip(-slope / (2 * curvature), x.min(), x.max()))
+
+
+def lines_through(x: Floats, y: Floats) -> Floats:
+    """Return exponent and intercept (D, 2) of the lines through points (W,) and (W, D); of one point with muP's exponent."""
+    if len(x) == 1:
+        return np.stack([np.full(y.shape[1], MUP_EXPONENT), y[0] - MUP_EXPONENT * x[0]], axis=1)
+    lines: Floats = np.polyfit(x, y, 1).T
+    return lines
+
+
+def _best(width: float, draws: Floats, x: Floats, scores: Floats) -> BestRate:
+    return BestRate(
+        width=width,
+        rate=Estimate.of(np.exp(draws[0]), np.exp(draws[1:])),
+        num_runs=len(scores),
+        at_edge=bool(draws[0] in (x.min(), x.max())),
+    )

@@ -79,10 +79,13 @@ def test_the_exported_program_is_read_back(checkpoints: dict[str, Path], tmp_pat
 
 
 @pytest.mark.parametrize("name", [*GPT_FORMS, "classify", "masked", "embed"])
-def test_transformers_runs_the_folder(checkpoints: dict[str, Path], tmp_path: Path, name: str) -> None:
+def test_transformers_runs_the_folder(
+    checkpoints: dict[str, Path], tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     check = write_format(ExportSpec(checkpoint=str(checkpoints[name])), tmp_path / "model")
     assert check.agrees
     assert check.runner.startswith("transformers") == (tmp_path / "model/config.json").exists()
+    assert capfd.readouterr().err == ""  # its progress lines are not for the log of a job
 
 
 def test_a_job_tells_what_it_wrote_and_how_it_compares(checkpoints: dict[str, Path], tmp_path: Path) -> None:

@@ -129,6 +129,16 @@ def test_an_address_that_names_little_is_filled_up(cast: Cast) -> None:
     assert form["budget_usd"].value() == ""  # somebody emptied it
 
 
+def test_no_examples_are_none_and_not_the_usual_number(cast: Cast) -> None:
+    """From nothing a model of one's own guesses; what needs no examples is as good as ever."""
+    ways = ask(cast, num_labels=2, num_examples=0)
+    page: Any = cast.client(cast.vera).get(
+        f"/projects/{cast.project.code}/advisor/", {"task": "classify", "num_labels": "2", "num_examples": "0"}
+    )
+    assert page.context["wanted"].num_examples == 0
+    assert ways["bow"].quality.value == pytest.approx(0.5, abs=0.03)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_each_task_has_its_page_also_without_data(cast: Cast, task: str) -> None:
     assert ask(cast, task=task, num_labels=5, num_examples=3_000)
@@ -143,6 +153,10 @@ def test_each_task_has_its_page_also_without_data(cast: Cast, task: str) -> None
         ("Llama 8B", "classify", "hundredth of its size"),
         ("TF-IDF", "entities", "forgets the order"),
         ("Llama 8B", "generate", "you have 1.0 M"),
+        ("我想用 BERT 看图片", "images", "reads text, not pictures"),
+        ("通义千问 70亿", "classify", "hundredth of its size"),
+        ("千问 80亿 (8B)", "generate", "you have 1.0 M"),
+        ("卷积网络", "entities", "looks at pictures"),
         ("a fine roberta", "classify", ""),
         ("GPT", "generate", ""),
         ("", "images", ""),
@@ -157,5 +171,6 @@ def test_what_is_no_number_is_refused_and_strangers_see_nothing(cast: Cast) -> N
     url = f"/projects/{cast.project.code}/advisor/"
     page = cast.client(cast.bob).get(url, {"task": "classify", "quality": "very"}).content.decode()
     assert 'role="alert"' in page
+    assert "Right answers wanted, %: Enter a number." in page  # by its name on the page, not in the address
     assert cast.client(cast.charlie).get(url).status_code == 404
     assert cast.client(cast.bob).get(url).status_code == 200  # as it opens

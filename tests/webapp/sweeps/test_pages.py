@@ -74,7 +74,7 @@ def test_a_sweep_shows_its_lines_best_and_rule(cast: Cast) -> None:
     assert 'data-figure="best" data-value="2.2"' in text
     assert "Too early" in text  # four runs tell nothing of what mattered
     assert "the rule is borrowed" in text
-    assert page.context["rule"].best[0].rate == pytest.approx(2.6e-3, rel=0.5)
+    assert page.context["rule"].best[0].rate.value == pytest.approx(2.6e-3, rel=0.5)
     assert "webapp" not in text
     table = cast.client(cast.vera).get(f"{sweep.get_absolute_url()}runs.csv").content.decode().splitlines()
     assert table[0].startswith("run,optimizer.learning_rate,validation/loss")

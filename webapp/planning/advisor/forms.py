@@ -41,6 +41,9 @@ HYPOTHETICAL: dict[str, dict[str, Any]] = {
 }
 
 
+USUAL_EXAMPLES = 1_000
+
+
 def _number(label: Any, initial: float | None, help_text: Any = "", **limits: Any) -> forms.FloatField:
     return forms.FloatField(
         label=label, initial=initial, required=False, help_text=help_text,
@@ -101,6 +104,10 @@ class AdvisorForm(forms.Form):
                 self.fields[name] = _number(BELIEFS[belief], getattr(way, belief))
             self.weight_names.append((way.name, names))
 
+    def refusals(self) -> list[str]:
+        """Return what is wrong, each with the question as people read it."""
+        return [f"{self.fields[name].label}: {errors[0]}" for name, errors in self.errors.items()]
+
     def weight_rows(self) -> list[tuple[str, list[forms.BoundField]]]:
         return [(way, [self[name] for name in names]) for way, names in self.weight_names]
 
@@ -127,7 +134,7 @@ class AdvisorForm(forms.Form):
             version=version,
             num_labels=num_labels,
             half=self.cleaned_data.get("half") or None,
-            num_examples=given["num_examples"] or in_data or 1_000,
+            num_examples=given["num_examples"] if given["num_examples"] is not None else in_data or USUAL_EXAMPLES,
             quality=quality / 100 if asks_quality and quality is not None else None,
             latency_seconds=latency / 1000 if latency is not None else None,
             weights={

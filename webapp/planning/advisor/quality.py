@@ -106,6 +106,8 @@ def best_run(version: DatasetVersion, way: Way, task: str) -> Run | None:
 def _went(run: Run, way: Way, task: str) -> bool:
     transfer, model = run.spec.get("transfer") or {}, run.spec.get("model") or {}
     is_adapted = transfer.get("adapter", "none") != "none"
+    if (run.spec.get("prune") or {}).get("method", "none") != "none" or (run.spec.get("distil") or {}).get("teacher"):
+        return False  # it was made smaller, or taught: another way
     how = "lora" if is_adapted else "fine-tune" if transfer.get("source") else "scratch"
     objective = model.get("objective")
     if way.family == "vision" and str(model.get("architecture", "")).startswith("vit") != ("vit" in way.name):

@@ -11,12 +11,14 @@ from webapp.ui.templatetags.figures import count
 
 KINDS = {
     "encoder": ("bert", "roberta", "minilm", "electra", "deberta", "modernbert", "e5", "bge"),
-    "decoder": ("gpt", "llama", "qwen", "mistral", "gemma", "deepseek", "claude", "llm", "chatgpt", "phi"),
-    "vision": ("resnet", "vgg", "vit", "yolo", "efficientnet", "convnext", "cnn", "unet", "u-net"),
-    "words": ("tf-idf", "tfidf", "bag of words", "naive bayes", "svm", "logistic"),
-    "diffusion": ("diffusion", "sdxl", "flux", "midjourney"),
-}
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bm])\b", re.IGNORECASE)
+    "decoder": ("gpt", "llama", "qwen", "mistral", "gemma", "deepseek", "claude", "llm", "chatgpt", "phi", "glm",
+                "通义", "千问", "文心", "智谱", "豆包", "大模型"),
+    "vision": ("resnet", "vgg", "vit", "yolo", "efficientnet", "convnext", "cnn", "unet", "u-net", "卷积"),
+    "words": ("tf-idf", "tfidf", "bag of words", "naive bayes", "svm", "logistic", "词袋"),
+    "diffusion": ("diffusion", "sdxl", "flux", "midjourney", "扩散"),
+}  # fmt: skip
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bm亿万])(?![a-z])", re.IGNORECASE)
+UNITS = {"b": 1e9, "m": 1e6, "亿": 1e8, "万": 1e4}
 TOKENS_PER_PARAMETER = 20
 
 
@@ -55,7 +57,7 @@ def corrections(in_mind: str, task: str, *, num_tokens: float) -> list[str]:
     about = said_of(kind_of(in_mind), task)
     found = [str(SAID[about]) % {"model": in_mind}] if about else []
     size = SIZE.search(in_mind)
-    wanted = TOKENS_PER_PARAMETER * float(size[1]) * (1e9 if size[2].lower() == "b" else 1e6) if size else 0.0
+    wanted = TOKENS_PER_PARAMETER * float(size[1]) * UNITS[size[2].lower()] if size else 0.0
     if num_tokens and wanted > 10 * num_tokens:
         much = _("From random weights a model of that size wants about %(n)s tokens; you have %(have)s.")
         found.append(much % {"n": count(wanted, 2), "have": count(num_tokens, 2)})
