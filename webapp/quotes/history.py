@@ -25,7 +25,7 @@ LEAST_VARIABLE_FRACTION = 0.3
 """A job whose time is mostly start and end says nothing about the rate."""
 
 SPREAD_WEIGHT = 6.0
-"""Jobs that the belief in `WORKSTATION_JOB_SPREAD` is worth against those that were seen."""
+"""Jobs that the belief in how far they scatter is worth against those that were seen."""
 
 COMMON_WEIGHT = 5.0
 """Jobs off by nothing that stand against those that were off in common: one or two surprises are scatter, many are not."""
@@ -35,6 +35,10 @@ HALF_LIFE_JOBS = 8.0
 
 OWN_RATE_SPREAD = 0.6
 """Standard deviation of ln(rate) of a kind that nothing but own jobs tells of, before the first of them."""
+
+OWN_JOB_SPREAD = 0.35
+"""Standard deviation of ln(time) from job to job of such a kind, until they have shown it: what their time depends on
+besides the amount, nobody has counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +91,7 @@ def past_of_rate(rows: Sequence[QuoteOutcome], own: OwnRate, work: WorkFacts) ->
     return found
 
 
-def job_spread(rows: Sequence[QuoteOutcome]) -> float:
+def job_spread(rows: Sequence[QuoteOutcome], belief: float = WORKSTATION_JOB_SPREAD) -> float:
     """Return how far jobs scatter about their quotes: the belief to begin with, and how far the finished ones were off.
 
     A machine that other work slows down shows it here: surprises widen the next quotes, and fade as quotes come true. What
@@ -98,4 +102,4 @@ def job_spread(rows: Sequence[QuoteOutcome]) -> float:
     shares = [0.5 ** (age / HALF_LIFE_JOBS) for age in range(len(errors))]  # the latest first
     common = sum(map(mul, shares, errors)) / (COMMON_WEIGHT + sum(shares))
     squares = sum(share * (error - common) ** 2 for share, error in zip(shares, errors, strict=True))
-    return sqrt((SPREAD_WEIGHT * WORKSTATION_JOB_SPREAD**2 + squares) / (SPREAD_WEIGHT + sum(shares)))
+    return sqrt((SPREAD_WEIGHT * belief**2 + squares) / (SPREAD_WEIGHT + sum(shares)))

@@ -21,7 +21,7 @@ from webapp.jobs.kinds import WorkFacts, kind_of
 from webapp.jobs.models import Attempt, Job, JobEvent, State
 from webapp.quotes.devices import Device, device_of_queue, under_contract
 from webapp.quotes.figures import QuoteFigures, figures
-from webapp.quotes.history import job_spread, outcomes, own_rate, past_jobs, past_of_rate
+from webapp.quotes.history import OWN_JOB_SPREAD, job_spread, outcomes, own_rate, past_jobs, past_of_rate
 from webapp.quotes.models import Quote, QuoteOutcome
 from webapp.teams.models import Team
 
@@ -57,7 +57,8 @@ def quote_on(work: WorkFacts, device: Device, *, team: Team, kind: str) -> Quote
     if own is None:
         return figures(work, device)
     past = past_of_rate(rows, own, work)
-    return figures(work, replace(device, job_spread=job_spread(rows)), past=past, own=own)
+    spread = job_spread([row for row in rows if row.quote.group == work.group], OWN_JOB_SPREAD)
+    return figures(work, replace(device, job_spread=spread), past=past, own=own)
 
 
 def quote_made(job: Job) -> None:
