@@ -174,6 +174,8 @@ columns cannot, are 30-60 % slower.
   not. One of them hides its exchanges and its pipeline's bubble nearly wholly, where half of the exchanges and all of the
   bubble are counted here.
 - **Pipelines on a slower fabric** (2022) are estimated 20 % too short: kernels of the day, exposed transfers.
+- **Runs known second-hand alone** (in no figure above): eleven decoders of 2020-2023 whose hours others gathered took 1.6 times
+  as long as estimated at the median. Software of those years was slower, and gathered hours may hold more than the one run.
 - **Rows near the limit of memory.** The slowest rows of the sharded 40 GB runs (micro-batch 2 of 70 B on 64 devices,
   4 of 13 B on 8) are 10-30 % slower than predicted: an allocator that frees and asks again costs time, which the
   step does not model.

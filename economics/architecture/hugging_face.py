@@ -105,7 +105,12 @@ def architecture_from_config(config: dict[str, Any], *, name: str = "") -> Archi
         return OTHER_READERS[model_type]({**config, "model_type": model_type}, name or model_type)
     model_type = _SAME_AS.get(model_type, model_type)
     if model_type not in model_types():
-        raise InputError("model_type", config.get("model_type"), "one of " + ", ".join(known_model_types()))
+        right = (
+            "one of "
+            + ", ".join(known_model_types())
+            + "; state spaces, speech and other kinds of layers are not counted"
+        )
+        raise InputError("model_type", config.get("model_type"), right)
     return _decoder(config, model_type, name or model_type)
 
 

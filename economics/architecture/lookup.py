@@ -146,6 +146,7 @@ def _spellings(text: str) -> list[str]:
     while _ENDINGS.search(name):
         name = _ENDINGS.sub("", name)
         found.append(_plain(name))
+    found += [re.sub(r"coder|math", "", spelling) for spelling in found if spelling.startswith("qwen")]  # tuned later
     found += [spelling.removeprefix("meta") for spelling in found if spelling.startswith("meta")]
     return found
 
