@@ -50,7 +50,14 @@ function traces(data) {
   });
 }
 
-function setAxis(target, axis) {
+// The largest number that the traces have along an axis: SI prefixes are for thousands, half a dollar is no 500m.
+function farthestOf(data, name) {
+  const keys = name === "x" ? ["x"] : ["y", "low", "high"];
+  const values = data.traces.flatMap((t) => (t.right ? [] : keys.flatMap((key) => t[key] ?? [])));
+  return Math.max(0, ...values.filter(Number.isFinite).map(Math.abs));
+}
+
+function setAxis(target, axis, farthest) {
   target.title = { text: escapeHtml(axis.title), standoff: 10 };
   target.tickprefix = axis.prefix ?? "";
   if (axis.category) Object.assign(target, { type: "category", tickangle: 0 });
@@ -58,7 +65,7 @@ function setAxis(target, axis) {
   if (axis.log) target.dtick = axis.ends ? "D2" : 1;
   if (axis.log && axis.ends) target.range = axis.ends.map((end) => Math.log10(end));
   if (axis.percent) Object.assign(target, { tickformat: ".0%", rangemode: "tozero" });
-  else if (!axis.category) target.tickformat = target.tickformat ?? "~s";
+  else if (!axis.category) target.tickformat = target.tickformat ?? (farthest < 1e3 && !axis.log ? "~r" : "~s");
   return target;
 }
 
@@ -71,8 +78,8 @@ function billions(box) {
 
 function layoutOf(data) {
   const layout = baseLayout(data.x.title, data.y.title);
-  setAxis(layout.xaxis, data.x);
-  setAxis(layout.yaxis, data.y);
+  setAxis(layout.xaxis, data.x, farthestOf(data, "x"));
+  setAxis(layout.yaxis, data.y, farthestOf(data, "y"));
   layout.hovermode = "closest";
   layout.hoverlabel.align = "left";
   layout.barmode = data.overlay ? "overlay" : "group";

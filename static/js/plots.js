@@ -77,6 +77,27 @@ function logTicks(values, prefix) {
   return { tickmode: "array", tickvals, ticktext };
 }
 
+// Names stand level, in as many lines as they need, where their longest word has room; of what has an order every so many
+// are named.
+function categoryTicks({ values, is_ordered }, width) {
+  const longest = Math.max(1, ...values.flatMap((name) => String(name).split(" ")).map((word) => word.length));
+  const fitting = Math.max(1, Math.floor((width - 70) / (7 * longest + 8)));
+  if (is_ordered) return { tickangle: 0, tick0: 0, dtick: Math.ceil(values.length / fitting) };
+  if (values.length > fitting) return {};
+  const letters = Math.floor((width - 70) / values.length / 7) - 1;
+  return { tickangle: 0, tickvals: values, ticktext: values.map((name) => broken(String(name), Math.max(letters, longest))) };
+}
+
+function broken(text, letters) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= letters) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map(escapeHtml).join("<br>");
+}
+
 const dataOf = (figure) => JSON.parse(document.getElementById(figure.dataset.plot).textContent);
 
 function draw(figure) {
@@ -94,11 +115,12 @@ function draw(figure) {
   if (data.x.type === "date" && data.x.values.length < 8) Object.assign(layout.xaxis, { tickvals: data.x.values, tickformat: "%b %-d<br>%Y" }); // no hours of a day
   if (data.x.is_whole) layout.xaxis.dtick = Math.max(1, Math.ceil(data.x.values.length / 12)); // no half jobs
   if (data.x.type === "log") Object.assign(layout.xaxis, { tickprefix: "", ...logTicks(data.x.values, data.x.prefix ?? "") });
+  const box = figure.querySelector(".chart");
+  if (!data.x.type) Object.assign(layout.xaxis, categoryTicks(data.x, box.clientWidth));
   if (data.y.type) layout.yaxis.type = data.y.type;
   if (data.y.decades) layout.yaxis.dtick = 1; // powers of ten alone
   if (data.y.free) layout.yaxis.rangemode = "normal";
   layout.showlegend = data.series.length > 1;
-  const box = figure.querySelector(".chart");
   window.Plotly.react(box, traces(data), layout, { displayModeBar: false, responsive: true });
 }
 

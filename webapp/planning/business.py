@@ -90,7 +90,7 @@ def business_answer(inputs: PlanInputs, table: dict[str, Any]) -> dict[str, Any]
     return {
         "table": table,
         "venture": venture_from_table(table, num_paths=FULL_PATHS),
-        "scenarios": scenarios(table, num_paths=4_000),
+        "scenarios": scenarios(table, num_paths=FULL_PATHS),
         "deciles": _deciles(inputs, venture, central),
         "central": central_case(venture, central),
     }

@@ -133,7 +133,7 @@ def error_chart(pairs: Sequence[Pair]) -> dict[str, Any]:
     ]
     return {
         "kind": "stacked",
-        "x": {"title": _("Took, over what was likely"), "values": labels},
+        "x": {"title": _("Took, over what was likely"), "values": labels, "is_ordered": True},
         "y": {"title": _("Finished jobs")},
         "series": [{"name": kind, "values": places[kind].tolist()} for kind in kinds],
     }

@@ -15,7 +15,7 @@ from economics.verbs.venture import venture_from_table
 from tests.factories import Cast
 from tests.webapp.planning.plans import DAY, INPUTS, answered, make_plan, price, published
 from webapp.planning.answer import quick_answer
-from webapp.planning.business import scenarios
+from webapp.planning.business import FULL_PATHS, scenarios
 from webapp.planning.exports import plan_toml
 from webapp.planning.inputs import PlanInputs
 from webapp.planning.page import PlanPage
@@ -69,6 +69,8 @@ def test_quick_and_full_agree_on_the_medians() -> None:
     ]
     fast = {row["name"]: row["cost_usd"]["p50"] for row in quick["decision"]["options"]}
     pairs += [(row["cost_usd"]["p50"], fast[row["name"]]) for row in full["decision"]["options"]]
+    pairs.append((full["cash"]["minimum_raise_usd"], quick["cash"]["minimum_raise_usd"]))
+    pairs.append((full["cash"]["delay"]["p50"], quick["cash"]["delay"]["p50"]))
     pairs += list(zip(full["cash"]["fan"]["p50"][:8], quick["cash"]["fan"]["p50"][:8], strict=True))
     for slow, rapid in pairs:
         assert rapid == pytest.approx(slow, rel=0.10)
@@ -112,7 +114,10 @@ def test_scenarios_share_their_luck() -> None:
     rows = {row["name"]: row for row in answered()["business"]["scenarios"]}
     assert rows["optimistic"]["npv_usd"]["p50"] > rows["base"]["npv_usd"]["p50"] > rows["pessimistic"]["npv_usd"]["p50"]
     assert rows["price war"]["npv_usd"]["p50"] < rows["base"]["npv_usd"]["p50"]
-    again = scenarios(answered()["business"]["table"], num_paths=4_000)
+    business = answered()["business"]["venture"]
+    assert rows["base"]["minimum_raise_usd"] == business["minimum_raise_usd"]  # the plan itself, not another draw of it
+    assert rows["base"]["npv_usd"] == business["npv_usd"]
+    again = scenarios(answered()["business"]["table"], num_paths=FULL_PATHS)
     assert {row["name"]: row["ruin"] for row in again} == {name: row["ruin"] for name, row in rows.items()}
 
 
