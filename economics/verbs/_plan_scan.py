@@ -18,6 +18,9 @@ GRID = 140
 """Sizes and token counts tried at first; the neighbourhood of the best is then scanned again, finer."""
 
 
+FEWEST_TOKENS = 1e8
+
+
 def scan_twice(
     fitted: FittedLaw, offers: list[HardwareOffer], limits: Limits, goal: Goal, multiplier: float, serving: ServingCost
 ) -> tuple[Scan, Chosen, dict[str, tuple[float, float]], int]:
@@ -32,7 +35,8 @@ def scan_twice(
             repeats=(repeated.R_D_star, repeated.R_N_star),
         )  # fmt: skip
 
-    wide = scanned(np.geomspace(1e6, 4e12, GRID), np.geomspace(1e8, 2e14, GRID))
+    fewest = min(FEWEST_TOKENS, limits.unique_tokens)  # of little data a plan makes the little that it allows
+    wide = scanned(np.geomspace(1e6, 4e12, GRID), np.geomspace(fewest, 2e14, GRID))
     best = plan_choose(wide, goal)
     near = np.geomspace(0.88, 1.14, 41)
     tokens = best.num_tokens * near

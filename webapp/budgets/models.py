@@ -96,18 +96,19 @@ class Encumbrance(models.Model):
 
 
 class BudgetAlert(models.Model):
-    """That a month's forecast passed a share of its budget; told once."""
+    """That a month's forecast passed a share of its budget; told once for each amount that the budget had."""
 
     budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="alerts")
     month = models.DateField()
     percent = models.PositiveSmallIntegerField()
     forecast = models.DecimalField(max_digits=16, decimal_places=6)  # in the budget's unit
+    amount = models.DecimalField(max_digits=16, decimal_places=6)  # of the budget, as it was then
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ("-at", "-percent")
         constraints = [
-            models.UniqueConstraint(fields=["budget", "month", "percent"], name="budget_alert_once"),
+            models.UniqueConstraint(fields=["budget", "month", "percent", "amount"], name="budget_alert_once"),
         ]
 
     def __str__(self) -> str:

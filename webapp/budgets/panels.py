@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -20,13 +20,13 @@ from webapp.teams.models import Team
 
 
 def banner_panel(request: HttpRequest, project: Any) -> str:
-    """The gravest warning of each budget of the project and of its team, this month."""
+    """The gravest warning of each budget of the project and of its team, this month, of the amount that it has now."""
     if not isinstance(project, Project):
         return ""
     month = first_of_month(timezone.localdate())
     alerts = (
         BudgetAlert.objects.filter(month=month, budget__ended_at=None, budget__team=project.team_id)
-        .filter(Q(budget__project=None) | Q(budget__project=project), budget__member=None)
+        .filter(Q(budget__project=None) | Q(budget__project=project), budget__member=None, amount=F("budget__amount"))
         .select_related("budget__team", "budget__project", "budget__member")
         .order_by("budget_id", "-percent")
         .distinct("budget_id")

@@ -115,7 +115,11 @@ def alerts_tell(*, budgets: Iterable[Budget] | None = None) -> list[BudgetAlert]
         for share in SHARES:
             if ahead.percent >= share:
                 alert, is_new = BudgetAlert.objects.get_or_create(
-                    budget=budget, month=month, percent=share, defaults={"forecast": ahead.expected}
+                    budget=budget,
+                    month=month,
+                    percent=share,
+                    amount=budget.amount,
+                    defaults={"forecast": ahead.expected},
                 )
                 found += [alert] if is_new else []
     for alert in found:
@@ -135,7 +139,7 @@ def alert_sentence(alert: BudgetAlert) -> str:
         "month": alert.month.strftime("%Y-%m"),
         "forecast": amount_text(alert.forecast, alert.budget.unit),
         "percent": alert.percent,
-        "amount": amount_text(alert.budget.amount, alert.budget.unit),
+        "amount": amount_text(alert.amount, alert.budget.unit),
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ class WizardForm(forms.Form):
         initial="minutes",
     )
     budget = forms.FloatField(
-        label=gettext_lazy("Budget for the whole ladder"), min_value=0.0001, initial=30,
+        label=gettext_lazy("Budget for the whole ladder"), min_value=0.0001, max_value=1e7, initial=30,
         widget=forms.NumberInput(attrs={"step": "any"}),
     )  # fmt: skip
     target_ratio = forms.FloatField(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from economics.catalogue.accelerators import accelerators
 from economics.errors import EconomicsError
 from economics.units import parse_quantity
-from webapp.planning.inputs import FIELDS, TYPES, PlanInputs, inputs_from_dict, inputs_to_dict
+from webapp.planning.inputs import FIELDS, OPTION_NAMES, TYPES, PlanInputs, inputs_from_dict, inputs_to_dict
 from webapp.planning.sources import law_choices
 from webapp.projects.models import Project
 from webapp.ui.field_docs import field_docs
@@ -79,6 +80,22 @@ class PlanForm(forms.Form):
 
     def part(self, name: str) -> list[forms.BoundField]:
         return [self[field] for field, meta in FIELDS.items() if meta["part"] == name]
+
+    def clean_excluded(self) -> str:
+        """Only options that there are can be left out."""
+        text: str = self.cleaned_data["excluded"]
+        unknown = [name for part in text.split(",") if (name := part.strip()) and name not in OPTION_NAMES]
+        if unknown:
+            told = {"unknown": ", ".join(unknown), "known": ", ".join(OPTION_NAMES)}
+            raise forms.ValidationError(_("There is no option %(unknown)s; there are %(known)s."), params=told)
+        return text
+
+    def clean_rate_date(self) -> str:
+        text: str = self.cleaned_data["rate_date"].strip()
+        try:
+            return date.fromisoformat(text).isoformat() if text else ""
+        except ValueError:
+            raise forms.ValidationError(_("Write the day as 2026-11-23.")) from None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -136,6 +136,13 @@ def shown_answer(plan: Plan, inputs: PlanInputs, results: dict[str, Any]) -> dic
     }
 
 
+def _first_error(form: PlanForm) -> str:
+    """Return the first thing that is wrong, with the name of its field."""
+    name, said = next((name, str(errors[0])) for name, errors in form.errors.items())
+    label = str(form.fields[name].label) if name in form.fields else ""
+    return said if said.startswith(label) else f"{label}: {said}"
+
+
 @team_object(Plan, Role.VIEWER, related=RELATED)
 @require_POST
 def plan_answer(request: HttpRequest, plan: Plan) -> HttpResponse:
@@ -143,8 +150,7 @@ def plan_answer(request: HttpRequest, plan: Plan) -> HttpResponse:
     page = page_of(request, plan)
     form = PlanForm(request.POST, project=plan.project, start=page.inputs)
     if not form.is_valid():
-        first = next((f"{form.fields[n].label if n in form.fields else ''} {e[0]}" for n, e in form.errors.items()), "")
-        return json_response({"error": first.strip()})
+        return json_response({"error": _first_error(form)})
     try:
         results = answer_of(form.inputs, plan, full=request.POST.get("full") == "1")
     except EconomicsError as error:

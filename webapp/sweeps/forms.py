@@ -55,7 +55,7 @@ class SweepForm(forms.Form):
         help_text=gettext_lazy("Grid: every combination. Random: by chance. Bayesian: where the runs so far promise most."),
     )  # fmt: skip
     budget = forms.FloatField(
-        label=gettext_lazy("Budget for all runs"), min_value=1e-6, initial=1,
+        label=gettext_lazy("Budget for all runs"), min_value=1e-6, max_value=1e7, initial=1,
         widget=forms.NumberInput(attrs={"step": "any"}),
         help_text=gettext_lazy("When it is used up, the sweep ends; what runs then saves and counts."),
     )  # fmt: skip

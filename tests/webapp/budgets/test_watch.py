@@ -14,6 +14,7 @@ from tests.webapp.jobs.rows import claim, make_worker
 from trainer.events import Stopped
 from webapp.budgets.figures import standing
 from webapp.budgets.models import BudgetAlert, BudgetStop
+from webapp.budgets.services import budget_change
 from webapp.budgets.watch import alerts_tell, limits_keep, outlook
 from webapp.costs.models import LedgerEntry, Machine
 from webapp.jobs.claim import Claim
@@ -101,6 +102,13 @@ def test_each_share_is_told_once(cast: Cast) -> None:
     page = cast.client(cast.vera).get(f"/projects/{cast.project.code}/costs/").content.decode()
     assert 'data-alert="100"' in page
     assert 'data-alert="50"' not in page
+    budget_change(budget=budget, amount=Decimal(15), is_hard=True)
+    page = cast.client(cast.vera).get(f"/projects/{cast.project.code}/costs/").content.decode()
+    assert "data-alert=" not in page  # what was told was of another amount
+    assert [alert.percent for alert in alerts_tell()] == [50]
+    assert (
+        "over 100 % of its budget of $10.00" in cast.client(cast.vera).get(budget.get_absolute_url()).content.decode()
+    )
 
 
 def test_what_jobs_hold_is_part_of_the_forecast_and_they_hear_the_warning(cast: Cast) -> None:

@@ -86,6 +86,13 @@ def test_every_goal_is_answered(goal: str) -> None:
     assert found["num_params"] > 0
 
 
+def test_little_data_make_a_little_plan() -> None:
+    """Data prepared here are a few million tokens: a plan of them is small, and says that the data bind."""
+    scale = quick_answer(dataclasses.replace(INPUTS, unique_tokens=4.2e6), published(), price())["scale"]
+    assert scale["best"]["num_tokens"] <= 16.5 * 4.2e6
+    assert "unique_tokens" in scale["binding_limits"]
+
+
 def test_more_demand_makes_own_machines_win_and_less_the_api() -> None:
     def winner(volume: float) -> str:
         inputs = dataclasses.replace(INPUTS, monthly_tokens=volume, excluded="wait")

@@ -73,9 +73,16 @@ def test_seven_questions_make_a_plan_and_its_currency_is_shown(cast: Cast) -> No
 def test_a_wrong_input_is_said_in_a_sentence(cast: Cast) -> None:
     plan = make_plan(cast)
     browser = cast.client(cast.bob)
-    for change, said in (({"churn_per_month": "2"}, "share from 0 to 1"), ({"budget_usd": "much"}, "number")):
-        found = browser.post(f"/plans/{plan.code}/answer/", posted(**change)).json()
+    wrong = {
+        "churn_per_month=2": "share from 0 to 1", "budget_usd=much": "number", "budget_usd=1e30": "from 0 to 1e+18",
+        "staff=-5%": "from 0 to 1e+18", "rate_date=yesterday": "Write the day as", "excluded=lora, 乱": "no option 乱",
+    }  # fmt: skip
+    for change, said in wrong.items():
+        name, _sign, value = change.partition("=")
+        found = browser.post(f"/plans/{plan.code}/answer/", posted(**{name: value})).json()
         assert said in found["error"]
+        assert not re.match(r"(.+) \1", found["error"])  # the field's name stands there once
+    assert "error" not in browser.post(f"/plans/{plan.code}/answer/", posted(growth_per_month="-5%")).json()
     found = browser.post(f"/plans/{plan.code}/answer/", posted(goal="cheapest", loss_bar="1.2")).json()
     assert "limit on loss" in found["error"]
     refused = browser.post(f"/projects/{cast.project.code}/plans/new/", {"monthly_tokens": "-4"})

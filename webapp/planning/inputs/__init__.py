@@ -26,8 +26,9 @@ class PlanInputs(AdvantageQuestions):
             choices = item.metadata["choices"]
             if choices and value not in choices.split(","):
                 raise InputError(str(item.metadata["label"]), value, f"one of {choices.replace(',', ', ')}")
-            if isinstance(value, float) and not -0.5 <= value <= 1e18:
-                raise InputError(str(item.metadata["label"]), value, "a number from 0 on")
+            least = LEAST_GROWTH if item.name in _GROWTHS else 0.0
+            if isinstance(value, float) and not least <= value <= MOST:
+                raise InputError(str(item.metadata["label"]), value, f"a number from {least:g} to {MOST:g}")
         for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise InputError(str(FIELDS[name]["label"]), getattr(self, name), "above 0")
@@ -57,6 +58,8 @@ class PlanInputs(AdvantageQuestions):
         return self.law.startswith("fit:")
 
 
+LEAST_GROWTH, MOST = -0.5, 1e18
+_GROWTHS = ("growth_per_month", "new_growth_per_month")
 _POSITIVE = (
     "monthly_tokens", "tokens_per_request", "unique_tokens", "deadline_days", "budget_usd", "loss_bar", "base_params",
     "continue_tokens", "tune_tokens", "student_params", "distil_tokens", "customers", "usd_per_currency", "rnd_multiplier",
