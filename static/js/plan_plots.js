@@ -69,10 +69,13 @@ function setAxis(target, axis, farthest) {
   return target;
 }
 
-// SI prefixes as people of the field say them: a billion is B, not G.
-function billions(box) {
+// SI prefixes as people of the field say them: a billion is B, not G; a thousandth of a dollar is $0.001, not $1m.
+const SMALL = { m: 1e-3, µ: 1e-6 };
+function plainPrefixes(box) {
   for (const text of box.querySelectorAll(".xtick text, .ytick text, .y2tick text")) {
-    if (!text.querySelector("tspan") && /\dG$/.test(text.textContent)) text.textContent = text.textContent.replace(/G$/, "B");
+    if (text.querySelector("tspan")) continue;
+    const said = text.textContent.replace(/(\d)G$/, "$1B").replace(/([\d.]+)([mµ])$/, (_, number, unit) => Number((number * SMALL[unit]).toPrecision(6)));
+    if (said !== text.textContent) text.textContent = said;
   }
 }
 
@@ -131,7 +134,7 @@ async function draw(figure) {
   const box = figure.querySelector(".chart");
   legend(figure, data);
   await window.Plotly.react(box, traces(data), layoutOf(data), { displayModeBar: false, responsive: true });
-  billions(box);
+  plainPrefixes(box);
   const wrap = figure.querySelector(".plot-table");
   if (!wrap.hidden) wrap.replaceChildren(table(data));
 }

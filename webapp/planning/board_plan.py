@@ -22,6 +22,9 @@ from webapp.ui.templatetags.figures import count, percent, significant
 
 BOTH = "economics.plan"
 
+ENERGY_UNITS = ((1e3, "MWh"), (1.0, "kWh"), (1e-3, "Wh"))
+"""(kWh of one, its sign)."""
+
 
 def titles() -> dict[str, str]:
     """Names of the options, for people."""
@@ -116,7 +119,9 @@ def _trained(board: Board, trained: dict[str, Any]) -> None:
         source="economics.memory",
     ))  # fmt: skip
     if trained["energy_kwh"]:
-        text, span = number_interval({k: v / 1000 for k, v in trained["energy_kwh"].items()}, "MWh")
+        kwh = trained["energy_kwh"]
+        size, unit = next((size, unit) for size, unit in ENERGY_UNITS if kwh["p50"] >= size or unit == "Wh")
+        text, span = number_interval({k: v / size for k, v in kwh.items()}, unit)
         board.add(Shown(
             key="energy", label=_("Energy"), text=text, detail=span, value=trained["energy_kwh"]["p50"],
             formula=_("hours × server power × load × PUE"), source="economics.energy",
