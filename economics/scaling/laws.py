@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq, minimize_scalar
 
 from economics.errors import InputError, NoAnswerError
 from economics.scaling.conventions import Conventions
@@ -112,7 +112,7 @@ class LossLaw:
         log_n = log_g + self.beta / total * math.log(budget)
         if LEAST_SHARE * budget * math.exp(-log_n) < self.D0:
             log_n = float(
-                minimize_scalar(
+                scipy.optimize.minimize_scalar(
                     lambda x: float(self.loss(math.exp(x), budget * math.exp(-x))),
                     bounds=(log_n - MOST_SHIFT, log_n + MOST_SHIFT), method="bounded", options={"xatol": 1e-9},
                 ).x
@@ -228,4 +228,4 @@ def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     """Where a falling function is 0; the end nearest to it where it is not in between."""
     if excess(low) <= 0:
         return low
-    return high if excess(high) >= 0 else float(brentq(excess, low, high, xtol=1e-10))
+    return high if excess(high) >= 0 else float(scipy.optimize.brentq(excess, low, high, xtol=1e-10))

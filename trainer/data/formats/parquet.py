@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from trainer.data.formats.reading import BrokenFileError, Reading, Row
 from trainer.errors import InputError
+
+if TYPE_CHECKING:  # 25 MB, which only who reads Parquet needs
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 MAGIC = b"PAR1"
 BATCH_ROWS = 512
@@ -19,6 +20,9 @@ MAX_COLUMN_CHUNK_BYTES = 2 << 30
 
 def parquet_rows(file: BinaryIO, reading: Reading, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """Yield each row. `file` must be seekable; `columns` limits what is decoded."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         opened = pq.ParquetFile(file, read_dictionary=_string_columns(file), pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
@@ -55,6 +59,9 @@ def _rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
 
 
 def _string_columns(file: BinaryIO) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     schema = pq.read_schema(file)
     file.seek(0)
     return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
