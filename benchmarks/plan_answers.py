@@ -18,7 +18,8 @@ from webapp.planning.answer import full_answer, quick_answer  # noqa: E402
 from webapp.planning.board_plan import decision_board, plan_board  # noqa: E402
 from webapp.planning.charts import plan_charts  # noqa: E402
 from webapp.planning.inputs import PlanInputs  # noqa: E402
-from webapp.planning.sources import LawUsed, _published, price_about  # noqa: E402
+from webapp.planning.prices import price_about  # noqa: E402
+from webapp.planning.sources import LawUsed, _published  # noqa: E402
 
 TARGET_SECONDS = 0.15
 
