@@ -84,6 +84,11 @@ def training(
         if value not in choices:
             raise InputError(field, value, "one of " + ", ".join(choices))
     notes: list[dict[str, Any]] = []
+    if precision == "fp8" and not device.fp8_flop_per_second:
+        precision = "bf16"
+        notes.append(
+            assumption("precision", precision, "number format", f"fp8 was asked for; {device.name} multiplies none")
+        )
     price, spread = price_of(price_usd_per_accelerator_hour, device, on_day or today(), notes, term)
     preemptions = parse_quantity(preemptions_per_node_day, field="preemptions_per_node_day")
     if preemptions < 0:

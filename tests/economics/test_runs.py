@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from economics.catalogue.accelerators import find_accelerator
 from economics.energy import run_energy
 from economics.ownership import annuity_factor, break_even_utilisation, owned_hour
 from economics.training.billing import charged_hours, run_bill
@@ -142,3 +143,16 @@ def test_what_is_taken_away_is_not_charged() -> None:
     assert spot["cost_usd"]["p50"] < spot["accelerator_hours"]["p50"]
     reserved = training(term="reserved-1y", **options)  # type: ignore[arg-type]
     assert reserved["cost_usd"]["p50"] == pytest.approx(reserved["accelerator_hours"]["p50"])
+
+
+def test_fp8_on_a_device_without_it_is_bf16_and_said() -> None:
+    given = {"model": "gpt2", "tokens": "1B", "accelerator": "a100", "num_accelerators": 8}
+    asked, usual = (training(**given, precision=number) for number in ("fp8", "bf16"))
+    assert asked["tokens_per_second_per_accelerator"] == usual["tokens_per_second_per_accelerator"]
+    assert any(row["name"] == "precision" for row in asked["assumptions"])
+    assert training(**{**given, "accelerator": "h100"}, precision="fp8")["precision"] == "fp8"
+
+
+def test_a_processor_without_matrix_units_is_as_fast_in_fp32_as_its_vectors() -> None:
+    device = find_accelerator("i9-13900K")
+    assert device.peak("fp32") == device.peak("bf16")
