@@ -22,23 +22,30 @@ _WORDS = {"virtual": "VPP", "tensor": "TP", "pipeline": "PP", "data": "DP", "con
 _DEGREE = re.compile(r"(?<![A-Za-z])(VPP|VP|TP|PP|DP|CP|EP)\s*[:=]?\s*(\d+)", re.IGNORECASE)
 _LOCAL = re.compile(r"\bLBS\s*[:=]?\s*(\d+)", re.IGNORECASE)
 _MICRO = re.compile(r"\b(?:MBS|micro[ _-]?batch(?:[ _-]?size)?)\s*[:=]?\s*(\d+)", re.IGNORECASE)
-_NOT_AGAIN = re.compile(r"AC=False|\b(?:no|without) (?:AC\b|(?:activation )?(?:recomput|checkpointing))", re.IGNORECASE)
-_ALL_AGAIN = re.compile(r"AC=True|full[ -]?(?:AC\b|(?:activation )?(?:recompute|checkpointing))", re.IGNORECASE)
+_NOT_AGAIN = re.compile(
+    r"AC=False|recomput\w*\s*[:=]?\s*none|\b(?:no|without) (?:AC\b|(?:activation )?(?:recomput|checkpointing))",
+    re.IGNORECASE,
+)
+_ALL_AGAIN = re.compile(
+    r"AC=True|full[ -]?(?:AC\b|(?:activation )?(?:recompute|checkpointing))|recomput\w*\s*[:=]?\s*full"
+    r"|(?:gradient|activation) checkpointing", re.IGNORECASE)  # fmt: skip
 
 
 def _in_letters(text: str) -> str:
-    """Write 'tensor parallel 8' and 'tensor=8' as 'TP8'."""
+    """Write 'tensor parallel 8', 'tensor=8', '8-way tensor' and 'tensor_model_parallel_size 8' as 'TP8'."""
     for word, letters in _WORDS.items():
         text = re.sub(
-            rf"\b{word}(?:[ -]?(?:parallel\w*|pipeline))?\s*[:=]?\s*(?=\d)", letters, text, flags=re.IGNORECASE
+            rf"\b(\d+)[ -]?way[ -]{word}\b(?:[ -]?parallel\w*)?", rf" {letters}\1 ", text, flags=re.IGNORECASE
         )
+        parallel = r"(?:[ _-]?model)?(?:[ _-]?(?:parallel[a-z]*|pipeline))?(?:[ _-]?(?:size|degree|of))?"
+        text = re.sub(rf"\b{word}{parallel}\s*[:=]?\s*(?=\d)", letters, text, flags=re.IGNORECASE)
     return text
 
 
 def _recompute_of(text: str) -> Recompute | None:
     if _NOT_AGAIN.search(text):
         return "none"
-    if re.search(r"\bSAC\b|selective", text):
+    if re.search(r"\bSAC\b", text) or re.search("selective", text, re.IGNORECASE):
         return "selective"
     return "full" if _ALL_AGAIN.search(text) else None
 
@@ -90,6 +97,9 @@ def parse_parallelism(text: str, num_accelerators: int) -> Told:
     >>> told = parse_parallelism("tp=2, pipeline parallel 4, micro batch 2, no recompute", 64)
     >>> told.layout.data, told.layout.tensor, told.layout.pipeline, told.micro_batch, told.recompute
     (8, 2, 4, 2, 'none')
+    >>> told = parse_parallelism("8-way tensor, pipeline_model_parallel_size=4, Selective recomputation", 64)
+    >>> told.layout.data, told.layout.tensor, told.layout.pipeline, told.recompute
+    (2, 8, 4, 'selective')
     >>> told = parse_parallelism("FSDP8 TP8 PP8 interleaved 1F1B LBS32 full AC", 512)
     >>> told.layout.virtual, told.micro_batch, told.schedule_told
     (2, 2, True)
