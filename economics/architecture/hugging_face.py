@@ -15,7 +15,7 @@ from economics.errors import InputError
 
 _ALIASES: dict[str, tuple[str, ...]] = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
-    "width": ("hidden_size", "n_embd", "d_model"),
+    "width": ("hidden_size", "n_embd", "d_model", "n_embed"),
     "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads"),
     "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "kv_n_heads"),
     "head": ("head_dim", "kv_channels"),
@@ -54,7 +54,8 @@ _NULL_MEANS_NONE = ("kv_heads", "head", "inner", "shared_experts", "q_rank", "wi
 # Types that differ from another in nothing that is counted.
 _SAME_AS = {"kimi_k2": "deepseek_v3", "yi": "llama", "gemma3": "gemma3_text", "RefinedWeb": "falcon",
             "RefinedWebModel": "falcon", "code_llama": "llama", "stablelm_epoch": "stablelm", "llama4": "llama4_text",
-            "qwen2_5_vl_text": "qwen2_vl_text", "gpt-sw3": "gpt2", "minicpm": "llama", "aquila": "llama",
+            "qwen2_5_vl_text": "qwen2_vl_text", "qwen2_vl": "qwen2_vl_text",
+            "qwen2_5_vl": "qwen2_vl_text", "gpt-sw3": "gpt2", "minicpm": "llama", "aquila": "llama",
             "xverse": "llama", "grok": "grok-1"}  # fmt: skip
 
 
@@ -103,6 +104,8 @@ def architecture_from_config(config: dict[str, Any], *, name: str = "") -> Archi
     model_type = str(config.get("model_type") or _type_of_class(config))
     if model_type in OTHER_READERS:
         return OTHER_READERS[model_type]({**config, "model_type": model_type}, name or model_type)
+    if model_type == "RefinedWeb":  # the larger falcons under their first name, which said it all
+        config = {"new_decoder_architecture": True, **config}
     model_type = _SAME_AS.get(model_type, model_type)
     if model_type not in model_types():
         right = (

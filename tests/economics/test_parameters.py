@@ -138,6 +138,27 @@ def test_parts_of_a_config_in_tables_of_their_own_are_read() -> None:
     assert "output_head" in architecture_from_config(seeing).parameters().by_part
 
 
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        ({"model_type": "bloom", "n_embed": 14336, "n_layer": 70, "num_attention_heads": 112}, 176_247_271_424),
+        (
+            {"model_type": "RefinedWeb", "hidden_size": 8192, "n_layer": 60, "n_head": 128, "n_head_kv": 8},
+            41_303_293_952,
+        ),
+        ({"model_type": "baichuan"}, 7_505_973_248),
+        ({"model_type": "grok-1"}, 315_684_820_992),
+        (
+            {"model_type": "chatglm", "add_qkv_bias": True, "multi_query_attention": True, "multi_query_group_num": 2},
+            6_243_584_000,
+        ),
+    ],
+    ids=lambda value: value["model_type"] if isinstance(value, dict) else "",
+)
+def test_configs_that_their_makers_wrote_otherwise(config: dict[str, object], total: int) -> None:
+    assert architecture_from_config(config).parameters().total == total
+
+
 def test_a_class_that_only_begins_like_a_known_one_is_not_taken_for_it() -> None:
     assert architecture_from_config({"architectures": ["Qwen3ForCausalLM"]}).parameters().total > 1e9
     assert architecture_from_config({"architectures": ["BertForMaskedLM"]}).parameters().total == 109_482_240
