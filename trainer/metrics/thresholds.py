@@ -79,14 +79,20 @@ def choice_elsewhere(curve: ErrorCurve, threshold: float, *, cost_false_alarm: f
 
 
 def pick_threshold(curve: ErrorCurve, *, cost_false_alarm: float, cost_miss: float) -> Choice:
-    """Return the threshold with the least cost; of equal ones the lowest. Costs are in any one unit, such as dollars."""
+    """Return the threshold with the least cost; of equal ones the nearest to what the costs alone ask for.
+
+    That is `cost_false_alarm / (cost_false_alarm + cost_miss)`, the best one where probabilities are true: few examples
+    leave many thresholds equal, and the outermost of them would do worst on others. Costs are in any one unit, such as dollars.
+    """
     for name, cost in (("a false alarm", cost_false_alarm), ("a miss", cost_miss)):
         if not (np.isfinite(cost) and cost >= 0):
             raise InputError(f"the cost of {name} is {cost}; it must be a number of at least 0")
     if not curve.thresholds:
         raise InputError(f"label {curve.label!r} was not measured, so no threshold can be chosen for it")
-    false_alarms, misses = np.array(curve.false_alarms), np.array(curve.misses)
-    at = int(np.argmin(cost_false_alarm * false_alarms + cost_miss * misses))
+    costs = cost_false_alarm * np.array(curve.false_alarms) + cost_miss * np.array(curve.misses)
+    both = cost_false_alarm + cost_miss
+    asked = cost_false_alarm / both if both else 0.5
+    at = int(np.lexsort((np.abs(np.array(curve.thresholds) - asked), costs))[0])
     return choice_of(
         curve,
         curve.thresholds[at],

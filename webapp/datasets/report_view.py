@@ -102,7 +102,8 @@ def _step(step: dict[str, Any], pages: DataPages) -> dict[str, Any]:
         ],
         "title": title,
         "summary": summary,
-        "documents_lost": documents_in - documents_out if documents_in else 0,
+        "documents_lost": max(documents_in - documents_out, 0) if documents_in else 0,
+        "documents_added": max(documents_out - documents_in, 0) if documents_in else 0,
         "kept_fraction": documents_out / documents_in if documents_in else None,
         "bytes_lost": (step.get("bytes_in") or 0) - (step.get("bytes_out") or 0) if documents_in is not None else 0,
     }

@@ -91,6 +91,13 @@ def test_no_threshold_is_cheaper_than_the_one_picked(rows: list[tuple[bool, floa
         assert found.cost <= cost + 1e-9
 
 
+def test_of_equal_thresholds_the_one_that_the_costs_ask_for_is_taken() -> None:
+    positive, probability = np.array([False, False, True, True]), np.array([0.1, 0.3, 0.8, 0.9])
+    for alarm, miss, expected in ((4, 1, 0.8), (1, 1, 0.5), (1, 4, 0.5)):
+        found = pick_threshold(error_curve("x", positive, probability), cost_false_alarm=alarm, cost_miss=miss)
+        assert (found.threshold, found.cost) == (expected, 0)
+
+
 def test_a_dear_miss_lowers_the_threshold_and_a_wrong_cost_is_refused() -> None:
     truth, probabilities = some(1_000)
     curve = error_curve("rare", truth == 4, probabilities[:, 4])
