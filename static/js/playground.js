@@ -33,7 +33,9 @@ async function start(root) {
   for (const module of await Promise.all(modules.map((url) => import(url)))) module.mount(page);
   for (const button of root.querySelectorAll("[data-stop]")) button.addEventListener("click", () => page.stop());
   document.getElementById("compare").addEventListener("change", (event) => compare(page, event.target.checked));
-  document.getElementById("sides").addEventListener("change", () => page.showAbilities());
+  document.getElementById("sides").addEventListener("change", (event) => {
+    if (event.target.matches(".checkpoint")) page.another(event.target.closest(".side"));
+  });
   document.getElementById("sampling")?.addEventListener("submit", (event) => event.preventDefault());
   page.showAbilities();
 }

@@ -27,6 +27,7 @@ from webapp.registry.models import Ablation, AblationPair
 from webapp.registry.paired import NotPaired, PairedTest, paired_test, read_units, tests_of_scores
 from webapp.runs.models import Run
 from webapp.runs.reports import artifact_path, load, report_path
+from webapp.runs.unit_words import measure_words
 
 SPLIT = "test"
 WHOLLY_RIGHT = "wholly_right"
@@ -126,6 +127,8 @@ def effects_of(pairs: list[AblationPair]) -> list[Effect]:
     values = [(_metrics(pair.before), _metrics(pair.after)) for pair in pairs]
     names = [name for name in values[0][0] if all(name in before and name in after for before, after in values)]
     names += [name for name in tests[0] if name not in names and all(name in each for each in tests)]
+    order = _measures_told(pairs[0].before)
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
     return [_effect(name, values, tests) for name in names]
 
 
@@ -199,6 +202,13 @@ def _tests_of_correct(pair: AblationPair) -> dict[str, PairedTest]:
     return {WHOLLY_RIGHT: test}
 
 
+def _measures_told(run: Run) -> list[str]:
+    """Return the measures of the run's report in its own order: what matters most stands first."""
+    path = report_path(run, SPLIT)
+    report = load(path) if path is not None else None
+    return list(report.values()) if report is not None else []
+
+
 def _metrics(run: Run) -> dict[str, float]:
     return {
         name: float(value)
@@ -229,7 +239,7 @@ def state_of(run: Run) -> dict[str, Any]:
 
 def sentence_of(effect: Effect, title: str) -> str:
     """Return what the main effect says, in one sentence."""
-    words = {"name": effect.name.replace("_", " "), "title": title, "gap": f"{effect.difference:+.4g}"}
+    words = {"name": measure_words(effect.name), "title": title, "gap": f"{effect.difference:+.4g}"}
     if effect.verdict == "better":
         return _("%(name)s is better with %(title)s: %(gap)s.") % words
     if effect.verdict == "worse":

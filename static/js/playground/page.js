@@ -42,6 +42,14 @@ export class Page extends EventTarget {
     this.dispatchEvent(new Event("models")); // an ability that keeps a state of its own may listen
   }
 
+  // Another model was chosen: what the one before said does not stand under its name.
+  another(side) {
+    if (this.running.size) this.stop();
+    for (const part of side.querySelectorAll(".output, .measure")) part.replaceChildren();
+    this.dispatchEvent(new Event("another"));
+    this.showAbilities();
+  }
+
   // Ask the side's model; one that streams can be stopped.
   ask(side, op, content, handler, { stops = false } = {}) {
     const id = this.line.ask({ op, checkpoint: this.chosen(side), ...content }, (message) => {

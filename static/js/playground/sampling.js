@@ -47,6 +47,6 @@ export class Speed {
 
   text() {
     const perSecond = (this.count * 1000) / Math.max(performance.now() - this.began, 1);
-    return `${this.count} ${this.unit} · ${perSecond.toFixed(0)}/s`;
+    return `${this.count} ${this.unit} · ${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s`;
   }
 }

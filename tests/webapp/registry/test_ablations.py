@@ -231,6 +231,7 @@ def test_worth_of_copies_of_texts_by_one_button(cast: Cast, files: Path) -> None
     do_next_job(worker)
     main = ablation_result(ablation).main
     assert main is not None
+    assert main.name == "accuracy"  # the loss has no interval; of the measures that have one the report's first is told
     assert main.low is not None
     assert main.low <= main.difference <= main.high  # type: ignore[operator]
     text = client.get(ablation.get_absolute_url()).content.decode()

@@ -3,6 +3,7 @@
     <tu><tuv xml:lang="en"><seg>Good morning</seg></tuv><tuv xml:lang="zh-CN"><seg>早上好</seg></tuv></tu>
 
 Read as a stream, so that large memories need no memory. Entities of its own are refused: no translation memory has any.
+What stands in a segment for the marks of the file that it came from (`<bpt>`, `<ph>` and such) is no text and is left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from xml.parsers import expat
 from trainer.data.formats.reading import BrokenFileError, Reading, Row
 
 CHUNK_BYTES = 1 << 16
+NATIVE_CODES = ("bpt", "ept", "it", "ph", "ut")
+"""Elements of TMX 1.4b that hold codes of the original file, such as <b>; `hi` holds text."""
 
 
 def tmx_rows(file: BinaryIO, reading: Reading) -> Iterator[Row]:
@@ -47,6 +50,8 @@ class _Units:
         self._unit: dict[str, Any] = {}
         self._line, self._language = 0, ""
         self._segment: list[str] | None = None
+        self._num_codes = 0
+        """Native codes that are open: inside them is no text."""
 
     def taken(self) -> Iterator[Row]:
         while self._found:
@@ -59,16 +64,20 @@ class _Units:
             language = attributes.get("xml:lang") or attributes.get("lang") or ""
             self._language = language.lower().replace("_", "-").split("-")[0]
         elif name == "seg":
-            self._segment = []
+            self._segment, self._num_codes = [], 0
+        elif name in NATIVE_CODES:
+            self._num_codes += 1
 
     def _text(self, text: str) -> None:
-        if self._segment is not None:
+        if self._segment is not None and not self._num_codes:
             self._segment.append(text)
 
     def _end(self, name: str) -> None:
         if name == "seg" and self._segment is not None:
             self._unit.setdefault(self._language, "".join(self._segment).strip())
             self._segment = None
+        elif name in NATIVE_CODES:
+            self._num_codes -= 1
         elif name == "tu":
             self._found.append((self._line, self._unit))
 

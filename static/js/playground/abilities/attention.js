@@ -10,6 +10,10 @@ export function mount(page) {
   for (const id of ["layer", "head"]) {
     document.getElementById(id).addEventListener("change", () => attention(page, panel));
   }
+  page.addEventListener("another", () => {
+    panel.hidden = true;
+    for (const id of ["layer", "head"]) document.getElementById(id).replaceChildren();
+  });
   document.getElementById("maps-close").addEventListener("click", () => (panel.hidden = true));
 }
 

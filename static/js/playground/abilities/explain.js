@@ -9,6 +9,10 @@ export function mount(page) {
   };
   document.getElementById("explain").addEventListener("click", ask);
   answer.addEventListener("change", ask);
+  page.addEventListener("another", () => {
+    box.hidden = true;
+    answer.value = "";
+  });
   document.getElementById("explained-close").addEventListener("click", () => (box.hidden = true));
 }
 

@@ -6,6 +6,7 @@ import { visible } from "../tokens.js";
 export function mount(page) {
   const panel = document.getElementById("next");
   document.getElementById("inspect").addEventListener("click", () => inspect(page, panel));
+  page.addEventListener("another", () => (panel.hidden = true));
   document.getElementById("next-close").addEventListener("click", () => (panel.hidden = true));
 }
 
