@@ -84,3 +84,5 @@ def spec_of_config(family: Family, config: dict[str, Any]) -> Any:
         return importlib.import_module(f"trainer.models.{family.name}.hf_config").spec_of_hf_config(config)
     except KeyError as error:
         raise InputError(f"config.json has no {error}; it is not complete") from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"config.json holds something else than it should: {error}") from error

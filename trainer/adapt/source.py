@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from trainer.spec import spec_from_dict
 from trainer.training.checkpoint import MANIFEST, verify_checkpoint
 
 INDEX = "model.safetensors.index.json"
+_LAYER = re.compile(r"\.(\d+)\.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,22 +80,34 @@ def read_source(path: Path) -> Source:
         )
     config = config_of(path)
     family = family_of_config(config)
+    model, weights = spec_of_config(family, config), read_weights(path)
+    check_sizes(model, weights)
     return Source(
         path=path,
         family=family.name,
-        model=spec_of_config(family, config),
-        weights=read_weights(path),
+        model=model,
+        weights=weights,
         names="transformers",
         tokenizer=tokenizer_of(path),
     )
+
+
+def check_sizes(model: Any, weights: dict[str, Tensor]) -> None:
+    """Raise `InputError` where config.json tells of a larger model than the weights are, before one of its size is made."""
+    width, num_layers = model.model_width, model.num_layers
+    if not any(width in weight.shape for weight in weights.values()):
+        raise InputError(f"config.json tells of a width of {width:,}, and no weight has it; they are of another model")
+    found = [int(number) for name in weights for number in _LAYER.findall(name)]
+    if found and max(found) + 1 < num_layers:
+        raise InputError(
+            f"config.json tells of {num_layers:,} layers, and the weights have {max(found) + 1:,}; they are of another model"
+        )
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """Read a .safetensors file: this one, model.safetensors, the pieces that an index names, or the only one of a folder."""
     only = [folder] if folder.is_file() else sorted(folder.glob("*.safetensors"))
     try:
-        if len(only) == 1:
-            return load_file(only[0])
         if (folder / "model.safetensors").is_file():
             return load_file(folder / "model.safetensors")
         if (folder / INDEX).is_file():
@@ -101,6 +115,8 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
             if any(Path(piece).name != piece for piece in pieces):
                 raise InputError(f"{folder / INDEX} names files outside its folder")
             return {name: tensor for piece in sorted(pieces) for name, tensor in load_file(folder / piece).items()}
+        if len(only) == 1:
+            return load_file(only[0])
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"the weights in {folder} cannot be read: {error}") from error
     pickled = [each.name for each in folder.glob("*.bin")] + [each.name for each in folder.glob("*.pt")]

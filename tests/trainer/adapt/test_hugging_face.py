@@ -122,6 +122,22 @@ def test_folders_that_do_not_fit_say_why(version: Path, tmp_path: Path) -> None:
     (tmp_path / "pickle" / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(InputError, match="is a pickle, which may run code"):
         read_source(tmp_path / "pickle")
+    config = json.loads((tmp_path / "hf" / "config.json").read_bytes())
+    for changes, why in (
+        ({"n_embd": 1 << 20}, "tells of a width of 1,048,576, and no weight has it"),
+        ({"n_layer": 100_000}, "tells of 100,000 layers, and the weights have 2"),
+        ({"n_embd": "wide"}, "holds something else than it should"),
+    ):
+        (tmp_path / "hf" / "config.json").write_text(json.dumps({**config, **changes}))
+        with pytest.raises(InputError, match=why):
+            read_source(tmp_path / "hf")
+    (tmp_path / "hf" / "config.json").write_text(json.dumps(config))
+    shutil.copytree(tmp_path / "hf", tmp_path / "part")
+    (tmp_path / "part" / "model.safetensors").rename(tmp_path / "part" / "model-00001-of-00002.safetensors")
+    pieces = {"wte.weight": "model-00001-of-00002.safetensors", "wpe.weight": "model-00002-of-00002.safetensors"}
+    (tmp_path / "part" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": pieces}))
+    with pytest.raises(InputError, match="model-00002-of-00002"):
+        read_source(tmp_path / "part")
     raw = train_dict(version, transfer={"source": str(tmp_path / "hf")})
     last = run_job(tmp_path / "job", raw)[-1]
     assert isinstance(last, Failed)

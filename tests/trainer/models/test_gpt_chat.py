@@ -266,7 +266,6 @@ def test_preferring_raises_the_margin_and_changes_what_is_answered(
     assert (metric(events, "validation/share_gained")[60] or 0) > 0.9
     asked = [f"{a} {b}" for a in WORDS[:5] for b in WORDS[5:]]
     before, after = (load_model(each, device="cpu") for each in (answering, last_checkpoint(tmp_path / "job")))
-    print([ask(after, words) for words in asked[:4]])
     assert not any(ask(before, words).endswith("!") for words in asked)
     assert np.mean([ask(after, words).endswith("]!") for words in asked]) >= 0.9
 
