@@ -64,8 +64,8 @@ def test_columns_that_cannot_be_told_are_asked_for(tmp_path: Path) -> None:
 
 TMX = """<?xml version="1.0" encoding="UTF-8"?>
 <tmx version="1.4"><header srclang="en"/><body>
-<tu><tuv xml:lang="en-US"><seg>Good <bpt>b</bpt><hi>morning</hi><ph/> &amp; night</seg></tuv><tuv xml:lang="zh_CN"><seg>早上好</seg></tuv></tu>
-<tu><tuv lang="EN"><seg>Tea</seg></tuv><tuv lang="ZH"><seg>茶</seg></tuv></tu>
+<tu><tuv xml:lang="en-US"><seg>Good <ph>b</ph>morning &amp; night</seg></tuv><tuv xml:lang="zh_CN"><seg>早上好</seg></tuv></tu>
+<tu><tuv lang="EN"><seg><hi>Tea</hi></seg></tuv><tuv lang="ZH"><seg>茶</seg></tuv></tu>
 """
 
 
