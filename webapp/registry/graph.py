@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from webapp.datasets.models import DatasetVersion
 from webapp.registry.lineage import parents_of
 from webapp.registry.models import ModelVersion
+from webapp.runs.unit_words import measure_words
 from webapp.ui.templatetags.figures import count, exact, figure
 
 BOX_WIDTH, BOX_HEIGHT, COLUMN, LINE, MARGIN = 190, 62, 240, 82, 8
@@ -137,7 +138,7 @@ def result_boxes(version: ModelVersion) -> list[dict[str, str]]:
         rows.append(
             {
                 "title": f"{result.suite or result.dataset_version}",
-                "text": f"{result.split} {metric.replace('_', ' ')} {figure(result.metrics.get(metric))}",
+                "text": f"{result.split} {measure_words(metric)} {figure(result.metrics.get(metric))}",
                 "url": f"{version.get_absolute_url()}?tab=evaluations",
             }
         )

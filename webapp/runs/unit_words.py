@@ -38,11 +38,6 @@ def unit_of_family(name: str) -> str:
     return family.unit if family else "token"
 
 
-def measure_words(name: str) -> str:
-    """bits_per_byte -> bits per byte; macro_f1 -> macro F1."""
-    return " ".join(SHORT_NAMES.get(word, word) for word in name.split("_"))
-
-
 def plural(unit: str) -> str:
     """token -> tokens, in the reader's language."""
     return _(f"{unit}s")
