@@ -17,7 +17,7 @@ from trainer.families import families
 from webapp.registry.lineage import CostToMake, cost_to_make
 from webapp.registry.models import Inspection, ModelVersion, Result
 from webapp.runs.reports import report_notes
-from webapp.runs.unit_words import measure_words, plural, unit_of_family
+from webapp.runs.unit_words import in_order, measure_words, plural, unit_of_family
 from webapp.ui.templatetags.figures import count, energy, exact, figure, grams, percent, usd
 from webapp.ui.templatetags.figures import seconds as duration
 
@@ -131,7 +131,7 @@ def _metric_rows(results: list[Result]) -> list[Row]:
     rows = []
     for result in results:
         place = f"{result.dataset_version}, {result.split}"
-        for name, value in sorted(result.metrics.items()):
+        for name, value in in_order(result.metrics):
             if not name.startswith("num_") and isinstance(value, int | float):
                 rows.append(Row(label=f"{measure_words(name)} · {place}", value=figure(value)))
     return rows

@@ -16,6 +16,7 @@ from webapp.projects.models import Project
 from webapp.registry.models import ModelVersion
 from webapp.runs.models import Checkpoint, Run
 from webapp.runs.ranking import value_of
+from webapp.runs.unit_words import measure_words
 
 MAX_RUNS = 500
 NOT_QUALITY = ("num_", "ece")
@@ -159,7 +160,7 @@ def front_chart(found: Ranking) -> dict[str, Any]:
     return {
         "kind": "lines",
         "x": {"title": _("USD, training"), "values": [point.usd for point in points], "type": "log", "prefix": "$"},
-        "y": {"title": found.metric.replace("_", " "), "free": True},
+        "y": {"title": measure_words(found.metric), "free": True},
         "labels": [point.run.name for point in points],
         "series": [
             {"name": _("runs"), "values": [point.value for point in points], "mode": "markers", "colour": 4},

@@ -102,7 +102,8 @@ def model_compare(request: HttpRequest, project: Project) -> HttpResponse:
     if a is None and versions:
         a = versions[0]
     if b is None:
-        b = next((each for each in versions if a is not None and each.pk != a.pk), None)
+        others = [each for each in versions if a is not None and each.pk != a.pk]
+        b = next(iter([*(each for each in others if a is not None and each.name == a.name), *others]), None)
     context = {
         "project": project,
         "section": "models",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -36,6 +39,11 @@ def unit_of_family(name: str) -> str:
     """Return what a family counts; a family of another release counts tokens."""
     family = families().get(name)
     return family.unit if family else "token"
+
+
+def in_order(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the measures as lists have them: the loss, accuracy, then by name."""
+    return sorted(metrics.items(), key=lambda item: (item[0] != "loss", item[0] != "accuracy", item[0]))
 
 
 def plural(unit: str) -> str:

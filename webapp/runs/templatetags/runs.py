@@ -8,7 +8,7 @@ import msgspec
 from django import template
 from django.utils.translation import gettext_lazy as _
 
-from webapp.runs.unit_words import measure_words, plural
+from webapp.runs.unit_words import in_order, measure_words, plural
 from webapp.ui.templatetags.figures import exact, figure
 
 register = template.Library()
@@ -31,6 +31,12 @@ MEMORY_PARTS = {
 def words(name: str) -> str:
     """Return the name of a measure as people write it."""
     return measure_words(name)
+
+
+@register.filter
+def measures(metrics: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return measures with their values, what matters most first."""
+    return in_order(metrics)
 
 
 @register.filter
