@@ -1,6 +1,6 @@
 """An adapter as a folder of its own: small, and good for exactly the weights that it was trained beside.
 
-adapter.safetensors     the small matrices, and what else learnt (the head)
+adapter.safetensors     the small matrices, and what the base does not have: the head, a pooler, rows of new tokens
 adapter.json            the settings, and the sha256 of each tensor of the base
 """
 
@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.adapt.adapters import is_extra, merge
 from trainer.adapt.build import build_model
+from trainer.adapt.source import Source, read_source
+from trainer.adapt.start import fit_rows, own_names
 from trainer.errors import CheckpointError, InputError
 from trainer.spec import TrainSpec, TransferSpec, spec_from_dict, spec_to_dict
 from trainer.training.assets import Assets
 from trainer.training.checkpoint import plain, verify_checkpoint
-from trainer.training.task import make_task
+from trainer.training.task import Task, make_task
 
 ABOUT, WEIGHTS = "adapter.json", "adapter.safetensors"
 
@@ -54,33 +57,48 @@ def extract_adapter(checkpoint: Path, folder: Path) -> Path:
     spec, weights = stored.spec(), stored.weights()
     if spec.transfer.adapter == "none":
         raise InputError(f"{checkpoint} has no adapter: its run had transfer.adapter none")
-    model = build_model(make_task(spec, stored.assets()))
+    task = make_task(spec, stored.assets())
+    model = build_model(task)
     learnt = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    own = learnt | names_beside_base(task, model, weights)
     folder.mkdir(parents=True)
-    save_file(plain({name: weights[name] for name in sorted(learnt)}), folder / WEIGHTS)
+    save_file(plain({name: weights[name] for name in sorted(own)}), folder / WEIGHTS)
     stored.assets().save(folder)
     about = AboutAdapter(
         spec=spec_to_dict("train", spec),
-        base={name: tensor_sha256(tensor) for name, tensor in sorted(weights.items()) if name not in learnt},
+        base={name: tensor_sha256(tensor) for name, tensor in sorted(weights.items()) if name not in own},
         checkpoint_sha256=stored.sha256,
     )
     (folder / ABOUT).write_bytes(msgspec.json.format(msgspec.json.encode(about)))
     return folder
 
 
+def names_beside_base(task: Task, model: nn.Module, weights: dict[str, Tensor]) -> set[str]:
+    """Return the weights that the run did not take from its base as they are; the base's folder may be gone by now."""
+    path = Path(task.spec.transfer.source)
+    if not path.exists():
+        return {name for name in weights if name.startswith("pooler.")}
+    base = base_weights(task, model, read_source(path))
+    return {name for name, tensor in weights.items() if name not in base or not torch.equal(base[name], tensor)}
+
+
+def base_weights(task: Task, model: nn.Module, source: Source) -> dict[str, Tensor]:
+    """Return the weights of a base in the names, rows and number format of the model."""
+    adopted = task.adopt(own_names(task, source), family=source.family)
+    own = model.state_dict()
+    return {name: tensor.to(own[name]) for name, tensor in fit_rows(adopted, model, task.head_names(model)).items()}
+
+
 def load_adapter(base: Path, folder: Path) -> Adapted:
     """Return the base with the adapter written into it; raise `CheckpointError` with the reason for another base."""
-    from trainer.adapt.source import read_source
-
     about = read_about(folder)
     _, spec = spec_from_dict(about.spec)
     assert isinstance(spec, TrainSpec)
-    source, learnt = read_source(base), load_file(folder / WEIGHTS)
-    assets = Assets.load(folder)
+    learnt, assets = load_file(folder / WEIGHTS), Assets.load(folder)
     task = make_task(spec, assets)
-    theirs = source.weights if source.names == "own" else task.import_weights(source.weights)
-    require_base(about, theirs, base=base, folder=folder)
     model = build_model(task)
+    theirs = base_weights(task, model, read_source(base))
+    require_base(about, theirs, base=base, folder=folder)
     model.load_state_dict({**{name: tensor for name, tensor in theirs.items() if name in about.base}, **learnt})
     merge(model)
     weights = {name: tensor for name, tensor in model.state_dict().items() if not is_extra(name)}

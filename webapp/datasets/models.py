@@ -141,6 +141,11 @@ class SourceFile(models.Model):
     # an absolute path stays as it is
 
     @property
+    def is_weights(self) -> bool:
+        """Whether it holds a model's weights: no text, and no mistake, for a run can start from a model that was uploaded."""
+        return self.name.endswith(".safetensors")
+
+    @property
     def is_on_server(self) -> bool:
         """Whether it lies in a folder of the server that is not ours."""
         return self.stored_path.startswith("/")

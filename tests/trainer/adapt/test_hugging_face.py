@@ -8,11 +8,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
-from tests.trainer.conftest import make_documents, of_kind, run_job, train_dict
+from tests.trainer.conftest import last_checkpoint, make_documents, of_kind, run_job, train_dict
+from trainer.adapt.adapter_file import extract_adapter, load_adapter
+from trainer.adapt.build import merged_weights
 from trainer.adapt.source import read_source
 from trainer.adapt.start import start_from
 from trainer.cli.main import main
@@ -21,6 +24,7 @@ from trainer.events import Failed, Finished, Message
 from trainer.models.bert.task import no_grad_vectors
 from trainer.spec import BatchSpec, DataSpec, TrainSpec, TransferSpec
 from trainer.training.assets import Assets
+from trainer.training.checkpoint import verify_checkpoint
 from trainer.training.task import make_task
 
 transformers = pytest.importorskip("transformers")
@@ -107,6 +111,22 @@ def test_a_run_starts_from_a_folder_on_the_command_line(version: Path, tmp_path:
         "--set", "transfer.adapter=lora", "--set", "batch.sequences_per_step=4", "--set", "machine.compile=off",
     ]  # fmt: skip
     assert main(command) == 0
+
+
+def test_an_adapter_goes_back_into_the_folder_that_it_was_trained_beside(version: Path, tmp_path: Path) -> None:
+    """A folder without a pooler and with rows that no token has: what the base lacks goes along with the adapter."""
+    write_folder(tmp_path / "hf", "bert", version / "tokenizer", rows=VOCAB_SIZE + 12)
+    source = read_source(tmp_path / "hf")
+    model = {**msgspec.to_builtins(source.model), "objective": "classify"}
+    transfer = {"source": str(tmp_path / "hf"), "adapter": "lora"}
+    raw = train_dict(version, family="bert", model=model, transfer=transfer, schedule={"num_steps": 3})
+    raw["batch"] = {"sequence_length": 16, "sequences_per_step": 4}
+    run_job(tmp_path / "job", raw)
+    checkpoint = last_checkpoint(tmp_path / "job")
+    adapter = extract_adapter(checkpoint, tmp_path / "adapter")
+    found = load_adapter(tmp_path / "hf", adapter).weights
+    expected = merged_weights(verify_checkpoint(checkpoint))
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
 
 def test_folders_that_do_not_fit_say_why(version: Path, tmp_path: Path) -> None:
