@@ -111,7 +111,7 @@ def parallel(sweep: Sweep, trials: Sequence[Trial]) -> Parallel | None:
                 number=trial.number,
                 url=trial.run.get_absolute_url() if trial.run else "",
                 shares=[round(share, 4) for share in shares],
-                shade=round(SHADES * place / max(len(order) - 1, 1)),
+                shade=round(SHADES * place / (len(order) - 1)) if len(order) > 1 else SHADES,
                 is_stopped=trial.stopped_at_step is not None,
                 title=_title(sweep, trial),
             )

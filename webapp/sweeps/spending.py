@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -15,6 +16,9 @@ from webapp.quotes.services import quote_on
 from webapp.runs.estimates import queue_of
 from webapp.runs.work import train_work
 from webapp.sweeps.models import Sweep, Trial
+
+NUM_HELD_AGAINST = 5
+"""Runs, the latest, that the quotes are held against: each is quoted anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,12 +59,28 @@ def trial_quote(sweep: Sweep, values: dict[str, object]) -> QuoteFigures | None:
 
 
 def next_costs(sweep: Sweep, values: dict[str, object], trials: list[Trial]) -> Spent:
-    """Return what the next run will take: by its quote, or as much as those before it did, or nothing known."""
-    quote = trial_quote(sweep, values)
-    whole = [trial for trial in trials if trial.seconds and trial.stopped_at_step is None]
-    mean_usd = sum(trial.usd or 0.0 for trial in whole) / len(whole) if whole else 0.0
-    mean_seconds = sum(trial.seconds or 0.0 for trial in whole) / len(whole) if whole else 0.0
+    """Return what the next run will take: by its quote, as far as the quotes of those before it held, or as much as these took.
+
+    Where nothing is known it is nothing.
+    """
+    whole = [trial for trial in trials if trial.seconds and trial.stopped_at_step is None][-NUM_HELD_AGAINST:]
+    quotes = [trial_quote(sweep, each) for each in (values, *(trial.values for trial in whole))]
+    seconds = [quote.seconds.p50 if quote and quote.seconds else 0.0 for quote in quotes]
+    usd = [quote.usd.p50 if quote and quote.usd else 0.0 for quote in quotes]
     return Spent(
-        usd=quote.usd.p50 if quote and quote.usd else mean_usd,
-        seconds=quote.seconds.p50 if quote and quote.seconds else mean_seconds,
+        usd=expected(usd[0], usd[1:], [trial.usd or 0.0 for trial in whole]),
+        seconds=expected(seconds[0], seconds[1:], [trial.seconds or 0.0 for trial in whole]),
     )
+
+
+def expected(quoted: float, quoted_before: Sequence[float], took: Sequence[float]) -> float:
+    """Return a quote times what those before it took for each unit that they were quoted at.
+
+    >>> expected(10.0, [20.0, 20.0], [5.0, 15.0])
+    5.0
+    """
+    if not took:
+        return quoted
+    if not quoted or not all(quoted_before):
+        return sum(took) / len(took)
+    return quoted * sum(took) / sum(quoted_before)

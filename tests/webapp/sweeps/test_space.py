@@ -13,6 +13,7 @@ from trainer.sweep.importance import importances
 from trainer.sweep.rates import RATE, RateRule, rate_rule
 from trainer.sweep.samplers import Tried, next_values
 from trainer.sweep.space import Setting, SweepRefused, check_space, grid_of, num_combinations, read_setting
+from webapp.sweeps.spending import expected
 
 GPT = get_family("gpt")
 
@@ -163,3 +164,18 @@ def test_the_rate_of_a_wider_model_lies_in_the_interval_of_the_rule() -> None:
     every = rule_of(64, 128, 256).exponent
     assert every.low < -1 < every.high  # muP's
     assert every.high - every.low < rule_of(64, 128).exponent.high - rule_of(64, 128).exponent.low
+
+
+@pytest.mark.parametrize(
+    ("quoted", "before", "took", "found"),
+    [
+        (10.0, [], [], 10.0),  # nothing has run yet
+        (10.0, [20.0, 20.0], [5.0, 15.0], 5.0),  # runs take half of what they are quoted at
+        (0.0, [0.0, 0.0], [5.0, 15.0], 10.0),  # no quotes: as much as those before
+        (0.0, [], [], 0.0),
+    ],
+)
+def test_the_next_run_is_expected_as_its_quote_held(
+    quoted: float, before: list[float], took: list[float], found: float
+) -> None:
+    assert expected(quoted, before, took) == found
