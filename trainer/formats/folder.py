@@ -43,7 +43,7 @@ def check_by_transformers(graph: Graph, folder: Path) -> Check:
     with quietly("transformers", level=logging.ERROR):
         import transformers
 
-        transformers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         config = transformers.AutoConfig.from_pretrained(folder)  # nosec B615: a folder of our own
         model = getattr(transformers, config.architectures[0]).from_pretrained(folder).eval()  # nosec B615
     ours = [graph.answer(inputs) for inputs in graph.examples()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer.errors import SpecError
+
 FormatName = Literal["folder", "onnx", "torch_export", "gguf"]
 
 
@@ -70,3 +72,9 @@ class ExportSpec:
 
     name: str = ""
     """Name of the model, as it stands in what is written."""
+
+    def __post_init__(self) -> None:
+        if self.weights != "float32" and self.format != "gguf":
+            raise SpecError(
+                f"weights is {self.weights}; only gguf has a choice of it: {self.format} keeps the model's own, so leave it out"
+            )

@@ -25,7 +25,10 @@ from webapp.teams.models import User
 def compression_start(*, version: ModelVersion, method: str, created_by: User | None) -> Compression:
     """Put a job into the queue that stores the version in fewer bits. While one is under way it is that one."""
     if method not in METHODS:
-        raise RegistryError(_("There is no method called %s.") % method)
+        raise RegistryError(
+            _("There is no method called %(name)s; choose one of %(all)s.")
+            % {"name": method or _("nothing"), "all": ", ".join(METHODS)}
+        )
     if version.checkpoint.compression:
         raise RegistryError(_("This version is compressed already; compress the one that it was made of."))
     under_way = Compression.objects.filter(version=version, method=method, job__state__in=ACTIVE_STATES)

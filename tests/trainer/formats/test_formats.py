@@ -123,6 +123,9 @@ def test_the_command_line_writes_and_tells(
     assert main(["export", str(checkpoints["llama"]), "--out", str(tmp_path / "m"), "--format", "onnx"]) == 0
     assert "onnxruntime" in capsys.readouterr().err
     assert main(["export", str(checkpoints["llama"]), "--out", str(tmp_path / "m"), "--format", "onnx"]) == 2
+    narrow = ["--format", "onnx", "--weights", "int8"]  # not silently as they are
+    assert main(["export", str(checkpoints["llama"]), "--out", str(tmp_path / "n"), *narrow]) == 2
+    assert "only gguf has a choice of it" in capsys.readouterr().err
 
 
 def test_a_comparison_counts_what_differs() -> None:

@@ -54,5 +54,5 @@ def test_a_method_that_there_is_not_is_refused(cast: Cast, files: Path) -> None:
     worker = Worker.objects.create(name="w", host="h", queue="cpu")
     version = kept(cast, trained(cast, worker, real_version(cast, files), num_steps=2))
     answer = cast.client(cast.bob).post(f"/models/{version.code}/compress/", {"method": "int3"}, follow=True)
-    assert "There is no method called int3" in answer.content.decode()
+    assert "There is no method called int3; choose one of int8, int4, int8_dynamic." in answer.content.decode()
     assert not Compression.objects.exists()
