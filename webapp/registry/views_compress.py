@@ -31,7 +31,7 @@ def model_compress(request: HttpRequest, version: ModelVersion) -> HttpResponse:
     except (RegistryError, JobRefused) as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("It waits for a worker; both forms are then measured one after the other."))
+        messages.success(request, _("It waits for a worker; both forms are then measured side by side."))
     return redirect(f"{version.get_absolute_url()}?tab=compress")
 
 
