@@ -134,3 +134,17 @@ def today() -> dt.date:
 def assumption(name: str, value: Any, unit: str, source: str) -> dict[str, Any]:
     """One row of `assumptions`."""
     return {"name": name, "value": value, "unit": unit, "source": source}
+
+
+def note_beyond_context(decoder: Decoder, num_tokens: int, notes: list[dict[str, Any]]) -> None:
+    """Say so where a sequence is longer than the model was made for: the cost is as told, the model may not take it.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> notes = []
+    >>> note_beyond_context(find_decoder("gpt2")[0], 2000, notes)
+    >>> notes[0]["value"]
+    1024
+    """
+    if num_tokens > decoder.context_length:
+        why = f"sequences of {num_tokens:,} tokens are longer than the model was made for"
+        notes.append(assumption("context_length", decoder.context_length, "token", why))

@@ -26,6 +26,7 @@ from economics.verbs._options import (
     device_as_dict,
     device_of,
     model_of,
+    note_beyond_context,
     today,
 )
 from economics.verbs._prices import price_of
@@ -119,6 +120,8 @@ def serving(
     )
     if pair and plan.cached_fraction:
         raise InputError("cached_fraction", cached_fraction, "0: an encoder reads a prompt as a whole")
+    if not pair:
+        note_beyond_context(decoder, plan.input_tokens + plan.output_tokens, notes)
     notes += [
         assumption("weight_bits", weight_bits(weights), "bit", "with scales and zeros"),
         assumption("products_in", computing_number(weights, device), "number format", _products_why(weights, device)),

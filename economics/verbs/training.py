@@ -24,6 +24,7 @@ from economics.verbs._options import (
     assumption,
     device_of,
     model_of,
+    note_beyond_context,
     today,
 )
 from economics.verbs._prices import price_of
@@ -115,6 +116,7 @@ def training(
     )  # fmt: skip
     if sequence_length is None:
         notes.append(assumption("sequence_length", sequence, "token", "the model's context, at most 8,192"))
+    note_beyond_context(decoder, sequence, notes)
     flop = training_flop_per_token(decoder, sequence).total * num_tokens
     if num_accelerators is None:
         state = state_bytes_per_parameter(precision=precision, optimizer=optimizer).total * counted.total

@@ -279,6 +279,15 @@ def test_a_layout_says_how_many_devices_it_takes(capsys: pytest.CaptureFixture[s
     assert answer(capsys, *serving)["num_accelerators"] == 2
 
 
+def test_sequences_beyond_a_models_context_are_estimated_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    training = ("training", "--model", "gpt2", "--tokens", "1B", "--accelerator", "h100", "--sequence-length")
+    serving = ("serving", "--model", "gpt2", "--accelerator", "h100", "--output-tokens", "24", "--input-tokens")
+    for verb, long, fitting in ((training, "2048", "1024"), (serving, "1001", "1000")):
+        said = {n: [row["name"] for row in answer(capsys, *verb, n)["assumptions"]] for n in (long, fitting)}
+        assert "context_length" in said[long]
+        assert "context_length" not in said[fitting]
+
+
 def test_a_replica_that_tensor_ranks_cannot_fill_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     serving = ("serving", "--model", "llama-3.1-8b", "--accelerator", "h100", "--num-accelerators")
     said = {n: [row["name"] for row in answer(capsys, *serving, n)["assumptions"]] for n in ("2", "3")}
