@@ -17,6 +17,7 @@ from economics.scaling.prior_weight import prior_weights
 from economics.verbs.fit import fit as fit_verb
 from webapp.ladders.models import Ladder, LadderPoint, ScalingFit
 from webapp.ladders.points import economics_points, landed
+from webapp.ladders.smallest import HARDLY_BEGUN_TOKENS, hardly_begun
 
 NUM_RESAMPLES = 400
 NUM_RESAMPLES_OF_SEVEN = 100
@@ -126,6 +127,8 @@ def _facts(
         )
     if not ladder.settings.get("rates_tuned") and any(row.role != LadderPoint.Role.EXTERNAL for row in rows):
         warnings.append(_("Learning rates follow a rule by size and were not tuned; that tilts the exponents."))
+    if points.num_tokens.max() < HARDLY_BEGUN_TOKENS:
+        warnings.append(hardly_begun())
     unique = points.num_unique_tokens
     if unique.size and bool((points.num_tokens > unique * 1.01).any()):
         warnings.append(_("Some runs saw their data more than once; the law takes repeated tokens for fresh ones."))

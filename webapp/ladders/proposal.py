@@ -22,7 +22,14 @@ from economics.scaling.ladder_design import (
 from economics.uncertainty import Interval
 from webapp.datasets.models import DatasetVersion
 from webapp.ladders.rungs import Common, Rung, RungRefused, trunk
-from webapp.ladders.smallest import least_params, least_tokens, smallest_ladder, target_along
+from webapp.ladders.smallest import (
+    HARDLY_BEGUN_TOKENS,
+    hardly_begun,
+    least_params,
+    least_tokens,
+    smallest_ladder,
+    target_along,
+)
 from webapp.ladders.timing import device_of_ladders, rungs_quote, seconds_model, summed
 from webapp.quotes.devices import Device
 from webapp.quotes.figures import QuoteFigures
@@ -241,6 +248,8 @@ def _warnings(sizes: Sequence[SizePlan], version: DatasetVersion) -> list[str]:
     ratio = d / n
     if ratio.max() / ratio.min() < 3:
         found.append(_("All rungs have nearly the same tokens per parameter: size and data could not be told apart."))
+    if d.max() < HARDLY_BEGUN_TOKENS:
+        found.append(hardly_begun())
     if len(n) < 8:
         found.append(_("Fewer than 8 points: the fit would give a range and no central estimate."))
     train_tokens = version.num_units("train")

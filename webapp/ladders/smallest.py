@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from economics.scaling.ladder_design import COOLDOWNS, SizePlan
 from webapp.ladders.rungs import LEAST_STEPS, Common
@@ -14,6 +15,14 @@ SIZE_STEPS = (1.0, 1.6, 2.56)
 
 LEAST_PARAMS = 5e4
 SEARCHES = 24
+HARDLY_BEGUN_TOKENS = 150_000
+"""Runs below it have hardly begun to learn; laws of such runs alone came out too hopeful, by up to 8 %."""
+
+
+def hardly_begun() -> str:
+    return _(
+        "Every rung sees fewer than %s tokens and has hardly begun to learn: laws of such runs were too hopeful."
+    ) % (f"{HARDLY_BEGUN_TOKENS:,}")
 
 
 def least_params(common: Common) -> float:
@@ -33,7 +42,7 @@ def smallest_ladder(
     low, high = least_tokens(common) / COOLDOWNS[0], max(most_tokens, least_tokens(common) / COOLDOWNS[0])
     if seconds_of(_sizes(common, high)) <= budget_seconds:
         return _sizes(common, high)
-    for _ in range(SEARCHES):
+    for _search in range(SEARCHES):
         middle = float(np.sqrt(low * high))
         low, high = (middle, high) if seconds_of(_sizes(common, middle)) <= budget_seconds else (low, middle)
     return _sizes(common, low)

@@ -79,6 +79,10 @@ def test_wizard_proposes_quotes_edits_and_starts(cast: Cast, django_capture_on_c
     }  # fmt: skip
     quoted = client.post(reverse("ladder-propose", args=[cast.project.code]), {**values, **rows, "action": "quote"})
     assert len(quoted.context["proposal"].rungs) == 10
+    assert "hardly begun" not in quoted.content.decode()
+    short = rows | {f"size-{number}-tokens": "0.03, 0.06, 0.1" for number in range(3)}
+    again = client.post(reverse("ladder-propose", args=[cast.project.code]), {**values, **short, "action": "quote"})
+    assert "hardly begun" in again.content.decode()
     with django_capture_on_commit_callbacks(execute=True):
         made = client.post(reverse("ladder-create", args=[cast.project.code]), {**values, **rows})
     assert made.status_code == 302
