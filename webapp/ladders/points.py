@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from economics.errors import InputError
 from economics.scaling import Conventions, Points, points_read
 from webapp.ladders.models import Ladder, LadderPoint
 
@@ -77,7 +78,11 @@ def points_from_csv(content: bytes) -> tuple[list[LadderPoint], Conventions]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "points.csv"
         path.write_bytes(content)
-        points = points_read(path)
+        try:
+            points = points_read(path)
+        except InputError as error:
+            where = "the upload" if error.value == str(path) else error.value  # nobody chose the name of our copy
+            raise InputError(error.field, where, error.expected) from error
     in_bits = points.conventions.loss_unit == "bits_per_byte"
     found = [
         LadderPoint(

@@ -127,6 +127,12 @@ def test_csv_of_a_ladder_is_what_economics_reads_and_comes_back_in(cast: Cast) -
     bad = SimpleUploadedFile("points.csv", b"num_params,num_tokens,loss\n1e6,x,3\n", content_type="text/csv")
     page = client.post(reverse("ladder-import", args=[cast.project.code]), {"file": bad}, follow=True).content.decode()
     assert "num_tokens of row 1" in page
+    noise = SimpleUploadedFile("points.csv", b"\xff\xfe\x00\x01", content_type="text/csv")
+    page = client.post(
+        reverse("ladder-import", args=[cast.project.code]), {"file": noise}, follow=True
+    ).content.decode()
+    assert "a CSV file in UTF-8" in page
+    assert "/tmp" not in page  # where our copy lay is nobody's business
 
 
 def test_sealed_bytes_are_what_was_hashed(cast: Cast) -> None:
