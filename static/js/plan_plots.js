@@ -29,8 +29,8 @@ const DRAW = {
   bars: (t, colour) => [{
     type: "bar", x: t.h ? t.x : t.x.map((name) => escapeHtml(name).replaceAll(" ", "<br>")), y: t.y, orientation: t.h ? "h" : "v", marker: { color: colour }, text: t.text, textposition: "outside", cliponaxis: false,
   }],
-  contour: (t, colour) => [{
-    type: "contour", x: t.x, y: t.y, z: t.z, ncontours: 24, showscale: false, line: { color: colour, width: 1 },
+  contour: (t, colour) => [{ // drawn anew from the same rows, as for paper, Plotly's contours would miss their own
+    type: "contour", x: t.x, y: t.y, z: t.z.map((row) => [...row]), ncontours: 24, showscale: false, line: { color: colour, width: 1 },
     contours: { coloring: "none", showlabels: true, labelfont: { size: 10, color: colour } },
     hovertemplate: "%{x:.3s} × %{y:.3s}: %{z:.3f}<extra></extra>",
   }],
