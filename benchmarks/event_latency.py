@@ -21,10 +21,18 @@ from benchmarks.live_run import (
     machine_figures,
     training_run,
 )
+from tests.stack.installation import Installation
+from tests.stack.jobs_watch import JobUnderTest
 
 
 def measure(*, num_viewers: int, seconds: float) -> dict[str, Any]:
-    """Return the quantiles of the delays of events that were written while all viewers watched."""
+    """Return the quantiles of the delays of events in an installation of its own."""
+    with training_run() as (stack, job):
+        return measure_in(stack, job, num_viewers=num_viewers, seconds=seconds)
+
+
+def measure_in(stack: Installation, job: JobUnderTest, *, num_viewers: int, seconds: float) -> dict[str, Any]:
+    """Return the quantiles of the delays of a training's events that were written while all viewers watched."""
     delays: list[float] = []
     counts_from = float("inf")
 
@@ -34,13 +42,12 @@ def measure(*, num_viewers: int, seconds: float) -> dict[str, Any]:
             if event["line"] and written_at > counts_from:
                 delays.append(received_at - written_at)
 
-    with training_run() as (stack, job):
-        path = f"/ws/jobs/{job.code}/?after={job.row('last_seq')}"
-        viewers = Viewers(stack.client(), path, number=num_viewers, take=take)
-        time.sleep(1.0)
-        counts_from = time.time()
-        time.sleep(seconds)
-        viewers.close()
+    path = f"/ws/jobs/{job.code}/?after={job.row('last_seq')}"
+    viewers = Viewers(stack.client(), path, number=num_viewers, take=take)
+    time.sleep(1.0)
+    counts_from = time.time()
+    time.sleep(seconds)
+    viewers.close()
     return {
         "benchmark": "event_latency",
         "viewers": viewers.num_joined,

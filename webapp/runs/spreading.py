@@ -29,8 +29,9 @@ MOST_PROCESSES = 16
 DEARER_AT_MOST = 1.25
 """What the fastest may cost, over the cheapest: beyond that, time is bought too dear."""
 
-FASTER_AT_LEAST = 1.1
-"""What more devices must gain over fewer to be chosen: less is within what a quote can tell."""
+FASTER_AT_LEAST = {Queue.GPU: 1.1, Queue.CPU: 1.25}
+"""What more devices must gain over fewer to be chosen: less is within what a quote can tell, most of all of processes that
+share a processor, whose exchange nobody measured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +70,7 @@ def spreads(spec: TrainSpec, version: DatasetVersion, device: Device, team: Team
     """Return the run on each number of devices that this installation has and a step divides among; one of them chosen."""
     numbers = _numbers(most_devices(spec.machine.device), spec.batch.sequences_per_step)
     found = [_spread(spec, n, version, device, team) for n in numbers]
-    chosen = _chosen(found)
+    chosen = _chosen(found, FASTER_AT_LEAST[queue_of_device(spec.machine.device)])
     return [replace(each, is_chosen=each is chosen) for each in found]
 
 
@@ -115,7 +116,7 @@ def _spread(spec: TrainSpec, number: int, version: DatasetVersion, device: Devic
     return _spread(divided, number, version, device, team)
 
 
-def _chosen(found: Iterable[Spread]) -> Spread:
+def _chosen(found: Iterable[Spread], faster_at_least: float) -> Spread:
     """Return the fastest of those that fit and do not cost much more than the cheapest; the fewest where time is unknown."""
     every = list(found)
     fitting = [each for each in every if each.fits] or every[-1:]
@@ -126,6 +127,6 @@ def _chosen(found: Iterable[Spread]) -> Spread:
     cheapest = min((each.usd.p50 for each in known if each.usd is not None), default=0.0)
     for each in known:
         affordable = each.usd is None or each.usd.p50 <= DEARER_AT_MOST * cheapest
-        if affordable and best.seconds and each.seconds and FASTER_AT_LEAST * each.seconds.p50 < best.seconds.p50:
+        if affordable and best.seconds and each.seconds and faster_at_least * each.seconds.p50 < best.seconds.p50:
             best = each
     return best

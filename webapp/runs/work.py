@@ -238,6 +238,7 @@ def _memory(spec: TrainSpec, step: StepModel, device: Device | None) -> dict[str
     if not parts or not on_processor:
         return parts
     parts = {**parts, "process": process_bytes(device.machine_id if device else None)}
+    parts.pop("communication", None)  # buffers of NCCL, which a processor does not use
     return {name: size * step.form.num_devices for name, size in parts.items()}  # processes share the host's memory
 
 
