@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def nvml_joules(name: str) -> float | None:
     return millijoules.value / 1e3
 
 
+def nvml_names(device: str, visible: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return what NVML calls the CUDA devices of an attempt: those that were claimed together, or the worker's one."""
+    if not device.startswith("cuda"):
+        return ()
+    return tuple(visible) or (nvml_name(device),)
+
+
 def nvml_name(device: str) -> str:
     """Return what NVML calls a CUDA device: a worker's `cuda:0` is the first that it is allowed to see."""
     index = int(device.partition(":")[2] or 0)
@@ -92,15 +100,16 @@ class EnergyMeter:
     """Measures from its making on. `read` is called now and then, so that a counter's wrap is not missed."""
 
     pid: int
-    device: str = "cpu"
+    nvml: tuple[str, ...] = ()
+    """Names of the devices that are read besides the processor."""
+
     _rapl: list[RaplCounter] = field(default_factory=rapl_counters)
-    _nvml_start: float | None = None
+    _nvml_start: list[float | None] = field(default_factory=list)
     _busy_start: float = field(default_factory=_busy_seconds)
     _job_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.device.startswith("cuda"):
-            self._nvml_start = nvml_joules(nvml_name(self.device))
+        self._nvml_start = [nvml_joules(name) for name in self.nvml]
 
     def read(self) -> None:
         """Take the counters; processor time is the process's with all it started."""
@@ -120,8 +129,9 @@ class EnergyMeter:
             busy = max(_busy_seconds() - self._busy_start, 1e-9)
             share = min(1.0, self._job_seconds / busy)
             parts.append(share * sum(counter.joules for counter in self._rapl))
-        if self._nvml_start is not None and (now := nvml_joules(nvml_name(self.device))) is not None:
-            parts.append(now - self._nvml_start)
+        for name, start in zip(self.nvml, self._nvml_start, strict=True):
+            if start is not None and (now := nvml_joules(name)) is not None:
+                parts.append(now - start)
         return sum(parts) / JOULES_PER_KWH if parts else None
 
 

@@ -25,7 +25,7 @@ from trainer.folder import AttemptFolder, AttemptSpec
 from webapp.jobs import machine
 from webapp.jobs.claim import Claim
 from webapp.jobs.ends import End, Facts, end_of
-from webapp.jobs.energy import EnergyMeter
+from webapp.jobs.energy import EnergyMeter, nvml_names
 from webapp.jobs.errors import Fenced
 from webapp.jobs.finish import attempt_finish
 from webapp.jobs.journal import JournalTail, journal_store
@@ -87,7 +87,7 @@ class Supervisor:
             num_kills = machine.num_out_of_memory_kills()
             self._process = process = trainer_start(job, spec, folder, visible=self.claim.visible)
             try:
-                meter = EnergyMeter(process.pid, spec.device)
+                meter = EnergyMeter(process.pid, nvml_names(spec.device, self.claim.visible))
                 self._keeper.on_renewal = meter.read
                 tail = JournalTail(folder.journal)
                 self._follow(process, tail)

@@ -112,6 +112,7 @@ class TrainKind(JobKind):
         )
         if event.machine.get("device", "").startswith("cuda"):  # the processes of a processor share its one price
             num_devices = (event.facts.get("parallel") or {}).get("processes", 1)
+            num_devices = max(num_devices, attempt.num_devices)  # what was claimed is held, used or not
             Attempt.objects.filter(pk=attempt.pk).update(num_devices=num_devices)
         return event_payload(event)
 

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from webapp.jobs import machine
-from webapp.jobs.energy import EnergyMeter, nvml_name, rapl_counters
+from webapp.jobs.energy import EnergyMeter, nvml_name, nvml_names, rapl_counters
 
 
 def write_rapl(root: Path, name: str, microjoules: int, *, called: str = "package-0", most: int = 10**9) -> Path:
@@ -51,11 +51,14 @@ def test_a_device_is_asked_by_the_name_that_the_whole_machine_knows(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert nvml_name(device) == name
+    assert nvml_names(device) == (name,)
+    assert nvml_names("cuda", ("GPU-a", "GPU-b")) == ("GPU-a", "GPU-b"), "those that were claimed together"
+    assert nvml_names("cpu") == ()
 
 
 def test_energy_is_the_jobs_share_of_the_package(tmp_path: Path) -> None:
     write_rapl(tmp_path, "intel-rapl:0", 0)
-    meter = EnergyMeter(os.getpid(), "cpu", rapl_counters(tmp_path))
+    meter = EnergyMeter(os.getpid(), (), rapl_counters(tmp_path))
     sum(i * i for i in range(300_000))
     write_rapl(tmp_path, "intel-rapl:0", 360_000_000)
     kwh = meter.kwh()
@@ -64,7 +67,7 @@ def test_energy_is_the_jobs_share_of_the_package(tmp_path: Path) -> None:
 
 
 def test_without_counters_energy_is_unknown_and_not_zero() -> None:
-    assert EnergyMeter(os.getpid(), "cpu", []).kwh() is None
+    assert EnergyMeter(os.getpid(), (), []).kwh() is None
 
 
 def test_trainers_environment_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
