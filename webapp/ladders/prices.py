@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from webapp.catalogue.freshness import today
 from webapp.catalogue.offers import HourOffer, team_offers
 from webapp.ladders.timing import device_of_ladders
-from webapp.quotes.devices import under_contract
+from webapp.quotes.devices import under_terms
 from webapp.teams.models import Team
 
 USEFUL_FRACTION = 0.35
@@ -52,7 +52,7 @@ def _this_machine(team: Team) -> list[Hardware]:
     device = device_of_ladders()
     if device is None or not device.usd_per_hour:
         return []
-    device = under_contract(device, team)
+    device = under_terms(device, team)
     measured = device.calibration.get("training_flop_per_second") or device.calibration.get("model_flop_per_second")
     if not measured or not device.usd_per_hour:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import psutil
@@ -10,7 +11,8 @@ from django.db.models import F
 
 from webapp.catalogue.contracts import Terms, contract_for, contract_terms
 from webapp.catalogue.freshness import today
-from webapp.costs.models import Machine
+from webapp.costs.commitments import HOURS_PER_DAY, effective_usd_per_hour
+from webapp.costs.models import Commitment, Machine
 from webapp.costs.prices import machine_hour_price
 from webapp.costs.services import machine_ensure
 from webapp.jobs.models import Queue, Worker
@@ -38,7 +40,7 @@ class Device:
     """Who bills it; empty: nobody, it is one's own."""
 
     terms: Terms | None = None
-    """Of the team's contract with the provider."""
+    """Of the team's contract with the provider, or of its commitment to the machine."""
 
     price_basis: dict[str, Any] = field(default_factory=dict)
     grid_kg_per_kwh: float | None = None
@@ -87,17 +89,35 @@ def device_of_worker(worker: Worker) -> Device:
     )
 
 
-def under_contract(device: Device, team: Team) -> Device:
-    """Return the device with the terms that the team's contract with its provider gives; as it is without one."""
-    if not device.provider or device.usd_per_hour is None:
+def under_terms(device: Device, team: Team) -> Device:
+    """Return the device on the terms that the ledger will charge by: of a commitment to it, or of a contract."""
+    if device.usd_per_hour is None:
         return device
-    day = today()
-    contract = contract_for(team, provider=device.provider, device=device.name.partition(" · ")[2], on=day)
-    if contract is None:
+    terms = _commitment_terms(device, team, today()) or _contract_terms(device, team, today())
+    if terms is None:
         return device
-    terms = contract_terms(contract, list_usd_per_hour=device.usd_per_hour, on=day)
     basis = {**device.price_basis, "contract": f"{terms.name}: {terms.words()}"}
     return replace(device, usd_per_hour=terms.usd_per_hour, terms=terms, price_basis=basis)
+
+
+def _commitment_terms(device: Device, team: Team, day: date) -> Terms | None:
+    """Return the terms of devices that are paid for already; what is left of their term is hours that cost nothing more."""
+    running = Commitment.objects.filter(team=team, machine=device.machine_id, starts_on__lte=day, ends_on__gte=day)
+    found = running.order_by("starts_on", "pk").first()
+    if found is None:
+        return None
+    days_left, rate = (found.ends_on - day).days + 1, float(effective_usd_per_hour(found))
+    return Terms(
+        name=found.name, list_usd_per_hour=rate, usd_per_hour=rate, credits_usd=0.0,
+        reserved_hours=float(days_left * HOURS_PER_DAY * found.num_devices),
+    )  # fmt: skip
+
+
+def _contract_terms(device: Device, team: Team, day: date) -> Terms | None:
+    if not device.provider:
+        return None
+    contract = contract_for(team, provider=device.provider, device=device.name.partition(" · ")[2], on=day)
+    return contract_terms(contract, list_usd_per_hour=device.usd_per_hour or 0.0, on=day) if contract else None
 
 
 def calibration_of(machine: Machine) -> dict[str, Any]:

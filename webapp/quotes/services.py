@@ -19,7 +19,7 @@ from webapp.costs.models import LedgerEntry
 from webapp.costs.services import machine_ensure
 from webapp.jobs.kinds import WorkFacts, kind_of
 from webapp.jobs.models import Attempt, Job, JobEvent, State
-from webapp.quotes.devices import Device, device_of_queue, under_contract
+from webapp.quotes.devices import Device, device_of_queue, under_terms
 from webapp.quotes.figures import QuoteFigures, figures
 from webapp.quotes.history import OWN_JOB_SPREAD, job_spread, outcomes, own_rate, past_jobs, past_of_rate
 from webapp.quotes.models import Quote, QuoteOutcome
@@ -49,7 +49,7 @@ def quote_work(work: WorkFacts, *, team: Team, kind: str, queue: str) -> QuoteFi
 
 def quote_on(work: WorkFacts, device: Device, *, team: Team, kind: str) -> QuoteFigures:
     """Return what some work of a team is expected to take on a device."""
-    rows, device = outcomes(team, kind), under_contract(device, team)
+    rows, device = outcomes(team, kind), under_terms(device, team)
     if work.units_per_second:
         past = past_jobs(rows)
         return figures(work, replace(device, job_spread=job_spread(rows)), past=past)

@@ -18,7 +18,7 @@ from webapp.catalogue.freshness import today
 from webapp.catalogue.models import Accelerator, Contract, ContractUse, OwnHardware, Price
 from webapp.catalogue.offers import team_offers
 from webapp.catalogue.ownership import hardware_hour
-from webapp.costs.models import Machine
+from webapp.costs.models import Commitment, Machine
 from webapp.runs.estimates import estimate
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +85,25 @@ def test_this_machine_under_contract_is_quoted_and_charged_alike(cast: Cast) -> 
     assert quote.to_pay_usd is not None
     assert quote.usd.p50 - quote.to_pay_usd.p50 == pytest.approx(0.001 * 3.0)
     assert "25 % off" in quote.price_basis["contract"]
+
+
+def test_a_commitment_is_sunk_in_the_quote_as_in_the_ledger(cast: Cast) -> None:
+    """Hours that are paid for already cost nothing more; what they are worth is the commitment's rate."""
+    worker = make_worker(calibration=CALIBRATION)
+    Machine.objects.filter(host=worker.host).update(usd_per_device_hour=Decimal("4"), provider="Clouds")
+    make_contract(cast, reserved_hours=5)  # the ledger asks the commitment first
+    version = make_version(cast)
+    spec = make_spec(version, num_steps=4_000)
+    Commitment.objects.create(
+        team=cast.team, name="预留", provider="Clouds", machine=Machine.objects.get(host=worker.host), num_devices=1,
+        starts_on=today(), ends_on=today() + timedelta(days=9), usd_per_device_hour=1, upfront_usd=240,
+    )  # fmt: skip
+    quote = estimate(spec, version, team=cast.team).quote
+    assert quote.seconds is not None
+    assert quote.usd is not None
+    assert quote.usd.p50 == pytest.approx(quote.seconds.p50 / 3600 * 2.0, rel=0.05)
+    assert quote.to_pay_usd == Interval(0, 0, 0)
+    assert "预留: 240 reserved hours left" in quote.price_basis["contract"]
 
 
 def test_the_ledger_takes_reserved_hours_first_and_once(cast: Cast) -> None:
