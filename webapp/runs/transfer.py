@@ -16,12 +16,12 @@ FACT, BOUND = "effective_data_multiplier", "effective_data_is_lower_bound"
 
 
 def worth_store(run: Run) -> None:
-    """Keep the multiplier with the run's facts, where the run was transferred and can be compared."""
-    worth = worth_of(run)
-    if worth is None:
-        return
-    run.facts = {**run.facts, FACT: worth.multiplier, BOUND: worth.is_lower_bound}
-    Run.objects.filter(pk=run.pk).update(facts=run.facts)
+    """Keep the multiplier with the run's facts where it was transferred; a run from scratch tells it of the others."""
+    for each in [run] if is_transfer(run.spec) else transferred_runs(run):
+        worth = worth_of(each)
+        if worth is not None:
+            each.facts = {**each.facts, FACT: worth.multiplier, BOUND: worth.is_lower_bound}
+            Run.objects.filter(pk=each.pk).update(facts=each.facts)
 
 
 def worth_of(run: Run) -> Worth | None:
@@ -46,11 +46,21 @@ def scratch_run(run: Run) -> Run | None:
     """Return the longest run of the same shape, on the same data, that began with random weights."""
     if not is_transfer(run.spec):
         return None
+    alike = [row for row in runs_of_shape(run) if not is_transfer(row.spec)]
+    return max(alike, key=lambda row: row.last_step, default=None)
+
+
+def transferred_runs(scratch: Run) -> list[Run]:
+    """Return the ended runs of the same shape, on the same data, that began with a trained model."""
+    return [row for row in runs_of_shape(scratch) if is_transfer(row.spec) and row.latest_job.is_final]
+
+
+def runs_of_shape(run: Run) -> list[Run]:
+    """Return the other runs of the same shape on the same data."""
     rows = Run.objects.filter(
         project=run.project, family=run.family, dataset_version=run.dataset_version, deleted_at=None
-    ).exclude(pk=run.pk)
-    alike = [row for row in rows if not is_transfer(row.spec) and shape(row.spec) == shape(run.spec)]
-    return max(alike, key=lambda row: row.last_step, default=None)
+    ).select_related("latest_job")
+    return [row for row in rows.exclude(pk=run.pk) if shape(row.spec) == shape(run.spec)]
 
 
 def is_transfer(spec: dict[str, Any]) -> bool:

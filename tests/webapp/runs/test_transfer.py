@@ -28,6 +28,10 @@ def test_a_transfer_is_held_against_the_run_from_scratch(cast: Cast) -> None:
     moved = Run.objects.get(pk=moved.pk)
     # 2.9 is a tenth of the way, in logarithms, from 100 steps to 1,000
     assert moved.facts["effective_data_multiplier"] == pytest.approx(100 * 10**0.1 / 20)
+    Run.objects.filter(pk=moved.pk).update(facts={})
+    worth_store(scratch)  # it may end later than what is held against it
+    moved.refresh_from_db()
+    assert moved.facts["effective_data_multiplier"] == pytest.approx(100 * 10**0.1 / 20)
     url = reverse("run-list", args=[cast.project.code])
     page = cast.client(cast.vera).get(url, {"c": ["effective_data"], "sort": "-effective_data"}).content.decode()
     assert "6.29 ×" in page
