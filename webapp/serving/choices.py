@@ -76,10 +76,20 @@ def contest_prepare(*, contest: Contest, created_by: User) -> DatasetVersion:
 
 def conversations_prepare(*, learner: Checkpoint, created_by: User) -> DatasetVersion:
     """Prepare the choices of a project's conversations for a model."""
-    project, name = learner.run.project, str(_("Choices of conversations"))
-    dataset = Dataset.objects.live().filter(project=project, name=name, data_kind=KIND).first()
-    rows = list(rows_of_project(project))
-    return choices_prepare(rows=rows, dataset=dataset, name=name, learner=learner, created_by=created_by)
+    project = learner.run.project
+    return choices_prepare(
+        rows=list(rows_of_project(project)), dataset=conversations_dataset(project), name=_conversations_name(),
+        learner=learner, created_by=created_by,
+    )  # fmt: skip
+
+
+def conversations_dataset(project: Project) -> Dataset | None:
+    """Return the dataset that holds the choices of a project's conversations, once they were prepared."""
+    return Dataset.objects.live().filter(project=project, name=_conversations_name(), data_kind=KIND).first()
+
+
+def _conversations_name() -> str:
+    return str(_("Choices of conversations"))
 
 
 @transaction.atomic

@@ -14,7 +14,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
-from webapp.serving.choices import FEWEST, contest_prepare, conversations_prepare, learner_of, rows_of_contest
+from webapp.serving.choices import (
+    FEWEST,
+    contest_prepare,
+    conversations_dataset,
+    conversations_prepare,
+    learner_of,
+    rows_of_contest,
+)
 from webapp.serving.contests import (
     ContestRefused,
     asking,
@@ -66,7 +73,9 @@ def _of_contest(contest: Contest) -> dict[str, Any]:
 
 
 def _of_conversations(project: Project, models: list[Checkpoint]) -> dict[str, Any]:
+    dataset = conversations_dataset(project)
     return {
+        "learnt_from": dataset.versions.first() if dataset else None,
         "num_preferences": Preference.objects.filter(project=project).count(), "few": FEWEST,
         "talking": [each for each in models if asking(each) == "chat"],
     }  # fmt: skip

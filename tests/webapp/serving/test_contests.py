@@ -196,3 +196,28 @@ def test_choices_of_a_contest_become_preferences_for_its_model(cast: Cast, setti
     made.refresh_from_db()
     assert made.dataset == version.dataset
     assert cast.client(cast.vera).post(learn, {"contest": made.code}).status_code == 403
+
+
+def test_choices_of_conversations_are_learnt_from_where_they_were_prepared(
+    cast: Cast, settings: Any, tmp_path: Path
+) -> None:
+    settings.ISOCOST_FILES = tmp_path
+    learner = contest(cast, prompts=["a", "b"]).second
+    assert learner is not None
+    Run.objects.filter(pk=learner.run_id).update(spec={**learner.run.spec, "model": {"objective": "answer"}})
+    tokenizer = learner.run.dataset_version.path / "tokenizer"
+    tokenizer.mkdir(parents=True)
+    (tokenizer / "tokenizer.json").write_text("{}")
+    for number in range(5):
+        said = [{"role": "user", "content": f"question {number}"}]
+        Preference.objects.create(project=cast.project, messages=said, chosen="two", rejected="one")
+    client = cast.client(cast.bob)
+    client.post(reverse("choices-learn", args=[cast.project.code]), {"learner": learner.code})
+    version = DatasetVersion.objects.get(dataset__data_kind="preferences")
+    page = reverse("contests", args=[cast.project.code])
+    start = f"version={version.code}&amp;start="
+    assert start not in client.get(page).content.decode()
+    DatasetVersion.objects.filter(pk=version.pk).update(
+        ready_at=timezone.now(), content_hash="0" * 64, stored_path="versions/x"
+    )
+    assert start in client.get(page).content.decode()
