@@ -265,6 +265,16 @@ def test_preferring_raises_the_margin_from_nothing(
     assert (metric(events, "validation/share_gained")[60] or 0) > 0.9
 
 
+def test_what_was_chosen_becomes_the_likeliest_answer(answering: Path, preferences: Path, tmp_path: Path) -> None:
+    """Written without chance, an answer now ends with the exclamation mark that people preferred, and is whole otherwise."""
+    raw = prefer_dict(preferences, answering, model={**SMALL, "objective": "prefer", "chosen_weight": 0.2})
+    run_job(tmp_path / "job", raw)
+    asked = [(a, b) for a in WORDS[:5] for b in WORDS[5:]]
+    before, after = (load_model(each, device="cpu") for each in (answering, last_checkpoint(tmp_path / "job")))
+    assert not any(ask(before, f"{a} {b}").endswith("!") for a, b in asked)
+    assert np.mean([ask(after, f"{a} {b}") == f"{answer_of(a, b)}!" for a, b in asked]) >= 0.8
+
+
 def test_a_resumed_preference_run_has_the_same_start_in_mind(
     answering: Path, preferences: Path, tmp_path: Path
 ) -> None:

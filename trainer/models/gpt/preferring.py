@@ -5,6 +5,9 @@
 p0 is the model that the run started from. With adapters it is the same model with its adapters switched off; otherwise
 its log-probabilities of all answers are computed once before the first step and kept (two numbers an example), so that
 there are never two models in memory while learning.
+
+`chosen_weight` adds the better answer's own loss a token (Llama 3, arXiv 2407.21783, section 4.1.4): the first term alone
+is content with both answers becoming unlikely, the worse one more so.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from trainer.data.parts.store import PartsSplit
 from trainer.data.shards import PreparedVersion
 from trainer.errors import InputError, SpecError
 from trainer.models.gpt.model import GPT
-from trainer.models.gpt.objective import Objective, packed_logits, rows_of, token_losses
+from trainer.models.gpt.objective import NOT_LEARNT, Objective, packed_logits, rows_of, token_losses
 from trainer.models.gpt.template import ChatTemplate, Written
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
@@ -72,9 +75,8 @@ class Prefer(Objective):
         """Return the log-probability of each row's answer (2 N,)."""
         return -token_losses(packed_logits(model, batch), batch["targets"]).sum(dim=1)
 
-    def margins(self, model: GPT, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return by how much the better answer is likelier (N,), now and at the start."""
-        now = self.log_probabilities(model, batch)
+    def margins(self, model: GPT, batch: Batch, now: Tensor) -> tuple[Tensor, Tensor]:
+        """Return by how much the better answer is likelier (N,), by the log-probabilities now (2 N,) and at the start."""
         before = batch.get("reference")
         if before is None and next(adapted(model), None) is not None:
             with torch.no_grad(), switched_off(model):
@@ -86,11 +88,17 @@ class Prefer(Objective):
         return better - worse, first - second
 
     def loss(self, model: GPT, batch: Batch) -> Tensor:
-        now, before = self.margins(model, batch)
-        return -F.logsigmoid(self.model_spec.beta * (now - before)).mean()
+        told = self.log_probabilities(model, batch)
+        now, before = self.margins(model, batch, told)
+        loss: Tensor = -F.logsigmoid(self.model_spec.beta * (now - before)).mean()
+        if not self.model_spec.chosen_weight:
+            return loss
+        num_tokens = (batch["targets"] != NOT_LEARNT).sum(dim=1)
+        own_loss = -(told / num_tokens).chunk(2)[0].mean()
+        return loss + float(self.model_spec.chosen_weight) * own_loss
 
     def measure(self, model: GPT, batch: Batch) -> dict[str, Tensor]:
-        now, before = self.margins(model, batch)
+        now, before = self.margins(model, batch, self.log_probabilities(model, batch))
         gain = now - before
         return {
             "loss": -F.logsigmoid(self.model_spec.beta * gain).sum(),

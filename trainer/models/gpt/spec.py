@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,6 +26,10 @@ class GPTSpec:
 
     beta: float = 0.1
     """prefer only: how strongly the model is held to what it was at the start; smaller lets it move farther."""
+
+    chosen_weight: float = 0.0
+    """prefer only: how much the better answer's own loss (a token) counts besides. 0: not at all, and both answers may become
+    unlikely together, the worse one more so; 0.2, as Llama 3 took, holds the better one up."""
 
     form: Literal["classic", "modern"] = "modern"
     """classic: learned positions, LayerNorm, GELU. modern: RoPE, RMSNorm, SwiGLU, grouped queries."""
@@ -75,6 +80,8 @@ class GPTSpec:
         for name in ("rope_theta", "norm_eps", "beta"):
             if not getattr(self, name) > 0:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be above 0")
+        if not 0 <= self.chosen_weight < math.inf:
+            raise SpecError(f"model.chosen_weight is {self.chosen_weight}; it must be a number of at least 0")
         if not self.head_width and self.model_width % self.num_heads:
             raise SpecError(f"model.num_heads ({self.num_heads}) must divide model.model_width ({self.model_width})")
         if self.form == "modern" and self.width_of_head % 2:
@@ -201,5 +208,5 @@ FAMILY = Family(
     prunable=frozenset({"num_heads", "num_kv_heads", "head_width", "feed_forward_width"}),
     taught=lambda model: model.objective != "prefer",
     calibration_presets=("nano", "micro", "mini"),
-    free_settings=frozenset({"objective", "template", "beta"}),
+    free_settings=frozenset({"objective", "template", "beta", "chosen_weight"}),
 )
