@@ -51,7 +51,8 @@ class Standing:
 
     @property
     def spent_fraction(self) -> float:
-        return float(self.spent / self.budget.amount) if self.budget.amount else 1.0
+        """Never below nothing: a month may begin with what a provider gave back."""
+        return max(0.0, float(self.spent / self.budget.amount)) if self.budget.amount else 1.0
 
     @property
     def held_fraction(self) -> float:

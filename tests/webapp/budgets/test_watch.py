@@ -111,6 +111,14 @@ def test_each_share_is_told_once(cast: Cast) -> None:
     )
 
 
+def test_what_a_provider_gave_back_draws_no_bar_to_the_left(cast: Cast) -> None:
+    budget = make_budget(cast, 10)
+    spend_of(cast, -0.3)
+    assert standing(budget).free == Decimal("10.3")
+    page = cast.client(cast.vera).get(f"/teams/{cast.team.code}/budgets/").content.decode()
+    assert 'class="spent" height="1" width="0.0000"' in page
+
+
 def test_what_jobs_hold_is_part_of_the_forecast_and_they_hear_the_warning(cast: Cast) -> None:
     budget = make_budget(cast, "1.9")
     job = measure(cast)
