@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -186,3 +187,11 @@ def test_a_mixture_over_several_ranks_waits_for_its_host_where_there_is_little_t
     assert many.by_part.get("launch", 0.0) < 0.05 * many.seconds
     alone = step(find_accelerator("b200"), decoder, layout=Layout(data=8, zero=1), length=2048, micro_batch=1)
     assert alone.by_part.get("launch", 0.0) < few.by_part["launch"]
+
+
+def test_a_larger_batch_is_not_slower_however_it_divides() -> None:
+    work = Workload(
+        decoder=find_decoder("gpt2-xl")[0], accelerator=find_accelerator("h100"), sequence_length=1024, num_sequences=1
+    )
+    rates = [rate(best_layout(replace(work, num_sequences=256 * n), 256).time) for n in (1, 4, 7, 16, 31, 61, 127)]
+    assert all(after > 0.99 * before for before, after in pairwise(rates)), rates
