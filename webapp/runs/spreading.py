@@ -19,7 +19,7 @@ from webapp.jobs.models import Queue
 from webapp.quotes.devices import Device, likely_worker, queue_of_device
 from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import quote_on
-from webapp.runs.step_models import spread_over
+from webapp.runs.step_models import num_processes, spread_over
 from webapp.runs.work import train_work
 from webapp.teams.models import Team
 
@@ -67,8 +67,10 @@ class Spread:
 
 
 def spreads(spec: TrainSpec, version: DatasetVersion, device: Device, team: Team) -> list[Spread]:
-    """Return the run on each number of devices that this installation has and a step divides among; one of them chosen."""
-    numbers = _numbers(most_devices(spec.machine.device), spec.batch.sequences_per_step)
+    """Return the run on each number of devices that this installation has and a step divides among, and on the number set
+    by hand; one of those chosen."""
+    by_hand = num_processes(spec)
+    numbers = _numbers({*_doubled(most_devices(spec.machine.device)), by_hand}, spec.batch.sequences_per_step)
     found = [_spread(spec, n, version, device, team) for n in numbers]
     chosen = _chosen(found, FASTER_AT_LEAST[queue_of_device(spec.machine.device)])
     return [replace(each, is_chosen=each is chosen) for each in found]
@@ -96,10 +98,14 @@ def most_devices(device: str) -> int:
     return min(int((worker.hardware if worker else {}).get("num_threads") or 1), MOST_PROCESSES)
 
 
-def _numbers(most: int, num_examples: int) -> list[int]:
-    """1, 2, 4 ... and the most, as far as the examples of a step divide among them."""
-    doubled = [2**n for n in range(most.bit_length()) if 2**n <= most]
-    return sorted(n for n in {*doubled, most} if divides(n, num_examples))
+def _doubled(most: int) -> list[int]:
+    """1, 2, 4 ... and the most."""
+    return [*(2**n for n in range(most.bit_length())), most]
+
+
+def _numbers(wanted: Iterable[int], num_examples: int) -> list[int]:
+    """Return those among which the examples of a step divide."""
+    return sorted(n for n in wanted if divides(n, num_examples))
 
 
 def _spread(spec: TrainSpec, number: int, version: DatasetVersion, device: Device, team: Team) -> Spread:

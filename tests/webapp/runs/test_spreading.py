@@ -78,8 +78,9 @@ def test_the_quote_compares_numbers_of_devices_and_chooses_the_fastest_for_the_m
 @pytest.mark.django_db
 def test_what_is_set_by_hand_stays_and_a_model_too_large_for_one_is_spread_in_parts(cast: Cast) -> None:
     gpu_workers(4, memory_bytes=24e9)
-    by_hand = quoted(cast, "nano", processes=2)
-    assert by_hand.num_devices == 2
+    by_hand = quoted(cast, "nano", sequences=66, processes=3)
+    assert by_hand.num_devices == 3
+    assert [each.num_devices for each in by_hand.spreads] == [1, 2, 3]
     states = sum(
         quoted(cast, "gpt2-medium", sequences=4).memory_by_part[part] for part in ("weights", "gradients", "optimizer")
     )
