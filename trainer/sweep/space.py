@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
+from math import isfinite
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -85,6 +86,10 @@ class Setting:
         return round(value) if self.is_whole else float(f"{value:.6g}")
 
 
+FOLDERS = {"transfer.source", "distil.teacher"}
+"""Settings that name a folder of this machine: a run begins with one, and who may read it is asked there."""
+
+
 def read_setting(family: Family, name: str, text: str) -> Setting:
     """Read the values that a setting may take; raise `SweepRefused` with what is wrong."""
     name, hint = name.strip(), type_of(family, name.strip())
@@ -124,8 +129,10 @@ def _value(name: str, hint: Any, text: str) -> Any:
             return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[text.lower()]
         if hint is int:
             return int(float(text)) if float(text) == int(float(text)) else int(text)
+        if hint is float and isfinite(number := float(text)):
+            return number
         if hint is float:
-            return float(text)
+            raise ValueError
     except (KeyError, ValueError, OverflowError):
         raise SweepRefused(f"{name}: “{text}” is not a value that it can take.") from None
     if get_origin(hint) is Literal and text not in get_args(hint):
@@ -140,7 +147,7 @@ def types_of(family: Family) -> dict[str, Any]:
     for part, cls in {"model": family.spec_type, **{name: hints[name] for name in PARTS}}.items():
         own = get_type_hints(cls)
         found |= {f"{part}.{field.name}": own[field.name] for field in fields(cls)}
-    return {**found, "seed": int}
+    return {name: hint for name, hint in found.items() if name not in FOLDERS} | {"seed": int}
 
 
 def type_of(family: Family, name: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from trainer.errors import CheckpointError
 from trainer.events import Evaluation, Finished, Message, Progress
@@ -65,10 +66,11 @@ def evaluate(
     found = measure(setting, state, split, on_sums=collector(setting.task, units))
     metrics = {name: finite(value) for name, value in found.items()}
     if metrics:
-        details = tell_details(setting, split, step=step)
+        model = setting.answering_model()  # asked for by all processes, and there in the first alone
+        details = tell_details(setting, model, split, step=step)
         setting.context.emit(Evaluation(split=split, step=step, metrics=metrics | details))
         if split == "test" and not details:
-            tell_sums(setting, units, metrics)
+            tell_sums(setting, model, units, metrics)
         metrics |= details
     else:
         text = f"The {split} split is too small to measure anything on it; prepare the data with a larger share for it."
@@ -76,9 +78,8 @@ def evaluate(
     return metrics
 
 
-def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float | None]:
+def tell_details(setting: Setting, model: nn.Module | None, split: str, *, step: int) -> dict[str, float | None]:
     """Tell the family's own report of a split, if it makes one; return its measures."""
-    model = setting.answering_model()
     if model is None:
         return {}
     alone = setting.group.size == 1  # with others, the next pass of all asks whether to stop
@@ -96,10 +97,9 @@ def tell_details(setting: Setting, split: str, *, step: int) -> dict[str, float 
     return found.report.values()
 
 
-def tell_sums(setting: Setting, units: Units, metrics: dict[str, float | None]) -> None:
+def tell_sums(setting: Setting, model: nn.Module | None, units: Units, metrics: dict[str, float | None]) -> None:
     """Tell the sums of the test split by stretch, so that two runs without answers to pair have an interval all the same."""
-    model = setting.answering_model()
-    if model is None or setting.group.size > 1:  # of several processes each has its own stretches alone
+    if model is None:
         return
     found = finished_units(
         units,
@@ -109,7 +109,8 @@ def tell_sums(setting: Setting, units: Units, metrics: dict[str, float | None]) 
         machine=setting.machine,
         batch_size=setting.measured_at_once()[0],
         metrics={name: value for name, value in metrics.items() if value is not None},
-        should_stop=setting.context.should_stop,
+        should_stop=setting.context.should_stop if setting.group.size == 1 else lambda: None,
+        num_shares=setting.group.size,
     )
     if found is not None:
         tell_units(setting.context, found)

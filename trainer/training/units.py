@@ -60,10 +60,14 @@ def finished_units(
     batch_size: int,
     metrics: dict[str, float],
     should_stop: Callable[[], object],
+    num_shares: int = 1,
 ) -> Units | None:
-    """Return the units to keep: those of the pass that was made, or of a finer one where they are few."""
-    if len(units.counts) < ENOUGH_UNITS and batch_size > 1:
-        num_examples = len(units.counts) * batch_size
+    """Return the units to keep: those of the pass that was made, or of a finer one where they are few.
+
+    Of a pass that several processes shared the units are one share alone, so that a pass of its own is made.
+    """
+    if num_shares > 1 or (len(units.counts) < ENOUGH_UNITS and batch_size > 1):
+        num_examples = len(units.counts) * batch_size * num_shares
         finer = Units(split=units.split, content_hash=units.content_hash)
         found = measure_split(
             task,
@@ -76,6 +80,8 @@ def finished_units(
         )
         if all(math.isclose(found[name], value, rel_tol=CLOSE, abs_tol=1e-9) for name, value in metrics.items()):
             units = finer
+        elif num_shares > 1:
+            return None
     units.ratios = ratios_of(task.summarise, units.sums)
     return units if units.ratios else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ NUM_ROWS = 6
 MAX_RUNS_OFFERED = 30
 USUAL_ROWS = [("optimizer.learning_rate", "3e-4 .. 1e-2 log"), ("regularisation.dropout", "0, 0.1, 0.3")]
 USUAL_STEPS = 300
+METRIC = re.compile(r"validation/[\w@:.-]+")
 
 
 class SweepForm(forms.Form):
@@ -88,6 +90,13 @@ class SweepForm(forms.Form):
         else:
             self.fields["num_steps"].initial = USUAL_STEPS
 
+    def clean_metric(self) -> str:
+        """Return the measure that judges; a name that no validation can have is refused before anything is trained."""
+        name: str = self.cleaned_data["metric"].strip()
+        if name and not METRIC.fullmatch(name):
+            raise forms.ValidationError(_("Name a measure of the validation split, such as validation/accuracy."))
+        return name
+
     @property
     def rows(self) -> list[tuple[int, str, str]]:
         """Return the settings as they stand in the form: number, name, values."""
@@ -106,7 +115,7 @@ class SweepForm(forms.Form):
         return Plan(
             spec=spec,
             space=self.space(family),
-            metric=cleaned["metric"].strip() or family.main_metric,
+            metric=cleaned["metric"] or family.main_metric,
             **budget,
             **{name: cleaned[name] for name in names},
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from safetensors.torch import load_file
 
 from tests.trainer.conftest import last_checkpoint, metric, of_kind, run_job, train_dict
 from trainer.events import AnyEvent, Evaluation, Failed, Finished, Message, Resolved, Sample, Started
 from trainer.training.checkpoint import verify_checkpoint
+from trainer.training.units import Units
 
 TOLERANCE = 2e-6
 """Of a loss in float32, whose numbers are 6e-8 apart: sums over a step are taken in two halves, for a dozen steps."""
@@ -38,6 +40,16 @@ def assert_same_curves(
         assert ours.metrics == pytest.approx(theirs.metrics, rel=tolerance)
 
 
+def assert_same_units(found: Path, expected: Path) -> None:
+    """The sums of the test split, stretch by stretch: of the whole of it, whoever had a share."""
+    ours, theirs = (
+        msgspec.json.decode((folder / "attempts/1/artifacts/units-test.json").read_bytes(), type=Units)
+        for folder in (found, expected)
+    )
+    assert ours.counts == theirs.counts
+    assert ours.sums["loss"] == pytest.approx(theirs.sums["loss"], rel=TOLERANCE)
+
+
 @pytest.fixture(scope="module")
 def alone(version: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[AnyEvent]]:
     folder = tmp_path_factory.mktemp("alone")
@@ -52,6 +64,7 @@ def test_two_processes_with_ddp_train_as_one_does(
     assert_same_curves(events, alone[1])
     assert [e.output for e in of_kind(events, Sample)] == [e.output for e in of_kind(alone[1], Sample)]
     assert len(of_kind(events, Started)) == 1, "only the first rank speaks"
+    assert_same_units(tmp_path, alone[0])
     assert [event.line for event in events] == list(range(1, len(events) + 1))
     resolved = of_kind(events, Resolved)[0]
     assert resolved.facts["parallel"] == {"processes": 2, "strategy": "ddp"}

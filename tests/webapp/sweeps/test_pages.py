@@ -52,6 +52,8 @@ def test_the_form_says_what_it_takes_and_makes_a_sweep(cast: Cast) -> None:
         ({"first_rung": 100}, "make it less"),
         ({"base": "gpt:enormous"}, "Begin with"),
         ({"budget": 0}, "Budget"),
+        ({"metric": "<b>loss"}, "such as validation/accuracy"),
+        ({"values-0": "1e-3 .. inf log"}, "is not a value"),
         ({"method": "grid", "name-1": "seed", "values-1": "1 .. 900 50", "name-2": "model.num_layers",
           "values-2": "1 .. 60 50"}, "The grid has"),
     ],

@@ -43,6 +43,10 @@ def test_values_are_read_as_people_write_them() -> None:
         ("optimizer.name", "sgd2", "is none of"),
         ("optimizer.name", "a .. b", "is no number"),
         ("model.num_layers", "2.5", "is not a value"),
+        ("optimizer.learning_rate", "1e-3 .. inf log", "“inf” is not a value"),
+        ("optimizer.learning_rate", "nan, 1", "“nan” is not a value"),
+        ("transfer.source", "/etc, /", "There is no setting transfer.source"),
+        ("distil.teacher", "/somebody, /else", "There is no setting distil.teacher"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_with_a_sentence(name: str, text: str, sentence: str) -> None:

@@ -187,7 +187,9 @@ def figure(value: Any, digits: int = 4) -> str:
     number = _number(value)
     if number is None:
         return UNKNOWN
-    return significant(number, digits) if 1e-3 <= abs(number) < 1e6 or number == 0 else f"{number:.{digits - 1}g}"
+    return (
+        significant(number, digits) if 1e-3 <= abs(number) < 1e6 or number == 0 else f"{number:.{max(digits - 1, 2)}g}"
+    )
 
 
 @register.filter
