@@ -73,12 +73,19 @@ def why_missed(seal: SealedPrediction, rows: list[Outcome]) -> list[str]:
     if "loss" in outside:
         found += _why_loss(seal, outside["loss"])
     if "seconds" in outside:
-        attempts = sum(job.attempts.count() for job in Job.objects.filter(train_job__run=seal.run))
-        if attempts > 1:
-            found.append(_("It took %(n)d attempts; the time of all of them counts.") % {"n": attempts})
-        else:
-            found.append(_("Other work on the machine, or a step that is slower at this size than the calibration's."))
+        found.append(_why_time(seal, outside["seconds"]))
     return found
+
+
+def _why_time(seal: SealedPrediction, row: Outcome) -> str:
+    if row.landed is not None and row.predicted and row.landed < row.predicted["p10"]:
+        return _(
+            "It was quicker than expected: the machine was busier when it was measured or quoted. Measure it again."
+        )
+    attempts = sum(job.attempts.count() for job in Job.objects.filter(train_job__run=seal.run))
+    if attempts > 1:
+        return _("It took %(n)d attempts; the time of all of them counts.") % {"n": attempts}
+    return _("Other work on the machine, or a step that is slower at this size than the calibration's.")
 
 
 def _why_loss(seal: SealedPrediction, row: Outcome) -> list[str]:

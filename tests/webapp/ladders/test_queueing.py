@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from webapp.jobs.services import job_cancel
 from webapp.ladders import services
 from webapp.ladders.fits import fitted_law, repeat_noise
 from webapp.ladders.models import Ladder, LadderPoint, ScalingFit, SealedPrediction
-from webapp.ladders.outcomes import outcomes_of, why_missed
+from webapp.ladders.outcomes import Outcome, outcomes_of, why_missed
 from webapp.ladders.proposal import quoted
 from webapp.ladders.queueing import LADDERS, ladder_continue
 from webapp.ladders.rungs import COOLDOWN_FRACTION, trunk
@@ -199,6 +200,10 @@ def test_an_experiment_is_added_at_the_end_and_sealed(cast: Cast, worker: Worker
     rows = outcomes_of(seal)
     assert rows[0].is_inside is False
     assert why_missed(seal, rows)
+    quick = Outcome(name="seconds", title="time", predicted={"p10": 100, "p50": 200, "p90": 300}, landed=40.0)
+    late = replace(quick, landed=400.0)
+    assert "quicker than expected" in why_missed(seal, [quick])[0]
+    assert "Other work" in why_missed(seal, [late])[0]
 
 
 def test_what_is_sealed_stays_as_it_is(cast: Cast) -> None:
