@@ -16,8 +16,12 @@ _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL
 _FIELD = re.compile(r"^Object (contains unknown|missing required) field `([^`]+)`$")
 
 
-def read_json(path: str, *, field: str) -> dict[str, Any]:
+def read_json(path: str, *, field: str, what: str = "JSON") -> dict[str, Any]:
     """Return the object in a JSON file.
+
+    Parameters
+    ----------
+    what : what the file should hold, for the sentence that refuses another
 
     Raises
     ------
@@ -30,9 +34,9 @@ def read_json(path: str, *, field: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
         where = f"{path}, line {error.lineno}, column {error.colno},"
-        raise InputError(where, line.strip()[:80], f"JSON ({error.msg.lower()})") from None
+        raise InputError(where, line.strip()[:80], f"{what} ({error.msg.lower()})") from None
     except ValueError as error:
-        raise InputError(field, path, f"JSON ({error})") from None
+        raise InputError(field, path, f"{what} ({error})") from None
     if not isinstance(content, dict):
         raise InputError(field, path, "a file with one JSON object")
     return content

@@ -40,7 +40,7 @@ def serving_of_examples(
     """Return the rate and the cost of a thousand sequences, images or recommendations in large batches.
 
     Devices are copies of each other. A recommendation scores `candidates` items: two towers and SASRec read the user once
-    and compare it with the items' vectors, a DLRM weighs every pair.
+    and compare it with the items' vectors, a DLRM weighs every pair, an encoder that ranks passages reads each.
 
     >>> from economics.architecture.lookup import preset
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -75,6 +75,4 @@ def _seconds(architecture: Architecture, device: Accelerator, input_tokens: int,
     """One sequence, image or list of recommendations on one device."""
     if isinstance(architecture, DLRM | TwoTower | SASRec):
         return recommending_cost(architecture, device, num_items=candidates).seconds
-    if candidates != 1:
-        raise InputError("candidates", candidates, "1: only a recommender scores candidates")
-    return example_seconds(architecture, device, sequence_length=input_tokens)
+    return candidates * example_seconds(architecture, device, sequence_length=input_tokens)

@@ -65,7 +65,7 @@ def read_fit(source: str) -> FittedLaw:
     """A fit from a file, or a published law by its name."""
     path = Path(source)
     if path.is_file():
-        content = read_json(source, field="fit")
+        content = read_json(source, field="fit", what="JSON, what `fit --json` printed")
         try:
             return FittedLaw.from_dict(content)
         except InputError as error:

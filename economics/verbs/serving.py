@@ -212,7 +212,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", default="1", help="sequences decoded together, or max")
     parser.add_argument("--input-tokens", default="1024", help="tokens of a prompt")
     parser.add_argument("--output-tokens", default="256", help="tokens of an answer")
-    parser.add_argument("--candidates", default="1", help="items scored per recommendation, in a recommender")
+    parser.add_argument("--candidates", default="1", help="items scored per recommendation, or passages per query")
     parser.add_argument("--cached-fraction", default="0", help="share of the input found in the prefix cache")
     parser.add_argument("--utilisation", help="share of the time served at this load; enters the costs alone (30%%)")
 

@@ -264,9 +264,11 @@ def test_every_kind_of_model_costs_so_much_a_thousand(model: str, unit: str) -> 
         assert many < (0.001 if model == "dlrm" else 0.5) * rate
 
 
-def test_only_recommenders_have_candidates() -> None:
-    with pytest.raises(InputError, match="candidates"):
-        serving(model="resnet-50", accelerator="l4", candidates=5)
+def test_an_encoder_that_ranks_passages_reads_each() -> None:
+    one, many = (
+        serving(model="bert-base-uncased", accelerator="l4", candidates=n)["per_second"]["p50"] for n in (1, 50)
+    )
+    assert one / many == pytest.approx(50)
 
 
 def test_the_latency_of_an_encoder_decoder_is_that_of_the_whole_model() -> None:
