@@ -123,7 +123,7 @@ class Supervised:
 
     def __init__(self, worker: Worker) -> None:
         self.leaving, self.claim = threading.Event(), claim(worker)
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
@@ -160,6 +160,7 @@ def run_on_two(cast: Cast, files: Path) -> Job:
 def test_a_run_of_two_devices_goes_on_with_the_one_that_is_left(settings: Any, tmp_path: Path) -> None:
     cast = make_team()
     settings.ISOCOST_FILES, settings.ISOCOST_RENEW_SECONDS = tmp_path, 0.3
+    settings.ISOCOST_LEASE_SECONDS = 600  # nobody keeps the workers' rows fresh here, however long all this takes
     first, second = (
         Worker.objects.create(name=f"gpu{n}@here", host="here", queue="gpu", device="cpu") for n in range(2)
     )
