@@ -8,6 +8,7 @@ metrics of each, and the difference of every metric with its 95 % interval over 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from trainer.events import Checkpoint, Finished, Progress, Report, Stopped
 from trainer.families import get_family
 from trainer.inference.evaluate import machine_of
 from trainer.inference.loading import LoadedModel, load_model
+from trainer.metrics.change import Change
 from trainer.spec import BatchSpec, MachineSpec
 from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, save_tensors, tensor_bytes, write_checkpoint
 from trainer.training.machine import apply_machine
@@ -53,6 +55,7 @@ def run(spec: CompressSpec, context: JobContext) -> Finished | Stopped:
         main_metric = get_family(loaded.task.spec.family).main_metric
         if not any(f"validation/{change['metric']}" == main_metric for change in changes):
             changes = changes_by_example(spec, context, loaded, small, machine) + changes
+        changes = changes or changes_without_interval(before["metrics"], after["metrics"])
     except Interrupted:
         return Stopped(sentence="Stopped before both forms were measured.")
     before["file_bytes"], after["file_bytes"] = weight_bytes(stored), weight_bytes(made)
@@ -135,6 +138,17 @@ def measured(
         "metrics": {name: finite(value) for name, value in found.items()},
     }
     return facts, units
+
+
+def changes_without_interval(
+    before: Mapping[str, float | None], after: Mapping[str, float | None]
+) -> list[dict[str, Any]]:
+    """Return both figures alone, where the two read texts in windows of other lengths and nothing can be paired."""
+    return [
+        Change(metric=name, before=first, after=second).row()
+        for name, first in before.items()
+        if first is not None and (second := after.get(name)) is not None and not name.startswith("num_")
+    ]
 
 
 def changes_by_example(

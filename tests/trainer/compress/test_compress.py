@@ -121,6 +121,18 @@ def test_classifiers_are_compressed_too(version: Path, tmp_path: Path) -> None:
     assert report.report["after"]["seconds_per_example"] > 0
 
 
+def test_models_of_other_windows_have_their_figures_side_by_side(version: Path, tmp_path: Path, trained: Path) -> None:
+    """Their stretches do not match, so nothing is paired; what either says of the split is told all the same."""
+    shorter = {"batch": {"sequence_length": 8}, "model": WIDE, "schedule": {"num_steps": 20}}
+    run_job(tmp_path / "other", train_dict(version, **shorter))
+    raw = {"kind": "compress", "checkpoint": str(trained), "method": "trained"}
+    events = run_job(tmp_path / "card", {**raw, "smaller": str(last_checkpoint(tmp_path / "other"))})
+    [report] = of_kind(events, Report)
+    [loss] = [row for row in report.report["differences"] if row["metric"] == "loss"]
+    assert loss["low"] is None
+    assert loss["after"] > loss["before"]  # a third of the steps
+
+
 def test_what_cannot_be_done_with_integers_is_refused(trained: Path, tmp_path: Path, version: Path) -> None:
     _, made = compress(trained, tmp_path / "small", "int8")
     with pytest.raises(InputError, match="take the one it was made of"):
