@@ -167,7 +167,7 @@ def test_upload_preview_and_take_in_the_browser(cast: Cast) -> None:
     cast.alice.is_staff = True
     cast.alice.save()
     browser = cast.client(cast.alice)
-    seen = date.today() - timedelta(days=1)
+    seen = DAY - timedelta(days=1)  # before the day that the tests fix, and before any later one
     file = SimpleUploadedFile("vms.csv", SKYPILOT.encode(), content_type="text/csv")
     answer = browser.post("/prices/import/", {"file": file, "provider": "lambda", "seen_on": seen.isoformat()})
     assert answer.status_code == 302, answer.content
