@@ -7,7 +7,9 @@ Chinese: what Django and allauth say in Chinese; the label is the app, the group
 from __future__ import annotations
 
 import gettext
+import random
 import sysconfig
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +46,29 @@ def standard_library() -> list[Text]:
             pieces = ("\n".join(lines[i : i + LINES]) for i in range(0, len(lines), LINES))
             of_package += [Text(piece, package, inside) for piece in pieces if len(piece) > 150]
         found += of_package[:: max(1, len(of_package) // PIECES_A_PACKAGE)]
+    return found
+
+
+def few_of(texts: list[Text], *, count: int) -> list[Text]:
+    """Return the texts with at most `count` of each label to learn from; those to measure on stay all."""
+    train = [text for text in texts if split_of(text.group) == "train"]
+    random.Random(1).shuffle(train)
+    taken: Counter[str] = Counter()
+    kept = []
+    for text in train:
+        taken[text.label] += 1
+        kept += [text] if taken[text.label] <= count else []
+    return kept + [text for text in texts if split_of(text.group) != "train"]
+
+
+def unlabelled_library() -> list[Text]:
+    """Return the whole library as files to read, but for those that the labelled pieces are tested on."""
+    library, found = Path(sysconfig.get_paths()["stdlib"]), []
+    for path in sorted(library.rglob("*.py")):
+        inside = path.relative_to(library).as_posix()
+        is_tested = inside.split("/")[0] in PACKAGES and split_of(inside) == "test"
+        if "site-packages" not in inside and not inside.startswith("test/") and not is_tested:
+            found.append(Text(path.read_text(encoding="utf-8", errors="ignore"), "", inside))
     return found
 
 

@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 
 from tests.trainer.adapt.test_hugging_face import minilm
-from tests.trainer.conftest import events_of, of_kind, run_job
-from tests.trainer.models.real_texts import baselines, chinese_messages, standard_library, write_real
+from tests.trainer.conftest import events_of, last_checkpoint, of_kind, run_job
+from tests.trainer.models.real_texts import (
+    baselines,
+    chinese_messages,
+    few_of,
+    standard_library,
+    unlabelled_library,
+    write_real,
+)
 from tests.trainer.models.test_bert import bert_dict
 from trainer.cli.main import main
 from trainer.data.tokenizer import Tokenizer
@@ -40,7 +47,10 @@ def accuracy(version: Path, folder: Path, *, num_steps: int, length: int) -> flo
         regularisation={"dropout": 0.2},
         machine={"num_threads": 1},
     )
-    events = run_job(folder, raw)
+    return accuracy_of(run_job(folder, raw))
+
+
+def accuracy_of(events: list[Any]) -> float:
     assert isinstance(events[-1], Finished), events[-1]
     return float(next(each.metrics["accuracy"] for each in of_kind(events, Evaluation) if each.split == "test") or 0)
 
@@ -64,6 +74,62 @@ def test_chinese_messages_are_told_by_their_app(tmp_path: Path) -> None:
     )
     assert found > simple["majority"] + 0.15
     assert found > simple["tf-idf"] - 3 * NOISE
+
+
+READER = {
+    "form": "modern",
+    "num_layers": 2,
+    "model_width": 128,
+    "num_heads": 2,
+    "norm_eps": 1e-5,
+    "context_length": 256,
+}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_500)
+def test_who_has_read_before_learns_more_from_few_labels(tmp_path: Path) -> None:
+    """An encoder first foretells hidden tokens of files without labels; then 32 labelled texts a package are worth more.
+
+    Both are tuned by the same steps at the same rate; what is tested on was in neither's reading.
+    """
+    few = few_of(standard_library(), count=32)
+    reading = write_real(tmp_path / "reading", unlabelled_library(), vocab_size=4_096)
+    version = write_real(tmp_path / "few", few, tokenizer=Tokenizer.load(reading / "tokenizer"))
+    raw = bert_dict(
+        reading,
+        model={**READER, "objective": "masked", "mask_fraction": 0.3},
+        batch={"sequence_length": 128, "sequences_per_step": 16},
+        optimizer={"name": "muon", "learning_rate": 2e-3, "weight_decay": 0.01, "beta2": 0.98},
+        schedule={"num_steps": 600, "warmup_steps": 30},
+        evaluation={"every_steps": 600, "max_batches": 6},
+        checkpoint={"every_steps": 600},
+        machine={"num_threads": 1},
+    )
+    assert isinstance(run_job(tmp_path / "read", raw)[-1], Finished)
+    found = {
+        name: tuned(version, tmp_path / name, source=source)
+        for name, source in (("fresh", ""), ("read", str(last_checkpoint(tmp_path / "read"))))
+    }
+    assert found["read"] > found["fresh"] + 0.03
+    assert found["read"] > baselines(few)["tf-idf"]
+
+
+def tuned(version: Path, folder: Path, *, source: str) -> float:
+    """Return the test accuracy after a few steps on labels, from nothing or from a checkpoint."""
+    raw = bert_dict(
+        version,
+        model={**READER, "objective": "classify"},
+        batch={"sequence_length": 128, "sequences_per_step": 32},
+        optimizer={"learning_rate": 1e-3, "weight_decay": 0.01, "beta2": 0.98},
+        schedule={"num_steps": 90, "warmup_steps": 9},
+        evaluation={"every_steps": 30, "max_batches": 0},
+        checkpoint={"every_steps": 90},
+        regularisation={"dropout": 0.1},
+        machine={"num_threads": 1},
+        **({"transfer": {"source": source}} if source else {}),
+    )
+    return accuracy_of(run_job(folder / "tuned", raw))
 
 
 @pytest.mark.long
