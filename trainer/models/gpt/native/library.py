@@ -20,7 +20,7 @@ import torch
 from torch._inductor.runtime.cache_dir_utils import cache_dir
 
 FOLDER = Path(__file__).parent
-FLAGS = ["-std=c++17", "-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
+FLAGS = ["-std=c++20", "-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC"]
 SWITCH = "ISOCOST_NATIVE"
 """An environment variable; 0 leaves the library out."""
 SECONDS_TO_COMPILE = 120

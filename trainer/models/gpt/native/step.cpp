@@ -11,7 +11,6 @@
 #include "products.h"
 
 #include <atomic>
-#include <thread>
 
 extern "C" {
 struct Norm {
@@ -44,8 +43,9 @@ namespace {
 
 // ---- threads
 
-// Where threads wait for each other, some sixty times a token. Waits are short, so they spin: who sleeps or yields on a busy
-// machine is not back for milliseconds. Only a wait that long means that the other has lost its processor.
+// Where threads wait for each other, some sixty times a token. Waits are short, so they spin a little; a longer one means
+// that the other has lost its processor, and who spins on then takes away the time that the other waits for. So it sleeps:
+// the system wakes a sleeper at once, and starts who only yields or spins again when its turn comes.
 class Barrier {
 public:
     void wait() {
@@ -53,15 +53,16 @@ public:
         if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == omp_get_num_threads()) {
             arrived.store(0, std::memory_order_relaxed);
             rounds.store(round + 1, std::memory_order_release);
+            rounds.notify_all();
             return;
         }
         for (int spins = 0; rounds.load(std::memory_order_acquire) == round; spins++) {
-            if (spins > MOST_SPINS) std::this_thread::yield();
+            if (spins > MOST_SPINS) rounds.wait(round, std::memory_order_acquire);
         }
     }
 
 private:
-    static constexpr int MOST_SPINS = 2'000'000;
+    static constexpr int MOST_SPINS = 100'000;
     std::atomic<int> arrived{0}, rounds{0};
 };
 

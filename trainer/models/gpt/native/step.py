@@ -6,6 +6,7 @@ Sizes: M tokens, W of them wanted, D model width, V vocabulary, K head width.
 from __future__ import annotations
 
 import ctypes
+import time
 from ctypes import POINTER, c_float, c_int64, c_void_p
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from trainer.compress.quantised import Int4Linear, Int8Linear
 from trainer.inference.projection import LayerProjection, Projection
 from trainer.models.gpt.native.library import library
+from trainer.models.gpt.native.threads import Threads
 
 if TYPE_CHECKING:
     from trainer.inference.cache import KVCache
@@ -82,6 +84,7 @@ class NativeStep:
     def __init__(self, decoder: Decoder, compiled: ctypes.CDLL) -> None:
         self._step, self._kept = compiled.step, list[Tensor]()
         self._cache, self._cached_at = decoder.cache, 0
+        self._threads = Threads(torch.get_num_threads())
         blocks = cast("list[Block]", decoder.model.blocks)
         self._layers = (CLayer * len(decoder.layers))(*map(self._layer, decoder.layers, blocks))
         first, spec = decoder.layers[0], decoder.model.spec
@@ -120,7 +123,9 @@ class NativeStep:
             num_wanted=len(wanted),
         )
         addresses = (c_void_p(each.data_ptr()) for each in (x, hidden, logits))
-        self._step(ctypes.byref(self._model), ctypes.byref(tokens), c_int64(torch.get_num_threads()), *addresses)
+        number, began = self._threads.number(), time.perf_counter()
+        self._step(ctypes.byref(self._model), ctypes.byref(tokens), c_int64(number), *addresses)
+        self._threads.took(number, len(x), time.perf_counter() - began)
         return hidden, logits
 
     @property
