@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_a_mixture_counts_the_experts_that_a_token_uses() -> None:
     ],
 )
 def test_the_trainers_models_are_counted_to_the_unit(settings: dict[str, object], vocabulary: int) -> None:
-    torch = pytest.importorskip("torch")
+    torch = importlib.import_module("torch")
     from trainer.models.gpt.model import GPT
     from trainer.models.gpt.spec import GPTSpec
 
@@ -98,8 +99,8 @@ CHANGES: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("config", CHANGES, ids=lambda config: "-".join(str(value) for value in config.values())[:60])
 def test_a_config_counts_as_the_transformers_library_counts_it(config: dict[str, object]) -> None:
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
+    torch = importlib.import_module("torch")
+    transformers = importlib.import_module("transformers")
     fields = {key: value for key, value in config.items() if key != "model_type"}
     theirs = transformers.CONFIG_MAPPING[config["model_type"]](**fields)
     with torch.device("meta"):
@@ -120,8 +121,8 @@ ENCODERS: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("config", ENCODERS, ids=lambda config: str(config["model_type"]))
 def test_an_encoder_counts_as_the_transformers_library_counts_it(config: dict[str, object]) -> None:
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
+    torch = importlib.import_module("torch")
+    transformers = importlib.import_module("transformers")
     fields = {key: value for key, value in config.items() if key != "model_type"}
     with torch.device("meta"):
         model = transformers.AutoModel.from_config(transformers.CONFIG_MAPPING[config["model_type"]](**fields))
@@ -196,7 +197,6 @@ def test_a_mixture_of_a_size_has_about_those_sizes(total: float, active: float) 
 
 
 def test_the_trainers_bag_of_words_is_counted_to_the_unit() -> None:
-    pytest.importorskip("torch")
     from economics.architecture.bag import BagOfWords
     from trainer.models.bow.task import BagOfWords as Theirs
 

@@ -26,9 +26,6 @@ from trainer.cli.main import main
 from trainer.data.tokenizer import Tokenizer
 from trainer.events import Evaluation, Finished
 
-pytest.importorskip("sklearn")
-
-
 SMALL = {"form": "modern", "num_layers": 1, "model_width": 64, "norm_eps": 1e-5, "context_length": 256}
 NOISE = 0.05
 """About three standard errors of an accuracy over the test texts: less than that is no difference."""

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
-transformers = pytest.importorskip("transformers")
-
-from trainer.errors import InputError  # noqa: E402
-from trainer.models.gpt.hf import from_hf, has_hf_form, hf_config, spec_of_hf_config, to_hf  # noqa: E402
-from trainer.models.gpt.model import GPT  # noqa: E402
-from trainer.models.gpt.spec import GPTSpec  # noqa: E402
+from trainer.errors import InputError
+from trainer.models.gpt.hf import from_hf, has_hf_form, hf_config, spec_of_hf_config, to_hf
+from trainer.models.gpt.model import GPT
+from trainer.models.gpt.spec import GPTSpec
 
 VOCAB_SIZE = 97
 SPECS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 import subprocess
@@ -146,7 +147,7 @@ def test_half_the_channels_learn_from_the_whole_model(version: Path, tmp_path: P
 
 @pytest.mark.long
 def test_digits_to_97_percent(tmp_path: Path) -> None:
-    digits = pytest.importorskip("sklearn.datasets").load_digits()
+    digits = importlib.import_module("sklearn.datasets").load_digits()
     members = {}
     for i, (levels, number) in enumerate(zip(digits.images, digits.target, strict=True)):
         image = Image.fromarray((levels / 16 * 255).astype(np.uint8)).resize((32, 32), Image.Resampling.BICUBIC)
