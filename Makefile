@@ -61,7 +61,7 @@ test: setup-dev ## run every test of up to 60 seconds
 	@$(MAKE) --no-print-directory test-pythons
 
 # The quick ones of the tests that need no torch, on each other Python that is found (pyenv's too), in an environment
-# of its own. What is slow there has been run once already, on the Python of .venv. CI is empty: torch's absence may skip.
+# of its own. What is slow there has been run once already, on the Python of .venv.
 SLOW_WITHOUT_TORCH := cli fit plan venture archive prepare
 test-pythons: setup-dev
 	@for minor in 11 12 13; do \
@@ -74,7 +74,7 @@ test-pythons: setup-dev
 	    rm -rf $$other && $(VENV) -m uv venv --quiet --python "$$found" $$other \
 	    && $(VENV) -m uv pip install --quiet --python $$other/bin/python --require-hashes -r requirements-dev.lock \
 	    && touch $$other/.packages; } || exit 1; \
-	  CI= $$other/bin/python -m pytest -q -n 2 -m "not long" --durations=5 $(SLOW_WITHOUT_TORCH:%=--ignore-glob='*/test_*%*') \
+	  $$other/bin/python -m pytest -q -n 2 -m "not long and not torch" --durations=5 $(SLOW_WITHOUT_TORCH:%=--ignore-glob='*/test_*%*') \
 	    --ignore-glob='*/images/*' tests/economics tests/trainer/data tests/trainer/test_spec.py || exit 1; \
 	done
 

@@ -34,6 +34,7 @@ def test_a_mixture_counts_the_experts_that_a_token_uses() -> None:
     assert preset("mixtral-8x7b").parameters().active == 12_879_925_248
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("settings", "vocabulary"),
     [
@@ -97,6 +98,7 @@ CHANGES: list[dict[str, object]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("config", CHANGES, ids=lambda config: "-".join(str(value) for value in config.values())[:60])
 def test_a_config_counts_as_the_transformers_library_counts_it(config: dict[str, object]) -> None:
     torch = importlib.import_module("torch")
@@ -119,6 +121,7 @@ ENCODERS: list[dict[str, object]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("config", ENCODERS, ids=lambda config: str(config["model_type"]))
 def test_an_encoder_counts_as_the_transformers_library_counts_it(config: dict[str, object]) -> None:
     torch = importlib.import_module("torch")
@@ -196,6 +199,7 @@ def test_a_mixture_of_a_size_has_about_those_sizes(total: float, active: float) 
     assert counted.active == pytest.approx(active, rel=0.1)
 
 
+@pytest.mark.torch
 def test_the_trainers_bag_of_words_is_counted_to_the_unit() -> None:
     from economics.architecture.bag import BagOfWords
     from trainer.models.bow.task import BagOfWords as Theirs
