@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.spec import Dtype
+from trainer.sections import Dtype
 
 BFLOAT16_PAYS_FROM_PARAMETERS = 2_000_000
 BFLOAT16_PAYS_FROM_SPEEDUP = 1.8

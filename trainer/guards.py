@@ -19,6 +19,7 @@ import msgspec
 from trainer.data.recipe import RedactStep
 from trainer.data.redact import redact
 from trainer.errors import InputError, SpecError
+from trainer.limits import check_at_least
 
 MASK = "•••"
 REFUSAL = "I cannot help with that."
@@ -59,8 +60,7 @@ class GuardRule:
             raise SpecError(
                 f"guard.terms of {self.name!r} is empty; write the words or phrases to look for, one a line"
             )
-        if self.min_hits < 1:
-            raise SpecError(f"guard.min_hits of {self.name!r} is {self.min_hits}; it must be at least 1")
+        check_at_least(f"guard.min_hits of {self.name!r}", self.min_hits, 1)
 
     def looks_at(self, direction: str) -> bool:
         return self.direction in (direction, "both")

@@ -27,16 +27,8 @@ from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.data.stdlib import source_files
 from trainer.families import get_family
-from trainer.spec import (
-    BatchSpec,
-    CheckpointSpec,
-    DataSpec,
-    EvaluationSpec,
-    RegularisationSpec,
-    ScheduleSpec,
-    TrainSpec,
-    spec_to_dict,
-)  # fmt: skip
+from trainer.sections import BatchSpec, CheckpointSpec, DataSpec, EvaluationSpec, RegularisationSpec, ScheduleSpec
+from trainer.spec import TrainSpec, spec_to_dict
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.datasets.services.versions import version_publish
 from webapp.jobs.models import Job, JobEvent

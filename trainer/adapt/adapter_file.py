@@ -21,7 +21,8 @@ from trainer.adapt.build import build_model
 from trainer.adapt.source import Source, read_source
 from trainer.adapt.start import fit_rows, own_names
 from trainer.errors import CheckpointError, InputError
-from trainer.spec import TrainSpec, TransferSpec, spec_from_dict, spec_to_dict
+from trainer.sections import TransferSpec
+from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from trainer.training.assets import Assets
 from trainer.training.checkpoint import plain, verify_checkpoint
 from trainer.training.task import Task, make_task

@@ -21,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from trainer.errors import SpecError
-from trainer.spec import TransferSpec
+from trainer.sections import TransferSpec
 
 Kind = Literal["lora", "dora"]
 ATTENTION = (".attention.", ".cross_attention.")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from trainer.adapt.source import Source
 from trainer.errors import InputError
-from trainer.spec import PruneSpec
+from trainer.sections import PruneSpec
 from trainer.training.task import Task
 
 MATRICES = (nn.Linear, nn.modules.conv._ConvNd)

@@ -17,7 +17,7 @@ from trainer.adapt.source import Source, read_source
 from trainer.data.tokenizer import Tokenizer
 from trainer.errors import InputError, SpecError
 from trainer.families import get_family
-from trainer.spec import TransferSpec
+from trainer.sections import TransferSpec
 from trainer.training.task import Task, make_task
 
 PROBE = "The quick brown fox, naïve 今天天气 def f(x): return x + 1\n"

@@ -12,7 +12,7 @@ from trainer.adapt.start import reads_alike
 from trainer.errors import InputError
 from trainer.inference.find import find_checkpoint
 from trainer.inference.loading import LoadedModel, load_model
-from trainer.spec import DistilSpec
+from trainer.sections import DistilSpec
 from trainer.training.task import Task, count_parameters
 from trainer.training.teacher import Teacher
 

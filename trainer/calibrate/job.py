@@ -22,7 +22,7 @@ from trainer.calibrate.steps import made_up_of, step_facts, timed_presets
 from trainer.context import JobContext, hardware_facts
 from trainer.cores import usable_cores
 from trainer.events import Finished, Progress, Stopped
-from trainer.spec import MachineSpec
+from trainer.sections import MachineSpec
 from trainer.training.machine import DTYPES, apply_machine, bfloat16_speedup, resolve_device
 
 MATMUL_SHARE, MEMORY_SHARE, STEPS_SHARE = 0.15, 0.05, 0.7

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,5 +24,4 @@ class CalibrateSpec:
     def __post_init__(self) -> None:
         if not 0.5 <= self.seconds <= 600:
             raise SpecError(f"seconds is {self.seconds}; it must be from 0.5 to 600")
-        if self.num_threads < 0:
-            raise SpecError(f"num_threads is {self.num_threads}; it must be at least 0")
+        check_at_least("num_threads", self.num_threads, 0)

@@ -28,7 +28,7 @@ from trainer.families import get_family
 from trainer.inference.evaluate import machine_of
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.metrics.change import Change
-from trainer.spec import BatchSpec, MachineSpec
+from trainer.sections import BatchSpec, MachineSpec
 from trainer.training.checkpoint import WEIGHTS, StoredCheckpoint, save_tensors, tensor_bytes, write_checkpoint
 from trainer.training.machine import apply_machine
 from trainer.training.measuring import Interrupted, measure_split, rows_of_split

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 Method = Literal["int8", "int4", "int8_dynamic", "trained"]
 
@@ -70,5 +71,4 @@ class CompressSpec:
             raise SpecError(
                 "smaller names the form that is measured with method trained, and with no other: set both or none"
             )
-        if self.max_batches < 0:
-            raise SpecError(f"max_batches is {self.max_batches}; it must be at least 0")
+        check_at_least("max_batches", self.max_batches, 0)

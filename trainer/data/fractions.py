@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from trainer.errors import SpecError
+from trainer.limits import check_fraction
 
 MOST_HELD_BACK = 0.9
 
@@ -21,8 +22,7 @@ class Split(Protocol):
 def check_fractions(split: Split) -> None:
     """Raise `SpecError` unless both are fractions that leave something to learn from."""
     for name in ("validation_fraction", "test_fraction"):
-        if not 0 <= getattr(split, name) <= 1:
-            raise SpecError(f"split.{name} is {getattr(split, name)}; it must be a fraction from 0 to 1")
+        check_fraction(f"split.{name}", getattr(split, name))
     if split.validation_fraction + split.test_fraction > MOST_HELD_BACK:
         raise SpecError(
             f"split.validation_fraction ({split.validation_fraction}) and split.test_fraction ({split.test_fraction}) "

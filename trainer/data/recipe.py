@@ -14,6 +14,7 @@ from trainer.data.fractions import check_fractions
 from trainer.data.sources import ReadLimits
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
+from trainer.limits import check_at_least, check_fraction
 
 Language = Literal["zh", "en", "code", "other"]
 
@@ -65,9 +66,8 @@ class FilterStep:
 
     def __post_init__(self) -> None:
         for name in ("max_symbol_fraction", "max_duplicate_line_fraction", "max_repetition_fraction"):
-            _fraction(f"filter.{name}", getattr(self, name))
-        if self.min_characters < 0:
-            raise SpecError(f"filter.min_characters is {self.min_characters}; it must be at least 0")
+            check_fraction(f"filter.{name}", getattr(self, name))
+        check_at_least("filter.min_characters", self.min_characters, 0)
         if 0 < self.max_characters < self.min_characters:
             raise SpecError(
                 f"filter.max_characters ({self.max_characters}) is below filter.min_characters ({self.min_characters})"
@@ -183,7 +183,7 @@ class AugmentStep:
         if not 0 <= self.copies <= 20:
             raise SpecError(f"augment.copies is {self.copies}; it must be from 0 to 20")
         for name in ("noise_fraction", "synonym_fraction"):
-            _fraction(f"augment.{name}", getattr(self, name))
+            check_fraction(f"augment.{name}", getattr(self, name))
         if self.paraphraser_back and not self.paraphraser:
             raise SpecError("augment.paraphraser_back translates back what augment.paraphraser translated; choose both")
 
@@ -228,8 +228,3 @@ class Recipe(StepsRecipe):
         if not self.augment.copies:
             del plain["augment"]
         return msgspec.json.encode(plain, order="sorted")
-
-
-def _fraction(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise SpecError(f"{name} is {value}; it must be a fraction from 0 to 1")

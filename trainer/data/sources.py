@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 Format = Literal["auto", "text", "jsonl", "csv", "tsv", "parquet", "tmx", "zip"]
 Splitting = Literal["auto", "file", "blank_lines", "form_feeds", "lines"]
@@ -114,9 +115,5 @@ class ReadLimits:
     """Longest path of a file in a zip."""
 
     def __post_init__(self) -> None:
-        if self.max_broken_lines < 0:
-            raise SpecError(f"read.max_broken_lines is {self.max_broken_lines}; it must be at least 0")
-        if self.max_document_characters < 1_024:
-            raise SpecError(
-                f"read.max_document_characters is {self.max_document_characters}; it must be at least 1,024"
-            )
+        check_at_least("read.max_broken_lines", self.max_broken_lines, 0)
+        check_at_least("read.max_document_characters", self.max_document_characters, 1_024)

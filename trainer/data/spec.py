@@ -18,6 +18,7 @@ from trainer.data.recipe import Recipe
 from trainer.data.sources import SourceSpec
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,8 +39,7 @@ class PrepareSpec:
     def __post_init__(self) -> None:
         if not self.sources:
             raise SpecError("sources is empty; a preparation needs at least one file")
-        if self.num_threads < 0:
-            raise SpecError(f"num_threads is {self.num_threads}; it must be at least 0")
+        check_at_least("num_threads", self.num_threads, 0)
         wanted = get_data_kind(self.data_kind).recipe_type
         if not isinstance(self.recipe, wanted):
             raise SpecError(

@@ -14,7 +14,7 @@ from trainer.errors import InputError
 from trainer.events import Evaluation, Finished, Progress, Stopped
 from trainer.inference.loading import LoadedModel, load_model
 from trainer.inference.spec import EvaluateSpec
-from trainer.spec import MachineSpec
+from trainer.sections import MachineSpec
 from trainer.training.checkpoint import StoredCheckpoint
 from trainer.training.machine import apply_machine
 from trainer.training.measuring import Interrupted, SplitReport, measure_split, report_split, tell_report

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,5 +38,4 @@ class EvaluateSpec:
         if not self.splits:
             raise SpecError("splits is empty; name at least one of train, validation, test")
         for name in ("batch_size", "max_batches"):
-            if getattr(self, name) < 0:
-                raise SpecError(f"{name} is {getattr(self, name)}; it must be at least 0")
+            check_at_least(f"{name}", getattr(self, name), 0)

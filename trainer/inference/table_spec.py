@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from trainer.errors import SpecError
 from trainer.guards import GuardRule
+from trainer.limits import check_at_least, check_fraction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,5 @@ class PredictSpec:
     """Checks of the texts that are read and of what is told of them."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise SpecError(f"threshold is {self.threshold}; it must be a fraction from 0 to 1")
-        if self.batch_size < 1:
-            raise SpecError(f"batch_size is {self.batch_size}; it must be at least 1")
+        check_fraction("threshold", self.threshold)
+        check_at_least("batch_size", self.batch_size, 1)

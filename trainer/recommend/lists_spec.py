@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 MAX_PLACES = 1_000
 
@@ -38,5 +39,4 @@ class RecommendSpec:
     def __post_init__(self) -> None:
         if not 1 <= self.places <= MAX_PLACES:
             raise SpecError(f"places is {self.places}; it must be from 1 to {MAX_PLACES:,}")
-        if self.batch_size < 1:
-            raise SpecError(f"batch_size is {self.batch_size}; it must be at least 1")
+        check_at_least("batch_size", self.batch_size, 1)

@@ -19,7 +19,8 @@ import psutil
 import torch
 from torch._inductor.runtime.cache_dir_utils import cache_dir
 
-from trainer.spec import MachineSpec, TrainSpec
+from trainer.sections import MachineSpec
+from trainer.spec import TrainSpec
 
 FOLDER_NAME = "isocost-starts"
 MARK = "compiling-"

@@ -19,7 +19,8 @@ from trainer.events import Finished, Message, Resolved, Stopped
 from trainer.families import DataFacts, get_family
 from trainer.parallel.group import Group
 from trainer.parallel.place import place_here
-from trainer.spec import DataSpec, MachineSpec, TrainSpec
+from trainer.sections import DataSpec, MachineSpec
+from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.checkpoint import (
     StoredCheckpoint,

@@ -14,7 +14,7 @@ import torch
 from trainer.cores import usable_cores
 from trainer.dtypes import dtype_on_processor, is_worth_halving
 from trainer.errors import SpecError
-from trainer.spec import Dtype, MachineSpec
+from trainer.sections import Dtype, MachineSpec
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

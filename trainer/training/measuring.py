@@ -15,7 +15,7 @@ from trainer.events import Artifact, Message
 from trainer.metrics.report import EvaluationReport, report_name, write_report
 from trainer.metrics.scores import Scores, scores_name, write_scores
 from trainer.parallel.group import Group
-from trainer.spec import MachineSpec
+from trainer.sections import MachineSpec
 from trainer.training.machine import DTYPES
 from trainer.training.task import Batch, Split, Task
 

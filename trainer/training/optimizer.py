@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import InputError, SpecError
-from trainer.spec import OptimizerSpec
+from trainer.sections import OptimizerSpec
 
 MUON_MOMENTUM = 0.95
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trainer.spec import ScheduleSpec
+from trainer.sections import ScheduleSpec
 
 
 def rate_fraction(step: int, schedule: ScheduleSpec) -> float:

@@ -14,7 +14,8 @@ from trainer.context import JobContext, StopReason
 from trainer.data.shards import PreparedVersion
 from trainer.families import get_family
 from trainer.parallel.group import Group, chunk_size
-from trainer.spec import MachineSpec, TrainSpec
+from trainer.sections import MachineSpec
+from trainer.spec import TrainSpec
 from trainer.training.optimizer import Optimizer
 from trainer.training.task import Task
 from trainer.training.teacher import Teacher

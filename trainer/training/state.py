@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.spec import MachineSpec
+from trainer.sections import MachineSpec
 
 
 @dataclass(kw_only=True, slots=True)

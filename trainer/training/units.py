@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from trainer.context import JobContext
 from trainer.events import Artifact
-from trainer.spec import MachineSpec
+from trainer.sections import MachineSpec
 from trainer.training.measuring import measure_split
 from trainer.training.task import Batch, Task
 

@@ -21,7 +21,7 @@ from economics.errors import EconomicsError
 from economics.flop import training_flop_per_token
 from trainer.errors import SpecError
 from trainer.families import get_family
-from trainer.spec import (
+from trainer.sections import (
     BatchSpec,
     CheckpointSpec,
     DataSpec,
@@ -29,8 +29,8 @@ from trainer.spec import (
     MachineSpec,
     OptimizerSpec,
     ScheduleSpec,
-    TrainSpec,
 )
+from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Queue
 from webapp.quotes.devices import device_of_queue

@@ -26,7 +26,8 @@ from django.utils.translation import gettext as _
 from economics.errors import EconomicsError
 from trainer.data.recipe import Recipe
 from trainer.data.stdlib import write_archive
-from trainer.spec import CheckpointSpec, EvaluationSpec, TrainSpec
+from trainer.sections import CheckpointSpec, EvaluationSpec
+from trainer.spec import TrainSpec
 from webapp.costs.services import calibration_start
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.datasets.services.datasets import dataset_create

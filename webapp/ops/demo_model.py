@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trainer.families import get_family
-from trainer.spec import (
+from trainer.sections import (
     BatchSpec,
     CheckpointSpec,
     DataSpec,
@@ -13,8 +13,8 @@ from trainer.spec import (
     MachineSpec,
     OptimizerSpec,
     ScheduleSpec,
-    TrainSpec,
 )
+from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.runs.estimates import spec_flop_per_unit
 from webapp.runs.machines import flop_per_second

@@ -11,7 +11,14 @@ from django.utils.translation import gettext as _
 
 from economics.scaling.predict import predict_loss
 from trainer.errors import SpecError
-from trainer.spec import BatchSpec, DataSpec, EvaluationSpec, OptimizerSpec, ScheduleSpec, TrainSpec
+from trainer.sections import (
+    BatchSpec,
+    DataSpec,
+    EvaluationSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+)
+from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobRefused
 from webapp.ladders.rungs import FAMILY, Common, RungRefused, learning_rate_of, model_of_size

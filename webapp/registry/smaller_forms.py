@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from trainer.errors import SpecError
 from trainer.families import Family, get_family, shrunk_model
-from trainer.spec import DataSpec, DistilSpec, PruneSpec, TrainSpec, spec_to_dict
+from trainer.sections import DataSpec, DistilSpec, PruneSpec
+from trainer.spec import TrainSpec, spec_to_dict
 from webapp.jobs.models import Job
 from webapp.registry.errors import RegistryError
 from webapp.registry.models import ModelVersion

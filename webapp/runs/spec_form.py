@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trainer.errors import SpecError
 from trainer.families import DataFacts, Family
-from trainer.spec import (
+from trainer.sections import (
     BatchSpec,
     CheckpointSpec,
     DataSpec,
@@ -32,9 +32,9 @@ from trainer.spec import (
     PruneSpec,
     RegularisationSpec,
     ScheduleSpec,
-    TrainSpec,
     TransferSpec,
 )
+from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
 from webapp.runs.data_facts import data_facts

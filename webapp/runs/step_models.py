@@ -24,7 +24,8 @@ from economics.throughput.step import Workload, step_time
 from economics.training.estimate import RunPlan, training_estimate
 from economics.training.examples import best_example_choice, example_outcome, unit_of
 from economics.training.outcome import Conditions, Outcome
-from trainer.spec import BatchSpec, MachineSpec, TrainSpec
+from trainer.sections import BatchSpec, MachineSpec
+from trainer.spec import TrainSpec
 from webapp.runs.architectures import Facts, architecture_of, link_of
 
 FORWARD_SHARE = 1 / 3

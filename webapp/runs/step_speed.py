@@ -19,7 +19,8 @@ from economics.hardware import Accelerator, calibrated
 from trainer.dtypes import dtype_on_processor
 from trainer.errors import SpecError
 from trainer.families import get_family
-from trainer.spec import BatchSpec, Dtype, TrainSpec
+from trainer.sections import BatchSpec, Dtype
+from trainer.spec import TrainSpec
 from webapp.quotes.load import CALIBRATED_SPREAD
 from webapp.runs.architectures import Facts, link_of
 from webapp.runs.step_models import StepForm, StepModel, precision_of, step_model

@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from trainer.errors import SpecError
 from trainer.families import Family, families, get_family
-from trainer.spec import DataSpec, TrainSpec, spec_from_dict, spec_to_dict
+from trainer.sections import DataSpec
+from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from trainer.sweep.space import Setting, SweepRefused, read_setting, spec_with, types_of
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project

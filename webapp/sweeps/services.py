@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 
 from trainer.families import get_family
 from trainer.metrics.direction import lower_is_better
-from trainer.spec import DataSpec, TrainSpec, spec_to_dict
+from trainer.sections import DataSpec
+from trainer.spec import TrainSpec, spec_to_dict
 from trainer.sweep.space import Setting, SweepRefused, check_space, grid_of, num_combinations, spec_with
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import ACTIVE_STATES

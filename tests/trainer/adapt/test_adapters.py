@@ -22,7 +22,7 @@ from trainer.export import export_model, load_exported
 from trainer.inference.loading import load_model
 from trainer.models.bert.model import Bert
 from trainer.models.bert.spec import BertSpec
-from trainer.spec import TransferSpec
+from trainer.sections import TransferSpec
 from trainer.training.checkpoint import verify_checkpoint
 from trainer.training.task import make_task
 

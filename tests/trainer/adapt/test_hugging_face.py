@@ -23,7 +23,8 @@ from trainer.cli.main import main
 from trainer.errors import InputError
 from trainer.events import Failed, Finished, Message
 from trainer.models.bert.task import no_grad_vectors
-from trainer.spec import BatchSpec, DataSpec, TrainSpec, TransferSpec
+from trainer.sections import BatchSpec, DataSpec, TransferSpec
+from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.checkpoint import verify_checkpoint
 from trainer.training.task import make_task

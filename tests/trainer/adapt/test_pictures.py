@@ -24,7 +24,8 @@ from trainer.errors import InputError, SpecError
 from trainer.models.detect.spec import DetectSpec
 from trainer.models.vision.spec import VisionSpec
 from trainer.models.vision.state_dict import DEVIATION, MEAN
-from trainer.spec import DataSpec, TrainSpec, TransferSpec
+from trainer.sections import DataSpec, TransferSpec
+from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Task, make_task
 

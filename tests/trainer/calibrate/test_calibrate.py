@@ -13,7 +13,8 @@ from trainer.calibrate.steps import assets_of, batch_of, counted_flop, made_up_o
 from trainer.errors import SpecError
 from trainer.events import Finished
 from trainer.families import families
-from trainer.spec import DataSpec, TrainSpec, spec_from_dict
+from trainer.sections import DataSpec
+from trainer.spec import TrainSpec, spec_from_dict
 from trainer.training.task import make_task
 
 

@@ -16,7 +16,8 @@ import trainer.training.machine as machine_module
 from trainer.errors import SpecError
 from trainer.events import Message
 from trainer.folder import AttemptSpec
-from trainer.spec import MachineSpec, spec_from_dict
+from trainer.sections import MachineSpec
+from trainer.spec import spec_from_dict
 from trainer.training.compile_cache import begin, known_seconds, remember
 from trainer.training.job import machine_on_resume
 from trainer.training.machine import (

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from trainer.errors import InputError
-from trainer.spec import OptimizerSpec
+from trainer.sections import OptimizerSpec
 from trainer.training.optimizer import Optimizer
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from trainer.spec import ScheduleSpec
+from trainer.sections import ScheduleSpec
 from trainer.training.schedule import rate_fraction
 
 

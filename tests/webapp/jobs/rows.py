@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from trainer.families import families
-from trainer.spec import DataSpec, TrainSpec, spec_to_dict
+from trainer.sections import DataSpec
+from trainer.spec import TrainSpec, spec_to_dict
 from webapp.jobs.claim import Claim, job_claim
 from webapp.jobs.models import Job, Worker
 from webapp.jobs.services import job_create

@@ -24,7 +24,7 @@ from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.models.bert.spec import BertSpec
 from trainer.models.vision.spec import VisionSpec
-from trainer.spec import (
+from trainer.sections import (
     BatchSpec,
     CheckpointSpec,
     DataSpec,
@@ -32,8 +32,8 @@ from trainer.spec import (
     MachineSpec,
     OptimizerSpec,
     ScheduleSpec,
-    TrainSpec,
 )
+from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Job, Worker
 from webapp.registry.ablation_result import Effect, ablation_result, effects_of, measured_levers

@@ -13,7 +13,8 @@ from tests.webapp.registry.test_services import files  # noqa: F401
 from tests.webapp.registry.test_whole_way import do_next_job, kept, real_version, trained
 from tests.webapp.runs.rows import make_run
 from trainer.families import families, get_family
-from trainer.spec import DataSpec, DistilSpec, TrainSpec, spec_from_dict
+from trainer.sections import DataSpec, DistilSpec
+from trainer.spec import TrainSpec, spec_from_dict
 from webapp.jobs.models import Job, Worker
 from webapp.quotes.services import quote_planned
 from webapp.registry.models import Compression, ModelVersion, Result

@@ -15,7 +15,7 @@ from tests.webapp.runs.rows import make_version
 from trainer.data.manifest import read_manifest
 from trainer.models.bert.spec import BertSpec
 from trainer.models.gpt.spec import GPTSpec
-from trainer.spec import (
+from trainer.sections import (
     BatchSpec,
     CheckpointSpec,
     DataSpec,
@@ -23,8 +23,8 @@ from trainer.spec import (
     MachineSpec,
     OptimizerSpec,
     ScheduleSpec,
-    TrainSpec,
 )
+from trainer.spec import TrainSpec
 from webapp.costs.models import LedgerEntry
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.claim import job_claim

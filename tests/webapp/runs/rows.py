@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from tests.factories import Cast
 from trainer.families import families
-from trainer.spec import BatchSpec, DataSpec, ScheduleSpec, TrainSpec, spec_to_dict
+from trainer.sections import BatchSpec, DataSpec, ScheduleSpec
+from trainer.spec import TrainSpec, spec_to_dict
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.jobs.models import Job
 from webapp.runs.models import Run, TrainJob

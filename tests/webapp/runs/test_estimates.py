@@ -7,7 +7,8 @@ import pytest
 from tests.factories import Cast
 from tests.webapp.runs.rows import make_spec, make_version
 from trainer.families import families
-from trainer.spec import BatchSpec, DataSpec, ScheduleSpec, TrainSpec
+from trainer.sections import BatchSpec, DataSpec, ScheduleSpec
+from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Worker
 from webapp.runs.estimates import estimate, memory_of

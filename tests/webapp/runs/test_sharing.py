@@ -13,7 +13,7 @@ from tests.webapp.runs.rows import make_spec, make_version
 from tests.webapp.runs.test_kinds import Attempt
 from tests.webapp.runs.test_views import form_data
 from trainer import events as ev
-from trainer.spec import ParallelSpec
+from trainer.sections import ParallelSpec
 from webapp.costs.models import LedgerEntry
 from webapp.jobs.models import Worker
 from webapp.runs import services

@@ -9,7 +9,8 @@ import pytest
 
 from tests.webapp.quotes.rows import CALIBRATION
 from trainer.families import get_family
-from trainer.spec import BatchSpec, DataSpec, TrainSpec
+from trainer.sections import BatchSpec, DataSpec
+from trainer.spec import TrainSpec
 from webapp.runs.step_speed import dtype_of, step_speed
 from webapp.runs.taught_step import step_model_of
 

@@ -8,6 +8,7 @@ from typing import Literal
 from trainer.data.fractions import check_fractions
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,8 +22,7 @@ class ReadStep:
     """Largest picture. A small file that claims more is a bomb, and is refused before it is unpacked."""
 
     def __post_init__(self) -> None:
-        if self.max_broken_images < 0:
-            raise SpecError(f"read.max_broken_images is {self.max_broken_images}; it must be at least 0")
+        check_at_least("read.max_broken_images", self.max_broken_images, 0)
         if not 1_024 <= self.max_pixels <= 178_000_000:
             raise SpecError(f"read.max_pixels is {self.max_pixels}; it must be from 1,024 to 178,000,000")
 
@@ -44,10 +44,8 @@ class CheckStep:
     """Drop pictures of one colour."""
 
     def __post_init__(self) -> None:
-        if self.min_side < 1:
-            raise SpecError(f"check.min_side is {self.min_side}; it must be at least 1")
-        if self.max_aspect < 1:
-            raise SpecError(f"check.max_aspect is {self.max_aspect}; it must be at least 1")
+        check_at_least("check.min_side", self.min_side, 1)
+        check_at_least("check.max_aspect", self.max_aspect, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal
 from trainer.data.fractions import check_fractions
 from trainer.data.steps import StepsRecipe
 from trainer.errors import SpecError
+from trainer.limits import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +43,7 @@ class ReadStep:
     """Broken rows that are skipped and counted; one more ends the preparation. 0: none allowed."""
 
     def __post_init__(self) -> None:
-        if self.max_broken_lines < 0:
-            raise SpecError(f"read.max_broken_lines is {self.max_broken_lines}; it must be at least 0")
+        check_at_least("read.max_broken_lines", self.max_broken_lines, 0)
         chosen = [name for name in (self.user_column, self.item_column, self.time_column) if name not in ("", "-")]
         if len(set(chosen)) < len(chosen):
             raise SpecError("read.item_column, read.user_column and read.time_column must be different columns")
@@ -70,8 +70,7 @@ class CheckStep:
 
     def __post_init__(self) -> None:
         for name in ("max_per_minute", "max_per_user"):
-            if getattr(self, name) < 0:
-                raise SpecError(f"check.{name} is {getattr(self, name)}; it must be at least 0")
+            check_at_least(f"check.{name}", getattr(self, name), 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +85,7 @@ class FilterStep:
 
     def __post_init__(self) -> None:
         for name in ("min_per_user", "min_per_item"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"filter.{name} is {getattr(self, name)}; it must be at least 1")
+            check_at_least(f"filter.{name}", getattr(self, name), 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +110,7 @@ class InteractionSplitStep:
 
     def __post_init__(self) -> None:
         check_fractions(self)
-        if self.session_gap_minutes < 1:
-            raise SpecError(f"split.session_gap_minutes is {self.session_gap_minutes}; it must be at least 1")
+        check_at_least("split.session_gap_minutes", self.session_gap_minutes, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from trainer.errors import SpecError
 from trainer.families import DataFacts, Family
+from trainer.limits import check_above, check_at_least
 from trainer.models.sizes import fewer
 
 Objective = Literal["masked", "classify", "multi_label", "tag", "embed"]
@@ -73,14 +74,11 @@ class BertSpec:
 
     def __post_init__(self) -> None:
         for name in ("num_layers", "model_width", "num_heads", "context_length"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
+            check_at_least(f"model.{name}", getattr(self, name), 1)
         for name in ("head_width", "feed_forward_width", "num_types", "num_unused_positions"):
-            if getattr(self, name) < 0:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 0")
+            check_at_least(f"model.{name}", getattr(self, name), 0)
         for name in ("norm_eps", "rope_theta", "temperature"):
-            if not getattr(self, name) > 0:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be above 0")
+            check_above(f"model.{name}", getattr(self, name), 0)
         if self.context_length < 3:
             raise SpecError(
                 f"model.context_length is {self.context_length}; two tokens frame a text: make it at least 3"

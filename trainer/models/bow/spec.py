@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainer.errors import SpecError
 from trainer.families import Family
+from trainer.limits import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,8 +16,7 @@ class BowSpec:
     """Numbers that stand for each token; a document is their mean."""
 
     def __post_init__(self) -> None:
-        if self.width < 1:
-            raise SpecError(f"model.width is {self.width}; it must be at least 1")
+        check_at_least("model.width", self.width, 1)
 
 
 FAMILY = Family(

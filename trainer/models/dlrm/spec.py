@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainer.errors import SpecError
 from trainer.families import Family
+from trainer.limits import check_at_least, check_fraction
 from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
 
 NUM_DENSE = 2
@@ -34,10 +34,8 @@ class DlrmSpec(RecommenderSpec):
     def __post_init__(self) -> None:
         super(DlrmSpec, self).__post_init__()
         for name in ("bottom_width", "top_width", "top_layers"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
-        if not 0 <= self.id_dropout < 1:
-            raise SpecError(f"model.id_dropout is {self.id_dropout}; it must be a fraction from 0 to below 1")
+            check_at_least(f"model.{name}", getattr(self, name), 1)
+        check_fraction("model.id_dropout", self.id_dropout, below_one=True)
 
     @property
     def bottom(self) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from trainer.errors import SpecError
 from trainer.families import DataFacts, Family
+from trainer.limits import check_above, check_at_least
 from trainer.models.sizes import fewer
 
 TemplateName = Literal["roles", "chatml"]
@@ -72,14 +73,11 @@ class GPTSpec:
 
     def __post_init__(self) -> None:
         for name in ("num_layers", "model_width", "num_heads", "context_length"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
+            check_at_least(f"model.{name}", getattr(self, name), 1)
         for name in ("num_kv_heads", "head_width", "feed_forward_width"):
-            if getattr(self, name) < 0:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 0")
+            check_at_least(f"model.{name}", getattr(self, name), 0)
         for name in ("rope_theta", "norm_eps", "beta"):
-            if not getattr(self, name) > 0:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be above 0")
+            check_above(f"model.{name}", getattr(self, name), 0)
         if not 0 <= self.chosen_weight < math.inf:
             raise SpecError(f"model.chosen_weight is {self.chosen_weight}; it must be a number of at least 0")
         if not self.head_width and self.model_width % self.num_heads:

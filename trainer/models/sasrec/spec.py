@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from trainer.errors import SpecError
 from trainer.families import Family
+from trainer.limits import check_at_least
 from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
 
 
@@ -24,14 +25,12 @@ class SasrecSpec(RecommenderSpec):
 
     def __post_init__(self) -> None:
         super(SasrecSpec, self).__post_init__()
-        if self.num_layers < 1:
-            raise SpecError(f"model.num_layers is {self.num_layers}; it must be at least 1")
+        check_at_least("model.num_layers", self.num_layers, 1)
         if self.num_heads < 1 or self.embedding_width % self.num_heads:
             raise SpecError(
                 f"model.num_heads ({self.num_heads}) must divide model.embedding_width ({self.embedding_width})"
             )
-        if self.feed_forward_width < 0:
-            raise SpecError(f"model.feed_forward_width is {self.feed_forward_width}; it must be at least 0")
+        check_at_least("model.feed_forward_width", self.feed_forward_width, 0)
 
     @property
     def inner(self) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from trainer.errors import SpecError
 from trainer.families import Family
+from trainer.limits import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,11 +52,9 @@ class TransformerSpec:
 
     def __post_init__(self) -> None:
         for name in ("num_encoder_layers", "num_decoder_layers", "model_width", "num_heads", "num_beams"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 1")
+            check_at_least(f"model.{name}", getattr(self, name), 1)
         for name in ("feed_forward_width", "length_penalty", "num_scored"):
-            if getattr(self, name) < 0:
-                raise SpecError(f"model.{name} is {getattr(self, name)}; it must be at least 0")
+            check_at_least(f"model.{name}", getattr(self, name), 0)
         if self.context_length < 2:
             raise SpecError(
                 f"model.context_length is {self.context_length}; an end takes one token: make it at least 2"

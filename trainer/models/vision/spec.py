@@ -11,6 +11,7 @@ from typing import Literal
 
 from trainer.errors import SpecError
 from trainer.families import Family
+from trainer.limits import check_at_least
 
 Architecture = Literal[
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg11", "vgg13", "vgg16", "vgg19",
@@ -73,8 +74,7 @@ class VisionSpec:
                 raise SpecError(f"model.{name} is {getattr(self, name)}; it must be from 0 to 4")
         if not 0 <= self.ema_decay < 1:
             raise SpecError(f"model.ema_decay is {self.ema_decay}; it must be from 0 to below 1")
-        if self.patch_side < 0:
-            raise SpecError(f"model.patch_side is {self.patch_side}; it must be at least 0")
+        check_at_least("model.patch_side", self.patch_side, 0)
 
     def has_small_stem(self, side: int) -> bool:
         return self.stem == "small" or (self.stem == "auto" and side < 128)

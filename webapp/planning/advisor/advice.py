@@ -20,7 +20,8 @@ from economics.architecture.bag import BagOfWords
 from economics.plan.options import FLOP_PER_PARAM_TOKEN
 from economics.uncertainty import Interval
 from trainer.families import get_family
-from trainer.spec import BatchSpec, DataSpec, ScheduleSpec, TrainSpec
+from trainer.sections import BatchSpec, DataSpec, ScheduleSpec
+from trainer.spec import TrainSpec
 from webapp.catalogue.models import ApiPrice
 from webapp.datasets.models import DatasetVersion
 from webapp.planning.advisor.quality import Expected, expected_quality

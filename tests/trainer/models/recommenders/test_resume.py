@@ -13,7 +13,7 @@ from tests.trainer.data.interactions.tables import prepared, usual_rows, write_c
 from tests.trainer.training.test_resume import assert_same_end, assert_same_metrics
 from trainer.cli.train import train_dict
 from trainer.events import Finished, Started, Stopped
-from trainer.spec import OptimizerSpec
+from trainer.sections import OptimizerSpec
 from trainer.training.optimizer import Optimizer, clip_gradients
 
 
