@@ -44,6 +44,16 @@ from economics.serving.memory import kv_bytes_per_sequence, kv_ranks
 from economics.throughput.collectives import all_reduce_seconds, all_to_all_seconds, ring_of
 from economics.throughput.operations import sustained_fraction
 
+USUAL_KERNELS = 10
+"""Kernels of a usual layer that wait for each other, which `LAYER_SECONDS` was fitted to: norm, projection, rotation, attention
+in two (its parts of the cache, then their sum), output, norm, up, activation, down."""
+LATENT_KERNELS = 5
+"""More of them with latent attention: projections down, their norms, and the heads' matrices on queries and on values."""
+MIXTURE_KERNELS = 4
+"""More of them in a mixture: the router, the choice, sorting tokens by expert, and the weighted sum."""
+SHARED_KERNELS = 3
+"""More of them with shared experts: up, activation, down."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodeTime:
@@ -93,6 +103,27 @@ def touched_parameters(decoder: Decoder, batch: float) -> float:
     return counted.matmul - stored * (1.0 - met)
 
 
+def waiting_seconds(decoder: Decoder) -> float:
+    """Return how long the kernels of all layers wait for each other in a step, however little they do.
+
+    Each takes a few microseconds to start, read its input and end; a layer takes as long as its chain is.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> for model in ("llama-3.1-8b", "mixtral-8x7b", "deepseek-v3"):
+    ...     decoder = find_decoder(model)[0]
+    ...     print(model, decoder.num_layers, round(1000 * waiting_seconds(decoder), 2))
+    llama-3.1-8b 32 0.96
+    mixtral-8x7b 32 1.34
+    deepseek-v3 61 3.96
+    """
+    kernels = decoder.num_layers * (USUAL_KERNELS + (LATENT_KERNELS if decoder.latent else 0))
+    if decoder.mixture:
+        kernels += decoder.num_expert_layers * (
+            MIXTURE_KERNELS + (SHARED_KERNELS if decoder.mixture.shared_width else 0)
+        )
+    return kernels * LAYER_SECONDS.value / USUAL_KERNELS
+
+
 def decode_seconds(
     decoder: Decoder,
     accelerator: Accelerator,
@@ -137,11 +168,30 @@ def decode_seconds(
         products=float((reading**x + computing**x) ** (1.0 / x)),
         unpacking=unpacking,
         cache=cache,
-        layers=decoder.num_layers * LAYER_SECONDS.value,
+        layers=waiting_seconds(decoder),
         communication=_communication(decoder, accelerator, layout, local),
         reading=reading,
         computing=computing,
     )
+
+
+def exchange_seconds(decoder: Decoder, accelerator: Accelerator, layout: Layout, tokens: float) -> float:
+    """Return how long a rank's tokens travel to the ranks of their experts and back, over all mixture layers.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> from economics.catalogue.accelerators import find_accelerator
+    >>> mixtral, h100 = find_decoder("mixtral-8x7b")[0], find_accelerator("h100")
+    >>> [round(1000 * exchange_seconds(mixtral, h100, Layout(data=8, expert=e), 2048), 1) for e in (1, 8)]
+    [0.0, 9.7]
+    """
+    if layout.expert == 1 or decoder.mixture is None:
+        return 0.0
+    copies, groups = min(decoder.mixture.experts_per_token, layout.expert), decoder.mixture.groups_per_token
+    exchange = all_to_all_seconds(
+        accelerator, copies * tokens * decoder.model_width * 2.0, size=layout.expert, stride=layout.tensor,
+        most_leaving=groups / copies if groups else 1.0,
+    )  # fmt: skip
+    return 2.0 * decoder.num_expert_layers * exchange
 
 
 def _communication(decoder: Decoder, accelerator: Accelerator, layout: Layout, local_batch: float) -> float:
@@ -154,13 +204,7 @@ def _communication(decoder: Decoder, accelerator: Accelerator, layout: Layout, l
             small += NETWORK_LATENCY_SECONDS.value
         wire = max(0.0, all_reduce_seconds(ring, num_bytes) - all_reduce_seconds(ring, 0.0))
         seconds += 2 * decoder.num_layers * (small + wire)
-    if layout.expert > 1 and decoder.mixture:
-        mixture, copies = decoder.mixture, min(decoder.mixture.experts_per_token, layout.expert)
-        exchange = all_to_all_seconds(
-            accelerator, copies * num_bytes, size=layout.expert, stride=layout.tensor,
-            most_leaving=mixture.groups_per_token / copies if mixture.groups_per_token else 1.0,
-        )  # fmt: skip
-        seconds += 2 * decoder.num_expert_layers * exchange
+    seconds += exchange_seconds(decoder, accelerator, layout, local_batch)
     if layout.pipeline > 1:
         ring = ring_of(accelerator, size=2, stride=layout.tensor)
         seconds += (layout.pipeline - 1) * (num_bytes / ring.bytes_per_second + ring.latency_seconds)

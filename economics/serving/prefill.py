@@ -6,6 +6,7 @@ from economics.architecture.decoder import Decoder
 from economics.constants import LAYER_SECONDS
 from economics.hardware import Accelerator
 from economics.layout import Layout
+from economics.serving.decode import exchange_seconds
 from economics.serving.formats import WeightFormat, computing_number
 from economics.throughput.collectives import all_reduce_seconds, ring_of
 from economics.throughput.layer import layer_time
@@ -63,4 +64,5 @@ def prefill_seconds(
         ring = ring_of(accelerator, size=layout.tensor)
         num_bytes = local * fresh / layout.context * decoder.model_width * 2.0
         seconds += 2 * decoder.num_layers * all_reduce_seconds(ring, num_bytes)
+    seconds += exchange_seconds(decoder, accelerator, layout, local * fresh / layout.context)
     return seconds + matmul_seconds(accelerator, local, decoder.model_width, decoder.vocabulary_size / layout.tensor)

@@ -75,7 +75,8 @@ def fitted(
         left = (slope * pull).T @ slope + ridge
         right = -(slope * pull).T @ (base * weight) - ridge @ shift
         shift = np.clip(shift + np.linalg.solve(left, right), -0.5, 0.5)
-    return {name: present[name] * float(np.exp(s)) for name, s in zip(names, shift, strict=True)}
+    # six digits: the last bits of a sum differ between machines and must not change what a search finds
+    return {name: float(f"{present[name] * np.exp(s):.6g}") for name, s in zip(names, shift, strict=True)}
 
 
 def refit_on(rows: list[RunRow]) -> dict[str, float]:

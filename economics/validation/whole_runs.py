@@ -126,5 +126,5 @@ def refit_run_constants(rows: list[RunRow]) -> dict[str, float]:
         left = [e.ln_excess - log(1.0 + share_between_steps(overhead * e.doublings / e.step_seconds)) for e in found]
         middle = float(np.median(_by_source(found, left)))
         miss = float(np.mean(_by_source(found, [abs(value - middle) for value in left])))
-        best = min(best, (miss, overhead, middle))
-    return {"STEP_OVERHEAD_SECONDS": best[1], "RUN_FRACTION": min(0.98, exp(-best[2]))}
+        best = min(best, (round(miss, 9), overhead, middle))
+    return {"STEP_OVERHEAD_SECONDS": best[1], "RUN_FRACTION": round(min(0.98, exp(-best[2])), 6)}

@@ -83,10 +83,10 @@ def device_of(
     """Return the accelerator with its overrides; memory that its name says ("h100 96gb") is one, where no form has it."""
     device = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
     if isinstance(accelerator, str) and memory_gb is None:
-        said = re.search(r"(\d+)\s*gi?b?\b", accelerator.lower())
+        said = re.search(r"(\d+)\s*gi?b\b|(?<![a-z\d])(\d+)\s*g\b", accelerator.lower())
         known = device.memory_bytes / 1e9
-        if said and (not known or abs(int(said[1]) / known - 1) > SAID_OTHERWISE):
-            memory_gb = said[1]
+        if said and (not known or abs(int(said[1] or said[2]) / known - 1) > SAID_OTHERWISE):
+            memory_gb = said[1] or said[2]
     if not device.bf16_flop_per_second or not device.memory_bytes_per_second:
         raise InputError("accelerator", device.name, "one whose bf16 rate and bandwidth the catalogue knows")
 

@@ -15,7 +15,7 @@ from economics.catalogue.accelerators import find_accelerator
 from economics.errors import InputError, NoAnswerError
 from economics.layout import Layout
 from economics.serving import ServingPlan, serving_memory
-from economics.serving.decode import decode_seconds, touched_parameters
+from economics.serving.decode import decode_seconds, exchange_seconds, touched_parameters, waiting_seconds
 from economics.serving.fleet import cheapest_fleet, fleet_for
 from economics.serving.latency import latency_at_load, step_line
 from economics.serving.memory import largest_batch
@@ -25,6 +25,7 @@ from economics.serving.simulation import simulate_replica
 from economics.serving.speculative import speculative_speedup
 from economics.throughput.example_passes import encoder_layers
 from economics.verbs import serving
+from economics.verbs._options import device_of
 
 DAY = dt.date(2026, 11, 23)
 
@@ -134,6 +135,30 @@ def test_a_mixture_reads_more_experts_as_the_batch_grows() -> None:
     model = find_decoder("deepseek-v3")[0]
     assert touched_parameters(model, 1) == pytest.approx(model.parameters().active_matmul)
     assert touched_parameters(model, 10_000) == pytest.approx(model.parameters().matmul, rel=1e-6)
+
+
+def test_small_experts_make_longer_chains_of_kernels_which_one_sequence_waits_for() -> None:
+    chains = [
+        1e6 * waiting_seconds(d) / d.num_layers
+        for d in [find_decoder(n)[0] for n in ("qwen3-8b", "qwen3-30b-a3b", "deepseek-v3")]
+    ]
+    assert chains[0] == pytest.approx(30)
+    assert chains[0] < chains[1] < chains[2] < 3 * chains[0]
+
+
+def test_a_prompts_tokens_travel_to_experts_on_other_ranks() -> None:
+    layouts = (Layout(data=16, expert=e) for e in (1, 8, 16))
+    alone, node, beyond = (
+        exchange_seconds(find_decoder("mixtral-8x7b")[0], find_accelerator("h100"), x, 2048) for x in layouts
+    )
+    assert alone == 0 < 3 * node < beyond
+
+
+@pytest.mark.parametrize(
+    ("name", "gigabytes"), [("a10g", 24), ("h100 96g", 96), ("h100-80g", 80), ("A100 80GB SXM", 80)]
+)
+def test_a_letter_that_belongs_to_the_name_is_no_unit(name: str, gigabytes: int) -> None:
+    assert device_of(name).memory_bytes == gigabytes * 1e9
 
 
 def test_utilisation_enters_the_costs_alone() -> None:
