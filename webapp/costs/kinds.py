@@ -9,7 +9,7 @@ from trainer.calibrate.spec import CalibrateSpec
 from trainer.events import AnyEvent, Finished, event_payload
 from trainer.spec import spec_to_dict
 from webapp.costs.services import machine_ensure
-from webapp.jobs.kinds import JobKind, WorkFacts
+from webapp.jobs.kinds import Bound, JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
 from webapp.projects.models import Project
 
@@ -29,7 +29,7 @@ class CalibrateKind(JobKind):
         seconds = float(job.spec.get("seconds") or 10.0)
         return WorkFacts(
             group="calibrate", amount=seconds, unit="second", units_per_second=1 / OVERRUN, fixed_seconds=START_SECONDS,
-            rate_source="the time that its spec gives it",
+            rate_source="the time that its spec gives it", bound=Bound.MACHINE,
         )  # fmt: skip
 
     def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:

@@ -8,7 +8,7 @@ from typing import Any
 from trainer.events import AnyEvent, Finished, Report, event_payload
 from webapp.datasets.models import DatasetVersion
 from webapp.datasets.services.versions import version_publish
-from webapp.jobs.kinds import JobKind, WorkFacts
+from webapp.jobs.kinds import Bound, JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job
 from webapp.teams.models import User
 
@@ -25,7 +25,8 @@ class PrepareKind(JobKind):
         return None if version is None else version.get_absolute_url()
 
     def quote(self, job: Job) -> WorkFacts | None:
-        return prepare_work(num_bytes=sum(source_bytes(source) for source in job.spec.get("sources") or []))
+        size = job.spec.get("num_bytes") or sum(source_bytes(source) for source in job.spec.get("sources") or [])
+        return prepare_work(num_bytes=float(size))
 
     def resume_from(self, job: Job) -> list[str]:
         return []  # a preparation starts from the beginning: it has no checkpoints
@@ -53,7 +54,7 @@ def version_of(job: Job) -> DatasetVersion | None:
 
 def prepare_work(*, num_bytes: float) -> WorkFacts:
     """Return what a preparation is going to do: read so many bytes. Only preparations done here tell how fast."""
-    return WorkFacts(group="prepare", amount=num_bytes, unit="byte", fixed_seconds=START_SECONDS)
+    return WorkFacts(group="prepare", amount=num_bytes, unit="byte", fixed_seconds=START_SECONDS, bound=Bound.FILES)
 
 
 def source_bytes(source: dict[str, Any]) -> int:

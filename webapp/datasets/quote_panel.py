@@ -9,6 +9,7 @@ from webapp.datasets.kinds import prepare_work
 from webapp.datasets.models import Dataset
 from webapp.datasets.queries import files_total
 from webapp.jobs.models import Queue
+from webapp.quotes.elsewhere import elsewhere
 from webapp.quotes.services import quote_work
 
 
@@ -17,4 +18,5 @@ def prepare_panel(request: HttpRequest, dataset: Dataset) -> str:
     totals = files_total(dataset)
     work = prepare_work(num_bytes=float(totals["size_bytes"] or 0))
     quote = quote_work(work, team=dataset.project.team, kind="prepare", queue=Queue.CPU)
-    return render_to_string("datasets/_quote.html", {"quote": quote, "totals": totals}, request=request)
+    context = {"quote": quote, "totals": totals, "elsewhere": elsewhere(work, quote, dataset.project.team)}
+    return render_to_string("datasets/_quote.html", context, request=request)

@@ -11,12 +11,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, Protocol
 
+from economics.hardware import Accelerator
+from economics.training.outcome import Outcome
 from trainer.events import AnyEvent, event_payload
 from webapp.jobs.models import Attempt, Job
 from webapp.projects.models import Project
 from webapp.teams.models import User
+
+
+class Portable(Protocol):
+    """Work that can be reckoned on an accelerator where nothing was measured."""
+
+    def elsewhere(
+        self, accelerator: Accelerator, *, units: float, usd_per_hour: float, usd_spread: float
+    ) -> Outcome | None:
+        """Return what so many units take on one rented accelerator; None where they do not fit."""
+
+
+class Bound(StrEnum):
+    """Why work that is not portable is not: what its form says in place of other machines."""
+
+    UNCOUNTED = "uncounted"  # only jobs that ended here tell how long it takes
+    FILES = "files"  # reading and writing by the processor is nearly all of it
+    MACHINE = "machine"  # it is about this very machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +76,11 @@ class WorkFacts:
     assumptions: tuple[dict[str, Any], ...] = ()
     """Rows of name, value, unit and source."""
 
+    portable: Portable | None = None
+    """The same units on a machine of the catalogue; None where they cannot be reckoned there, for the reason of `bound`."""
+
+    bound: Bound = Bound.UNCOUNTED
+
 
 class JobKind:
     """One kind of job. Subclass, set `name`, override what differs, register."""
@@ -84,6 +109,13 @@ class JobKind:
         None where the values do not name one. Whoever asks may see the project, and nothing of another must be told.
         """
         return None
+
+    def again(self, job: Job) -> Job:
+        """Return the job, not saved, that `retry` would make of an ended one, for the quote beside its button."""
+        return Job(
+            project=job.project, team=job.team, kind=job.kind, spec=job.spec, title=job.title, queue=job.queue,
+            max_failures=job.max_failures, num_devices=job.num_devices,
+        )  # fmt: skip
 
     def resume_from(self, job: Job) -> list[str]:
         """Return folders of published checkpoints to go on from, best candidate first; here: those this job told of."""

@@ -30,9 +30,11 @@ from webapp.ladders.smallest import (
     smallest_ladder,
     target_along,
 )
-from webapp.ladders.timing import device_of_ladders, rungs_quote, seconds_model, summed
+from webapp.ladders.timing import device_of_ladders, rungs_quote, seconds_model
 from webapp.quotes.devices import Device
-from webapp.quotes.figures import QuoteFigures
+from webapp.quotes.elsewhere import Elsewhere, elsewhere_of
+from webapp.quotes.figures import QuoteFigures, added, sum_of
+from webapp.runs.work import train_work
 from webapp.teams.models import Team
 
 MOST_EPOCHS = 4.0
@@ -92,11 +94,11 @@ class Proposal:
 
     @property
     def kwh(self) -> Interval | None:
-        return summed(planned.quote.kwh for planned in self.rungs)
+        return added(planned.quote.kwh for planned in self.rungs)
 
     @property
     def co2e_kg(self) -> Interval | None:
-        return summed(planned.quote.co2e_kg for planned in self.rungs)
+        return added(planned.quote.co2e_kg for planned in self.rungs)
 
     @property
     def hungriest(self) -> QuoteFigures:
@@ -143,6 +145,26 @@ def propose(
     target = target_along(sizes, target_ratio)
     found = quoted(sizes, common, team, target=target, device=device, has_repeat=has_repeat)
     return replace(found, warnings=[too_short(), *found.warnings])
+
+
+def proposal_elsewhere(proposal: Proposal, version: DatasetVersion, team: Team) -> Elsewhere:
+    """Return the whole ladder on other machines. Rungs of a size are one model, whose work simply adds up."""
+    quotes = [planned.quote for planned in proposal.rungs]
+    works = [
+        train_work(planned.rung.spec, version, proposal.device, first_step=planned.rung.first_step)
+        for planned in proposal.rungs
+    ]
+    sizes = [
+        [work for work, p in zip(works, proposal.rungs, strict=True) if p.size == n] for n in range(len(proposal.sizes))
+    ]
+    merged = [
+        replace(
+            mine[0], amount=sum(work.amount for work in mine), fixed_seconds=sum(work.fixed_seconds for work in mine)
+        )
+        for mine in sizes
+        if mine
+    ]
+    return elsewhere_of(merged, sum_of(quotes), team)
 
 
 def too_short() -> str:
@@ -268,6 +290,6 @@ def _table_row(size: SizePlan, planned: list[PlannedRung]) -> dict[str, Any]:
         "tokens_text": ", ".join(f"{tokens / 1e6:.4g}" for tokens in size.num_tokens),
         "low": min(ratios),
         "high": max(ratios),
-        "seconds": summed(p.quote.seconds for p in planned),
-        "usd": summed(p.quote.usd for p in planned),
+        "seconds": added(p.quote.seconds for p in planned),
+        "usd": added(p.quote.usd for p in planned),
     }

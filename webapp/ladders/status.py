@@ -11,7 +11,7 @@ from webapp.jobs.display import shown_state, state_word
 from webapp.ladders.charts import landing_chart
 from webapp.ladders.fits import fitted_law, latest_fit, why_no_fit
 from webapp.ladders.models import Ladder, LadderPoint, SealedPrediction
-from webapp.ladders.timing import summed
+from webapp.quotes.figures import added
 
 
 def live_context(ladder: Ladder) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _left(points: list[LadderPoint], name: str) -> Interval | None:
     """Return what the points that have not landed are expected to take; None where that is unknown."""
     waiting = [point for point in points if not point.has_landed]
     found = [point.predicted.get(name) for point in waiting]
-    return summed(Interval(**each) if each else None for each in found)
+    return added(Interval(**each) if each else None for each in found)
 
 
 def _wanted(ladder: Ladder, fitted: Any) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ Their times rise and fall together, and only for such numbers may quantiles be a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from economics.uncertainty import Interval
 from webapp.datasets.models import DatasetVersion
 from webapp.ladders.rungs import Common, Rung, queue_of_ladders, trunk
 from webapp.quotes.devices import Device, device_of_queue
-from webapp.quotes.figures import QuoteFigures
+from webapp.quotes.figures import QuoteFigures, added
 from webapp.quotes.services import quote_on
 from webapp.runs.work import train_work
 from webapp.teams.models import Team
@@ -37,26 +37,15 @@ def rung_quote(rung: Rung, version: DatasetVersion, device: Device, team: Team) 
     return quote_on(train_work(rung.spec, version, device, first_step=rung.first_step), device, team=team, kind="train")
 
 
-def summed(intervals: Iterable[Interval | None]) -> Interval | None:
-    """Return the sum of numbers that rise and fall together; None where one of them is unknown."""
-    found = list(intervals)
-    if not found or any(each is None for each in found):
-        return None
-    known = [each for each in found if each is not None]
-    return Interval(
-        *(sum(each.p10 for each in known), sum(each.p50 for each in known), sum(each.p90 for each in known))
-    )
-
-
 def rungs_quote(
     rungs: Sequence[Rung], version: DatasetVersion, device: Device, team: Team
 ) -> tuple[list[QuoteFigures], Interval | None, Interval | None]:
     """Return the quote of each rung, and time and money of all of them one after another."""
     quotes = [rung_quote(rung, version, device, team) for rung in rungs]
-    seconds = summed(quote.seconds for quote in quotes)
+    seconds = added(quote.seconds for quote in quotes)
     if seconds is not None:
         seconds = Interval(*(value + END_SECONDS * len(quotes) for value in seconds))
-    return quotes, seconds, summed(quote.usd for quote in quotes)
+    return quotes, seconds, added(quote.usd for quote in quotes)
 
 
 def seconds_model(

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from webapp.jobs.errors import JobRefused
 from webapp.ladders import services
 from webapp.ladders.forms import WizardForm, rows_read
-from webapp.ladders.proposal import Proposal, measured_device, propose, quoted, target_beyond
+from webapp.ladders.proposal import Proposal, measured_device, proposal_elsewhere, propose, quoted, target_beyond
 from webapp.ladders.rungs import RungRefused
 from webapp.ladders.timing import device_of_ladders
 from webapp.projects.models import Project
@@ -57,6 +57,8 @@ def ladder_propose(request: HttpRequest, project: Project) -> HttpResponse:
                 context["proposal"] = propose(
                     form.common(), project.team, budget_seconds=seconds, target_ratio=form.cleaned_data["target_ratio"]
                 )
+            version = form.cleaned_data["version"]
+            context["elsewhere"] = proposal_elsewhere(context["proposal"], version, project.team)
         except RungRefused as error:
             context["refusal"] = str(error)
     else:

@@ -6,8 +6,8 @@ The arithmetic is `economics.verbs.quote`; the very file that it was given is ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import Any
 
@@ -101,6 +101,35 @@ def figures(
         assumptions=[*said["assumptions"], *work.assumptions, *_load_rows(slower)],
         file=msgspec.to_builtins(file),
     )
+
+
+def sum_of(quotes: Sequence[QuoteFigures]) -> QuoteFigures:
+    """Return the quote of several jobs, one after another on one device, and the memory of the hungriest.
+
+    What one machine does rises and falls together, and only such numbers may be added interval by interval. A sum is
+    unknown where one of its parts is.
+    """
+    if len(quotes) == 1:
+        return quotes[0]
+    hungriest = max(quotes, key=lambda quote: quote.memory_bytes.p50 if quote.memory_bytes else 0.0)
+    return replace(
+        hungriest,
+        seconds=added(quote.seconds for quote in quotes),
+        device_hours=added(quote.device_hours for quote in quotes),
+        usd=added(quote.usd for quote in quotes),
+        to_pay_usd=added(quote.to_pay_usd for quote in quotes),
+        kwh=added(quote.kwh for quote in quotes),
+        co2e_kg=added(quote.co2e_kg for quote in quotes),
+    )
+
+
+def added(intervals: Iterable[Interval | None]) -> Interval | None:
+    """Return the sum of numbers that rise and fall together; None where one of them is unknown."""
+    found = list(intervals)
+    known = [each for each in found if each is not None]
+    if not found or len(known) < len(found):
+        return None
+    return Interval(*(sum(getattr(each, name) for each in known) for name in ("p10", "p50", "p90")))
 
 
 def _base_seconds(work: WorkFacts, slower: Slowdown | None) -> float | None:

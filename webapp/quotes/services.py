@@ -1,14 +1,15 @@
 """Quotes are made before a job's row is, kept with it, and compared with what it took when it ended.
 
 quote_of(job)       what the job is expected to take; None where nothing tells its time. Reckoned once a job object.
-quote_planned(job)  the same, also where there is no basis yet: what small forms show beside their button
+quote_beside(jobs)  the same of jobs that are not made yet, and on other machines: what stands beside a button
 quote_work(...)     the same of work that is not a job yet: what forms show while they are filled in
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import DatabaseError
@@ -20,12 +21,23 @@ from webapp.costs.services import machine_ensure
 from webapp.jobs.kinds import WorkFacts, kind_of
 from webapp.jobs.models import Attempt, Job, JobEvent, State
 from webapp.quotes.devices import Device, device_of_queue, under_terms
-from webapp.quotes.figures import QuoteFigures, figures
+from webapp.quotes.elsewhere import Elsewhere, elsewhere_of
+from webapp.quotes.figures import QuoteFigures, figures, sum_of
 from webapp.quotes.history import OWN_JOB_SPREAD, job_spread, outcomes, own_rate, past_jobs, past_of_rate
 from webapp.quotes.models import Quote, QuoteOutcome
 from webapp.teams.models import Team
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beside:
+    """What stands beside a button that makes jobs."""
+
+    quote: QuoteFigures
+    elsewhere: Elsewhere
+
+
 NOWHERE = Device(name="")
 """No worker of the queue is there: what the job needs is known, what it takes is not."""
 
@@ -36,10 +48,16 @@ def quote_of(job: Job) -> QuoteFigures | None:
     return found[1] if found and found[1].has_basis else None
 
 
-def quote_planned(job: Job) -> QuoteFigures | None:
-    """Return what a job that is not made yet is expected to take; without `seconds` where there is no basis yet."""
-    found = _quoted(job)
-    return found[1] if found else None
+def quote_beside(jobs: Sequence[Job]) -> Beside | None:
+    """Return what jobs that one button makes, one after another, are expected to take; None where no kind can say.
+
+    Without `seconds` where one of them has no basis yet.
+    """
+    found = [quoted for job in jobs if (quoted := _quoted(job)) is not None]
+    if not found or len(found) < len(jobs):
+        return None
+    quote = sum_of([quote for _work, quote in found])
+    return Beside(quote=quote, elsewhere=elsewhere_of([work for work, _quote in found], quote, jobs[0].team))
 
 
 def quote_work(work: WorkFacts, *, team: Team, kind: str, queue: str) -> QuoteFigures:

@@ -7,13 +7,13 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from webapp.jobs.kinds import kinds
 from webapp.jobs.models import Job
 from webapp.projects.models import Project
 from webapp.quotes import quality
+from webapp.quotes.asked import planned
 from webapp.quotes.models import Quote
 from webapp.quotes.panels import against
-from webapp.quotes.services import quote_planned
+from webapp.quotes.services import quote_beside
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
 
@@ -47,12 +47,10 @@ def project_quotes(request: HttpRequest, project: Project) -> HttpResponse:
 
 @team_object(Project, Role.VIEWER, related=("team",))
 @require_GET
-def quote_beside(request: HttpRequest, project: Project) -> HttpResponse:
-    """What the job of a small form would take, as its fields stand: evaluate, inspect, predict, measure."""
-    kind = kinds().get(request.GET.get("kind", ""))
-    job = kind.planned(project, request.GET) if kind else None
-    quote = quote_planned(job) if job else None
-    return render(request, "quotes/_beside.html", {"quote": quote, "kind": request.GET.get("kind", "")})
+def quote_asked(request: HttpRequest, project: Project) -> HttpResponse:
+    """What the job of a small form would take, as its fields stand, or an ended job (`again`) that is to be done again."""
+    found = quote_beside(planned(project, request.GET))
+    return render(request, "quotes/_beside.html", {"beside": found, "quote": found.quote if found else None})
 
 
 @team_object(Job, Role.VIEWER, related=("team", "project"))

@@ -21,9 +21,9 @@ from webapp.registry.models import (
     ModelVersion,
     Result,
 )
-from webapp.registry.queries import queue_for_models
+from webapp.registry.queries import queue_for_models, version_checkpoint
 from webapp.registry.smaller_forms import planned_run
-from webapp.registry.work import evaluate_work, inspect_work
+from webapp.registry.work import compress_work, evaluate_work, export_work, inspect_work
 from webapp.teams.models import User
 from webapp.ui.templatetags.figures import count
 
@@ -41,6 +41,12 @@ class VersionKind(JobKind):
     def url(self, job: Job) -> str | None:
         made = self.rows.objects.filter(job=job).select_related("version").first()
         return f"{made.version.get_absolute_url()}?tab={self.tab}" if made else None
+
+    def planned_for(self, project: Project, data: Mapping[str, str], asked: dict[str, str]) -> Job:
+        """Return the job, not saved, that does what is asked on the version that the form names."""
+        version = ModelVersion.objects.live().filter(project=project, code=data.get("version", "")).first()
+        spec = {"kind": self.name, **asked, "checkpoint": str(version_checkpoint(version).path) if version else ""}
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
 
     def model_label(self, job: Job) -> str:
         made = self.rows.objects.filter(job=job).select_related("version__checkpoint__run").first()
@@ -114,8 +120,7 @@ class InspectKind(VersionKind):
         return inspect_work(job)
 
     def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
-        spec = {"kind": self.name, "what": data.get("what", "")}
-        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
+        return self.planned_for(project, data, {"what": data.get("what", "")})
 
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Report):
@@ -130,11 +135,10 @@ class ExportKind(VersionKind):
     tab = "exports"
 
     def quote(self, job: Job) -> WorkFacts | None:
-        return WorkFacts(group=f"export {job.spec.get('format') or ''}".strip(), amount=1.0, unit="export")
+        return export_work(job)
 
     def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
-        spec = {"kind": self.name, "format": data.get("format", "")}
-        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
+        return self.planned_for(project, data, {"format": data.get("format", "")})
 
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Artifact):
@@ -152,15 +156,14 @@ class CompressKind(VersionKind):
     tab = "compress"
 
     def quote(self, job: Job) -> WorkFacts | None:
-        return WorkFacts(group=f"compress {job.spec.get('method') or ''}".strip(), amount=1.0, unit="model")
+        return compress_work(job)
 
     def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
         """A form that trains plans a run; the others a job of this kind."""
         if data.get("way"):
             version = ModelVersion.objects.live().filter(project=project, code=data.get("version", "")).first()
             return planned_run(version, data) if version else None
-        spec = {"kind": self.name, "method": data.get("method", "")}
-        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_for_models())
+        return self.planned_for(project, data, {"method": data.get("method", "")})
 
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         if isinstance(event, Checkpoint):

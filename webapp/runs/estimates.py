@@ -13,9 +13,9 @@ from webapp.datasets.models import DatasetVersion
 from webapp.jobs.models import Queue, Worker
 from webapp.quotes import devices
 from webapp.quotes.devices import device_of_worker, memory_of
+from webapp.quotes.elsewhere import Elsewhere, elsewhere
 from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import NOWHERE, quote_on
-from webapp.runs.alternatives import Alternative, alternatives
 from webapp.runs.architectures import num_parameters_of
 from webapp.runs.recommending import Recommending, recommending_of
 from webapp.runs.spreading import Spread, most_devices, spreads
@@ -41,7 +41,7 @@ class Estimate:
     flop_per_unit: float | None = None
     flop: float | None = None
     machine_memory_bytes: float | None = None
-    alternatives: list[Alternative] = field(default_factory=list)
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     spreads: list[Spread] = field(default_factory=list)
     """On each number of devices that the installation has; empty where that is one."""
 
@@ -119,7 +119,7 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
         spreads=several,
         is_on_processor=queue_of(spec) == Queue.CPU,
         num_devices=num_processes(spec),
-        alternatives=alternatives(step, work, quote, paying) if step else [],
+        elsewhere=elsewhere(work, quote, paying),
         has_worker=worker is not None and worker.stopped_at is None,
         num_units=num_units,
         unit=get_family(spec.family).unit,

@@ -64,6 +64,12 @@ class TrainKind(JobKind):
             return super().retry(job, by)
         return run_resume(run=run, by=by).latest_job
 
+    def again(self, job: Job) -> Job:
+        from webapp.runs.services import resuming
+
+        run = run_of(job)
+        return Job(project=run.project, team=run.project.team, **resuming(run)) if run else super().again(job)
+
     def on_event(self, job: Job, attempt: Attempt, event: AnyEvent) -> dict[str, Any] | None:
         run = run_of(job)
         return event_payload(event) if run is None else self._take(event, run, job, attempt)

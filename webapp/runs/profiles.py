@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from trainer.spec import spec_from_dict, spec_to_dict
+from trainer.errors import SpecError
+from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from webapp.jobs.errors import JobRefused
-from webapp.jobs.kinds import JobKind
+from webapp.jobs.kinds import Bound, JobKind, WorkFacts
 from webapp.jobs.models import Job, JobEvent, State
 from webapp.jobs.services import job_create
+from webapp.projects.models import Project
+from webapp.quotes.devices import device_of_queue
 from webapp.runs import checkpoints
-from webapp.runs.models import Run
+from webapp.runs.models import Checkpoint, Run
+from webapp.runs.work import train_work
 from webapp.teams.models import Role, User
 
 WORDS = {
@@ -31,6 +36,13 @@ WORDS = {
 }
 
 
+NUM_STEPS = 23
+"""Traced, before them to warm up, and once more to count."""
+
+TRACING_SPREAD = 0.4
+"""Standard deviation of ln(rate): how much tracing slows a step down is not known before the first profile."""
+
+
 class ProfileKind(JobKind):
     name = "profile"
 
@@ -41,20 +53,44 @@ class ProfileKind(JobKind):
     def resume_from(self, job: Job) -> list[str]:
         return []
 
+    def quote(self, job: Job) -> WorkFacts | None:
+        """Return the steps that are traced; tracing slows them down by as much as profiles that ended here tell."""
+        run = Run.objects.filter(project=job.project, code=str(job.spec.get("run", ""))).first()
+        if run is None:
+            return None
+        try:
+            spec = cast(TrainSpec, spec_from_dict({**run.spec, "machine": {**run.spec["machine"], **run.resolved}})[1])
+        except SpecError:
+            return None
+        work = train_work(spec, run.dataset_version, device_of_queue(job.queue))
+        return replace(
+            work, group=f"profile {run.family}", amount=float(NUM_STEPS * spec.batch.tokens_per_step),
+            rate_spread=max(work.rate_spread, TRACING_SPREAD), portable=None, bound=Bound.MACHINE, assumptions=(),
+        )  # fmt: skip
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        run = Run.objects.filter(project=project, code=data.get("run", "")).first()
+        newest = next(iter(checkpoints.candidates(run)), None) if run else None
+        return _profile_of(run, newest) if run and newest else None
+
+
+def _profile_of(run: Run, newest: Checkpoint) -> Job:
+    """Return the job, not saved, that traces steps from a checkpoint."""
+    raw = {"kind": "profile", "checkpoint": str(newest.path), "sha256": newest.sha256, "run": run.code}
+    return Job(
+        project=run.project, team=run.project.team, kind=ProfileKind.name, spec=spec_to_dict(*spec_from_dict(raw)),
+        title=_("Profile of %s") % run.name, queue=run.latest_job.queue,
+    )  # fmt: skip
+
 
 def profile_start(*, run: Run, by: User | None) -> Job:
     """Put a job into the queue that traces steps from the run's newest checkpoint; raise `JobRefused` without one."""
     newest = next(iter(checkpoints.candidates(run)), None)
     if newest is None:
         raise JobRefused(_("This run has no checkpoint yet, and steps are traced from one; wait for the first."))
-    raw = {"kind": "profile", "checkpoint": str(newest.path), "sha256": newest.sha256, "run": run.code}
+    job = _profile_of(run, newest)
     return job_create(
-        project=run.project,
-        kind=ProfileKind.name,
-        spec=spec_to_dict(*spec_from_dict(raw)),
-        created_by=by,
-        title=_("Profile of %s") % run.name,
-        queue=run.latest_job.queue,
+        project=job.project, kind=job.kind, spec=job.spec, created_by=by, title=job.title, queue=job.queue
     )
 
 

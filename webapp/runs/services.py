@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -105,18 +106,24 @@ def run_resume(*, run: Run, by: User | None) -> Run:
         raise JobError(_("The run did all its steps. Clone it to train again, or for longer."))
     if run.deleted_at is not None:
         raise JobError(_("The run was deleted. Restore it first."))
-    before = run.latest_job
-    machine = {**run.spec.get("machine", {}), **run.resolved}
-    spec = {**run.spec, "machine": machine, "parallel": before.spec.get("parallel", {})}
-    key = f"resume-{run.code}-{run.latest_job_id}"  # two clicks make one job
-    job = job_create(
-        project=run.project, kind="train", spec=spec, created_by=by, title=run.name, queue=before.queue,
-        idempotency_key=key, num_devices=before.num_devices,
-    )  # fmt: skip
+    job = job_create(project=run.project, created_by=by, **resuming(run))
     TrainJob.objects.get_or_create(job=job, defaults={"run": run})
     run.latest_job = job
     run.save(update_fields=["latest_job"])
     return run
+
+
+def resuming(run: Run) -> dict[str, Any]:
+    """Return what the job is made of that goes on with a run; two clicks make one job."""
+    before, machine = run.latest_job, {**run.spec.get("machine", {}), **run.resolved}
+    return {
+        "kind": "train",
+        "spec": {**run.spec, "machine": machine, "parallel": before.spec.get("parallel", {})},
+        "title": run.name,
+        "queue": before.queue,
+        "idempotency_key": f"resume-{run.code}-{run.latest_job_id}",
+        "num_devices": before.num_devices,
+    }
 
 
 def can_resume(run: Run) -> bool:

@@ -119,6 +119,7 @@ def train_work(
         rate_source=f"{speed.num_shapes} training steps measured here" if speed else "",
         fixed_seconds=fixed.total,
         memory_by_part=_memory(spec, step, device),
+        portable=step,
         assumptions=(*_assumptions(passes, speed, fixed, unit=unit, rate=rate, measuring=measuring), *_teaching(step)),
     )
 

@@ -8,7 +8,9 @@ class ServingConfig(AppConfig):
     def ready(self) -> None:
         from webapp.costs.serving import register_serving_source
         from webapp.jobs.kinds import register_kind
+        from webapp.quotes.asked import register_asked
         from webapp.serving import lists
+        from webapp.serving.choices import choices_planned
         from webapp.serving.tables import PredictKind, job_panel
         from webapp.serving.usage import served_on
         from webapp.ui.panels import register_panel
@@ -21,3 +23,4 @@ class ServingConfig(AppConfig):
 
         register_section(Section(name="playground", title=_("Playground"), url_name="playground", order=70))
         register_serving_source(served_on)
+        register_asked("choices", choices_planned)

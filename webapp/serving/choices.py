@@ -5,7 +5,7 @@ contest_prepare, conversations_prepare     a dataset, prepared with the tokenize
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from webapp.datasets.services.files import file_remove
 from webapp.datasets.services.uploads import file_write
 from webapp.datasets.services.versions import version_create
 from webapp.jobs.errors import JobRefused
+from webapp.jobs.models import Job, Queue
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
 from webapp.serving.contests import ContestRefused, asking
@@ -51,6 +52,14 @@ def rows_of_project(project: Project) -> Iterator[dict[str, Any]]:
 
 def as_lines(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     return (msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+def choices_planned(project: Project, data: Mapping[str, str]) -> list[Job]:
+    """Return the preparation of a contest's choices, or of those of conversations, for the quote beside its button."""
+    contest = Contest.objects.filter(project=project, code=data["contest"]).first() if data.get("contest") else None
+    num_bytes = sum(map(len, as_lines(rows_of_contest(contest) if contest else rows_of_project(project))))
+    spec = {"kind": "prepare", "num_bytes": num_bytes}
+    return [Job(project=project, team=project.team, kind="prepare", spec=spec, queue=Queue.CPU)]
 
 
 def learner_of(contest: Contest) -> Checkpoint | None:

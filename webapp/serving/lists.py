@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.http import HttpRequest
@@ -9,10 +10,13 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from trainer.spec import spec_from_dict, spec_to_dict
-from webapp.jobs.kinds import JobKind
+from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Job, JobEvent
 from webapp.jobs.services import job_create
-from webapp.quotes.devices import queue_of_device
+from webapp.projects.models import Project
+from webapp.quotes.devices import device_of_queue, queue_of_device
+from webapp.runs.checkpoints import checkpoint_at
+from webapp.runs.model_work import model_memory
 from webapp.runs.models import Checkpoint
 from webapp.serving.services import model_label
 from webapp.teams.models import User
@@ -25,6 +29,26 @@ class RecommendKind(JobKind):
 
     def resume_from(self, job: Job) -> list[str]:
         return []
+
+    def quote(self, job: Job) -> WorkFacts | None:
+        """Return the users that are recommended to: only lists that were written here tell how long one takes."""
+        checkpoint = checkpoint_at(str(job.spec.get("checkpoint", "")))
+        if checkpoint is None:
+            return None
+        run = checkpoint.run
+        return WorkFacts(
+            group=f"recommend {run.family}", amount=float(run.dataset_version.facts.get("num_users") or 1), unit="user",
+            memory_by_part=model_memory(run, device_of_queue(job.queue), queue=job.queue),
+        )  # fmt: skip
+
+    def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
+        found = Checkpoint.objects.filter(
+            run__project=project, code=data.get("checkpoint", ""), removed_at=None
+        ).first()
+        if found is None:
+            return None
+        spec = {"kind": self.name, "checkpoint": str(found.path)}
+        return Job(project=project, team=project.team, kind=self.name, spec=spec, queue=queue_of_device("auto"))
 
 
 def lists_start(*, checkpoint: Checkpoint, created_by: User, places: int, form: str, key: str = "") -> Job:

@@ -22,8 +22,9 @@ from webapp.jobs.kinds import JobKind, WorkFacts
 from webapp.jobs.models import Attempt, Job, JobEvent, State
 from webapp.jobs.services import job_create
 from webapp.projects.models import Project
-from webapp.quotes.devices import queue_of_device
+from webapp.quotes.devices import device_of_queue, queue_of_device
 from webapp.runs.checkpoints import checkpoint_at
+from webapp.runs.model_work import model_memory
 from webapp.runs.models import Checkpoint
 from webapp.serving.guarding import decisions_keep, guards_for, rules_for
 from webapp.serving.services import model_label
@@ -53,7 +54,10 @@ class PredictKind(JobKind):
         if checkpoint is None:
             return None
         size = job.spec.get("table_bytes") or _size_of(str(job.spec.get("table", "")))
-        return WorkFacts(group=f"predict {checkpoint.run.family}", amount=float(size), unit="byte")
+        memory = model_memory(checkpoint.run, device_of_queue(job.queue), queue=job.queue)
+        return WorkFacts(
+            group=f"predict {checkpoint.run.family}", amount=float(size), unit="byte", memory_by_part=memory
+        )
 
     def planned(self, project: Project, data: Mapping[str, str]) -> Job | None:
         found = Checkpoint.objects.filter(

@@ -9,6 +9,8 @@ class SweepsConfig(AppConfig):
         from webapp.costs.purposes import register_purpose
         from webapp.jobs.going_on import register_going_on
         from webapp.jobs.kinds import register_stop_reason
+        from webapp.quotes.asked import register_asked
+        from webapp.sweeps.asked import trial_planned
         from webapp.sweeps.costs import sweep_purpose, sweep_stop_reason
         from webapp.sweeps.panels import sweep_panel
         from webapp.sweeps.queueing import SWEEPS
@@ -18,5 +20,6 @@ class SweepsConfig(AppConfig):
         register_going_on(SWEEPS)
         register_purpose(sweep_purpose)
         register_stop_reason(sweep_stop_reason)
+        register_asked("trial", trial_planned)
         register_panel("run-overview", sweep_panel, order=30)
         register_section(Section(name="sweeps", title=_("Sweeps"), url_name="sweep-list", order=35))

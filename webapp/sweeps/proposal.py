@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
@@ -10,8 +10,10 @@ from economics.uncertainty import Interval
 from trainer.spec import spec_to_dict
 from trainer.sweep.importance import ENOUGH_RUNS_A_SETTING
 from trainer.sweep.space import num_combinations, spec_with
-from webapp.quotes.devices import device_of_queue
-from webapp.quotes.figures import QuoteFigures
+from webapp.jobs.kinds import WorkFacts
+from webapp.quotes.devices import Device, device_of_queue
+from webapp.quotes.elsewhere import Elsewhere, elsewhere
+from webapp.quotes.figures import QuoteFigures, sum_of
 from webapp.quotes.services import quote_on
 from webapp.runs.estimates import queue_of
 from webapp.runs.work import train_work
@@ -38,12 +40,17 @@ class Proposal:
 
     rungs: list[int]
     warnings: list[str]
+    elsewhere: Elsewhere
+    """All runs at the middle price, on other machines."""
 
 
 def propose(plan: Plan, team: Team) -> Proposal:
     """Return what the sweep would take. Runs differ: the ends of every range are quoted, and the middle."""
-    quotes = [quote for share in (0.0, 0.5, 1.0) if (quote := _quote(plan, share, team))]
-    priced = sorted(quotes, key=lambda quote: quote.seconds.p50 if quote.seconds else 0.0)
+    works = [work for share in (0.0, 0.5, 1.0) if (work := _work(plan, share))]
+    quotes = [(quote_on(work, device, team=team, kind="train"), work) for work, device in works]
+    told = [each for each in quotes if each[0].seconds]
+    told.sort(key=lambda each: each[0].seconds.p50 if each[0].seconds else 0.0)
+    priced = [quote for quote, _its_work in told]
     combinations = num_combinations(plan.space) if plan.method == Sweep.Method.GRID else None
     middle = priced[len(priced) // 2] if priced else None
     in_budget = _in_budget(plan, middle) if middle else None
@@ -62,14 +69,21 @@ def propose(plan: Plan, team: Team) -> Proposal:
         num_in_budget=in_budget,
         rungs=rungs,
         warnings=list(_warnings(plan, num_trials, combinations, in_budget)),
+        elsewhere=_elsewhere(*told[len(told) // 2], num_trials, team) if told else Elsewhere(),
     )
 
 
-def _quote(plan: Plan, share: float, team: Team) -> QuoteFigures | None:
+def _work(plan: Plan, share: float) -> tuple[WorkFacts, Device] | None:
+    """Return a run at some share of every range, and the device that would do it; None where no worker is there."""
     spec = spec_with(spec_to_dict("train", plan.spec), {each.name: each.at(share) for each in plan.space})
     device = device_of_queue(queue_of(spec))
-    quote = quote_on(train_work(spec, plan.version, device), device, team=team, kind="train") if device else None
-    return quote if quote and quote.seconds else None
+    return (train_work(spec, plan.version, device), device) if device else None
+
+
+def _elsewhere(quote: QuoteFigures, work: WorkFacts, num_trials: int, team: Team) -> Elsewhere:
+    """Return so many runs alike on other machines: one after another they are one long run with as many starts."""
+    whole = replace(work, amount=num_trials * work.amount, fixed_seconds=num_trials * work.fixed_seconds)
+    return elsewhere(whole, sum_of([quote] * num_trials), team)
 
 
 def _in_budget(plan: Plan, quote: QuoteFigures) -> int | None:

@@ -60,12 +60,12 @@ def test_a_run_is_quoted_on_them_and_reserved_hours_make_them_the_cheapest(cast:
     make_price("4.00")
     contract = make_contract(cast, reserved_hours=1_000)
     version = make_version(cast)
-    rows = estimate(make_spec(version, num_steps=1_000), version, team=cast.team).alternatives
+    rows = estimate(make_spec(version, num_steps=1_000), version, team=cast.team).elsewhere.rows
     mine = next(row for row in rows if row.offer and row.offer.key == f"contract:{contract.code}:H100 SXM")
     assert mine.usd == Interval(0, 0, 0)
     assert mine.is_cheapest
     ContractUse.objects.create(contract=contract, used_on=today(), hours=1_000)
-    rows = estimate(make_spec(version, num_steps=1_000), version, team=cast.team).alternatives
+    rows = estimate(make_spec(version, num_steps=1_000), version, team=cast.team).elsewhere.rows
     mine = next(row for row in rows if row.offer and row.offer.key == f"contract:{contract.code}:H100 SXM")
     assert mine.usd.p50 > 0
 

@@ -1,14 +1,21 @@
-"""The same run on accelerators of the catalogue that can be rented today: which is cheapest, fastest, worth a look.
+"""The same work on accelerators of the catalogue that can be rented today: which is cheapest, fastest, worth a look.
+
+elsewhere(work, here, team)         of one job
+elsewhere_of(works, here, team)     of several, one after another: a ladder, a sweep
 
 Nothing was measured on them: times follow from data sheets and the published runs that economics was fitted to. What does
-not go with the steps is taken to last as long as here, give or take a factor of two.
+not go with the steps is taken to last as long as here, give or take a factor of two. Work that cannot be reckoned there, or
+that another machine would be no use for, says so in one sentence instead: decided here, for all kinds of jobs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import log
+
+from django.utils.translation import gettext_lazy as _
 
 from economics.errors import EconomicsError
 from economics.training.outcome import Outcome
@@ -16,9 +23,8 @@ from economics.uncertainty import Interval, LogNormal, draw_jointly, interval_of
 from economics.uncertainty.draws import Floats
 from webapp.catalogue.freshness import today
 from webapp.catalogue.offers import HourOffer, team_offers
-from webapp.jobs.kinds import WorkFacts
-from webapp.quotes.figures import QuoteFigures
-from webapp.runs.step_models import StepModel
+from webapp.jobs.kinds import Bound, WorkFacts
+from webapp.quotes.figures import QuoteFigures, added
 from webapp.teams.models import Team
 
 MAX_SHOWN = 6
@@ -26,6 +32,13 @@ NUM_DRAWS = 1_000
 Z90 = 1.2816
 FIXED_SPREAD = log(2) / Z90
 """Of ln(start, checkpoints and samples) elsewhere: one time in ten it takes half as long as here, one in ten twice."""
+
+WHY_NOT = {
+    Bound.UNCOUNTED: _("Only jobs like it that ended here tell how long it takes: of other machines no number can be told."),
+    Bound.FILES: _("It reads and writes files by the processor, which a rented accelerator would not make faster."),
+    Bound.MACHINE: _("It measures this very machine: no other can do that for it."),
+}  # fmt: skip
+NO_PRICE = _("No accelerator that it fits on has a price of the last 60 days. Refresh the prices to compare.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,34 +62,60 @@ class Alternative:
         return self.offer is None or self.offer.is_own or self.offer.terms is not None
 
 
-def alternatives(step: StepModel, work: WorkFacts, here: QuoteFigures, team: Team) -> list[Alternative]:
-    """Return this machine and the accelerators that the team can have today, those on which the run fits, cheapest first.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Elsewhere:
+    """The alternatives to this machine, cheapest first; where there are none, why."""
 
-    The start, the checkpoints and the samples take as long there as here.
-    """
-    found = [made for offer in team_offers(team, today()) if (made := _alternative(step, work, offer)) is not None]
+    rows: list[Alternative] = field(default_factory=list)
+    why_not: str = ""
+
+
+def elsewhere(work: WorkFacts, here: QuoteFigures, team: Team) -> Elsewhere:
+    """Return this machine and the accelerators that the team can have today, those on which the work fits."""
+    return elsewhere_of([work], here, team)
+
+
+def elsewhere_of(works: Sequence[WorkFacts], here: QuoteFigures, team: Team) -> Elsewhere:
+    """Return the same of several works that one machine does one after another; `here` is the quote of all of them."""
+    stuck = next((work for work in works if work.portable is None), None)
+    if stuck is not None:
+        return Elsewhere(why_not=str(WHY_NOT[stuck.bound]))
+    found = [made for offer in team_offers(team, today()) if (made := _alternative(works, offer)) is not None]
+    if not found:
+        return Elsewhere(why_not=str(NO_PRICE))
     if here.seconds is not None and here.usd is not None and here.fits is not False:
         usd = here.to_pay_usd or here.usd
         found.append(Alternative(offer=None, seconds=here.seconds, usd=usd, kwh=here.kwh, co2e_kg=here.co2e_kg))
-    return _marked(found)
+    return Elsewhere(rows=_marked(found))
 
 
-def _alternative(step: StepModel, work: WorkFacts, offer: HourOffer) -> Alternative | None:
+def _alternative(works: Sequence[WorkFacts], offer: HourOffer) -> Alternative | None:
+    """Return the works on an accelerator; None where one of them does not fit, or its data sheet says too little.
+
+    What one machine does rises and falls together, and only such numbers may be added interval by interval.
+    """
     facts = offer.accelerator.facts()
     if not facts.bf16_flop_per_second or not facts.memory_bytes_per_second or not facts.memory_bytes:
         return None
     try:
-        estimate = step.elsewhere(
-            facts, units=max(work.amount, 1.0), usd_per_hour=offer.usd_per_hour, usd_spread=offer.spread
-        )
+        parts = [_part(work, offer) for work in works]
     except EconomicsError:
         return None
-    if estimate is None:
+    known = [part for part in parts if part is not None]
+    seconds, usd = (added(part[at] for part in known) for at in (0, 1))
+    if len(known) < len(parts) or seconds is None or usd is None:
         return None
-    seconds, usd = _with_fixed(estimate, work.fixed_seconds, offer)
-    return Alternative(
-        offer=offer, seconds=seconds, usd=offer.to_pay(usd), kwh=estimate.energy_kwh, co2e_kg=estimate.co2e_kg
+    kwh, co2e_kg = (added(part[at] for part in known) for at in (2, 3))
+    return Alternative(offer=offer, seconds=seconds, usd=offer.to_pay(usd), kwh=kwh, co2e_kg=co2e_kg)
+
+
+def _part(work: WorkFacts, offer: HourOffer) -> tuple[Interval, Interval, Interval | None, Interval | None] | None:
+    """Return seconds, dollars, kWh and kg of one of the works; None where it does not fit."""
+    assert work.portable is not None
+    steps = work.portable.elsewhere(
+        offer.accelerator.facts(), units=max(work.amount, 1.0), usd_per_hour=offer.usd_per_hour, usd_spread=offer.spread
     )
+    return None if steps is None else (*_with_fixed(steps, work.fixed_seconds, offer), steps.energy_kwh, steps.co2e_kg)
 
 
 def _with_fixed(steps: Outcome, fixed_seconds: float, offer: HourOffer) -> tuple[Interval, Interval]:
