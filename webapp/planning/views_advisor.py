@@ -25,7 +25,7 @@ def advisor(request: HttpRequest, project: Project) -> HttpResponse:
     part = bool(request.GET.get("part"))
     context: dict[str, Any] = {
         "project": project, "section": "plan", "form": form, "basis": decision_table().basis, "part": part,
-        "new_beliefs": request.GET.get("beliefs_of") != form.asked_task,
+        "task": form.about, "is_other_task": part and request.GET.get("beliefs_of") != form.asked_task,
     }  # fmt: skip
     if not form.is_bound or form.is_valid():
         if not form.is_bound:

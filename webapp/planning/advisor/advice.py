@@ -1,7 +1,7 @@
 """At most six ways to a task, each with quote, quality, memory, latency, and its regret in dollars against the best.
 
     total = once + months x monthly + (points of quality below the bar) x (what a point is worth)
-    once  = training, as quoted + a person's hours x their price + labels bought from a teacher
+    once  = training, as quoted + a person's hours x their price + answers bought from a teacher
     regret = total - that of the cheapest way that meets the bar (of all, where none does)
 
 A way meets the bar where its expected quality, its latency, its memory and what it costs once are within what was asked.
@@ -26,10 +26,11 @@ from webapp.catalogue.models import ApiPrice
 from webapp.datasets.models import DatasetVersion
 from webapp.planning.advisor.quality import Expected, expected_quality
 from webapp.planning.advisor.table import Way, decision_table, with_weights
+from webapp.planning.advisor.tasks import TASKS, Task
 from webapp.projects.models import Project
 from webapp.quotes.devices import Device, device_of_queue
 from webapp.runs.estimates import Estimate, estimate, queue_of
-from webapp.ui.templatetags.figures import percent, seconds, size, usd
+from webapp.ui.templatetags.figures import seconds, size, usd
 
 MAX_WAYS = 6
 STARTED_SECONDS, BOUND_BY_MEMORY = 6.0, 0.02
@@ -48,10 +49,15 @@ class Wanted:
     task: str
     version: DatasetVersion
     num_labels: int
+    """Kinds of things, or items, where a task counts by these."""
+
     num_examples: int
     difficulty: str = "usual"
     half: float | None = None
     """Examples a label that the task wants; None: by its difficulty."""
+
+    stays: float | None = None
+    """Share that stays wrong whatever the way; None: by the task and its difficulty."""
 
     budget_usd: float | None = None
     quality: float | None = None
@@ -85,6 +91,11 @@ class Advice:
     fails: list[str] = field(default_factory=list)
     """Why it does not meet the bar, a sentence each."""
 
+    shown_quality: str = ""
+    """As people tell it; its range stands in `shown_range`, where there is one."""
+
+    shown_range: str = ""
+
     total_usd: float | None = None
     regret_usd: float | None = None
     is_best: bool = False
@@ -116,17 +127,28 @@ def advise(project: Project, wanted: Wanted) -> list[Advice]:
 
 
 def _advice(project: Project, way: Way, wanted: Wanted) -> Advice:
+    table = decision_table()
     quality = expected_quality(
-        way, decision_table(), task=wanted.task, num_labels=wanted.num_labels,
-        half=wanted.half or decision_table().half[wanted.difficulty],
-        examples_per_label=wanted.num_examples / max(wanted.num_labels, 1), version=wanted.version,
+        way, task=wanted.task, num_labels=wanted.num_labels, num_examples=wanted.num_examples,
+        half=wanted.half or table.half_of(wanted.task, wanted.difficulty),
+        floor=table.floor_of(wanted.task, wanted.difficulty) if wanted.stays is None else wanted.stays,
+        version=wanted.version,
     )  # fmt: skip
-    found = _api(way, wanted, quality) if way.how == "api" else _own(project, way, wanted, quality)
+    reckon = {"api": _api, "rule": _rule}.get(way.how, _own)
+    found = reckon(project, way, wanted, quality)
     fails = list(_fails(found, wanted))
     total = None
     if found.monthly_usd is not None:
         total = found.once_usd + wanted.months * found.monthly_usd + found.shortfall_usd
-    return replace(found, fails=fails, total_usd=total)
+    shown_quality, shown_range = _shown(quality, TASKS[wanted.task])
+    return replace(found, fails=fails, total_usd=total, shown_quality=shown_quality, shown_range=shown_range)
+
+
+def _shown(quality: Expected, task: Task) -> tuple[str, str]:
+    value, low, high = quality.value, quality.low, quality.high
+    if value is None:
+        return "", ""
+    return task.shown(value), f"{task.shown(low)} – {task.shown(high)}" if low and high and low != high else ""
 
 
 def _shortfall(quality: Expected, wanted: Wanted) -> float:
@@ -135,8 +157,17 @@ def _shortfall(quality: Expected, wanted: Wanted) -> float:
     return max(0.0, wanted.quality - quality.value) * 100 * wanted.usd_per_point
 
 
-def _api(way: Way, wanted: Wanted, quality: Expected) -> Advice:
-    price = cheapest_api()
+def _rule(project: Project, way: Way, wanted: Wanted, quality: Expected) -> Advice:
+    """Return what takes no model: work once, and answers that cost nothing to speak of."""
+    return Advice(
+        way=way, title=_("Most popular"), quality=quality, num_parameters=None, training_seconds=None,
+        training_usd=Interval(0.0, 0.0, 0.0), memory_bytes=None, latency_seconds=way.latency_seconds,
+        once_usd=way.hours * wanted.usd_per_hour_of_work, monthly_usd=0.0, shortfall_usd=_shortfall(quality, wanted),
+    )  # fmt: skip
+
+
+def _api(project: Project, way: Way, wanted: Wanted, quality: Expected) -> Advice:
+    price = cheapest_api(way.apis)
     each = _usd_per_request(price, wanted) if price else None
     return Advice(
         way=way, title=price.name if price else _("an API"), quality=quality, num_parameters=None,
@@ -147,11 +178,12 @@ def _api(way: Way, wanted: Wanted, quality: Expected) -> Advice:
     )  # fmt: skip
 
 
-def cheapest_api() -> ApiPrice | None:
-    """Return the API whose answer is cheapest, of the newest price of each."""
+def cheapest_api(beginnings: tuple[str, ...] = ()) -> ApiPrice | None:
+    """Return the API whose answer is cheapest, of the newest price of each whose name begins so; empty: of all."""
     newest: dict[str, ApiPrice] = {}
     for price in ApiPrice.objects.order_by("name", "-seen_on", "-pk"):
-        newest.setdefault(price.name, price)
+        if not beginnings or price.name.lower().startswith(beginnings):
+            newest.setdefault(price.name, price)
     return min(newest.values(), key=lambda price: price.input_usd + price.output_usd, default=None)
 
 
@@ -187,14 +219,22 @@ def spec_of(way: Way, wanted: Wanted) -> TrainSpec:
     family = get_family(way.family)
     model = family.presets[way.preset]
     length = 1 if family.unit != "token" else min(128, getattr(model, "context_length", 128))
-    batch = BatchSpec(sequence_length=length, sequences_per_step=32)
-    tokens = wanted.version.num_units("train") or wanted.num_examples * wanted.tokens_in
-    units = tokens / length if wanted.task == "generate" else wanted.num_examples + way.taught
-    num_steps = max(20, round(way.epochs * units / batch.sequences_per_step))
+    num_at_once = int(family.defaults.get("batch", {}).get("sequences_per_step", 32)) if length == 1 else 32
+    batch = BatchSpec(sequence_length=length, sequences_per_step=num_at_once)
+    num_steps = max(20, round(way.epochs * _num_examples(way, wanted, length) / num_at_once))
     return TrainSpec(
         family=family.name, model=model, data=DataSpec(path=""), batch=batch,
         schedule=ScheduleSpec(num_steps=num_steps, warmup_steps=max(1, num_steps // 20)),
     )  # fmt: skip
+
+
+def _num_examples(way: Way, wanted: Wanted, length: int) -> float:
+    """Return what one pass over the data is: windows of text, sequences of users, or the examples themselves."""
+    if wanted.task == "generate":
+        return (wanted.version.num_units("train") or wanted.num_examples * wanted.tokens_in) / length
+    if get_family(way.family).unit == "example":
+        return float(wanted.version.facts["num_users"])
+    return wanted.num_examples + way.taught
 
 
 def _bag_seconds(way: Way, spec: TrainSpec, found: Estimate, wanted: Wanted, device: Device | None) -> Interval | None:
@@ -211,12 +251,17 @@ def _bag_seconds(way: Way, spec: TrainSpec, found: Estimate, wanted: Wanted, dev
 
 
 def _latency(training: Interval | None, spec: TrainSpec, found: Estimate, wanted: Wanted) -> float | None:
-    """Return the seconds of one answer on this machine, by the rate of its training steps: a forward pass is a third."""
+    """Return the seconds of one answer on this machine, by the rate of its training steps: a forward pass is a third.
+
+    A list of recommendations goes over the whole catalogue, which economics knows of.
+    """
+    if found.recommending is not None:
+        return OVERHEAD_SECONDS + found.recommending.cost.seconds if found.recommending.cost else None
     if training is None or not found.num_units:
         return None
     per_unit = training.p50 / found.num_units * FORWARD_SHARE
     units = 1.0 if get_family(spec.family).unit != "token" else wanted.tokens_in
-    written = WRITTEN_OVER_READ * wanted.tokens_out if wanted.task == "generate" else 0.0
+    written = WRITTEN_OVER_READ * wanted.tokens_out if TASKS[wanted.task].writes else 0.0
     return OVERHEAD_SECONDS + per_unit * (units + written)
 
 
@@ -228,8 +273,9 @@ def _fails(found: Advice, wanted: Wanted) -> Any:
     """Yield why a way does not meet the bar."""
     value = found.quality.value
     if wanted.quality is not None and (value is None or value < wanted.quality):
-        yield _("quality unknown") if value is None else _("%(have)s right, %(want)s wanted") % {
-            "have": percent(value, 0), "want": percent(wanted.quality, 0),
+        task = TASKS[wanted.task]
+        yield _("quality unknown") if value is None else _("%(measure)s: %(have)s, %(want)s wanted") % {
+            "measure": task.measure_title, "have": task.shown(value), "want": task.shown(wanted.quality),
         }  # fmt: skip
     latency = found.latency_seconds
     if wanted.latency_seconds is not None and latency is not None and latency > wanted.latency_seconds:

@@ -11,18 +11,13 @@ from django.utils.translation import gettext_lazy
 from webapp.datasets.models import Dataset, DatasetVersion
 from webapp.planning.advisor.advice import Wanted
 from webapp.planning.advisor.table import decision_table, weights_of
+from webapp.planning.advisor.tasks import TASKS, Task
+from webapp.planning.advisor.words import task_of
 from webapp.projects.models import Project
 from webapp.runs.data_facts import data_facts
 
-TASKS = [
-    ("classify", gettext_lazy("Tell texts apart by labels")),
-    ("entities", gettext_lazy("Mark names in texts")),
-    ("embed", gettext_lazy("Find texts that are alike")),
-    ("generate", gettext_lazy("Write text")),
-    ("images", gettext_lazy("Tell pictures apart")),
-]
 DIFFICULTIES = [
-    ("easy", gettext_lazy("easy: words give it away")),
+    ("easy", gettext_lazy("easy: a glance is enough")),
     ("usual", gettext_lazy("usual")),
     ("hard", gettext_lazy("hard: experts disagree")),
 ]
@@ -35,13 +30,9 @@ BELIEFS = {
     "taught": gettext_lazy("texts taught"),
     "latency_seconds": gettext_lazy("seconds"),
 }
-HYPOTHETICAL: dict[str, dict[str, Any]] = {
-    "text": {"vocab_size": 8_192, "facts": {}},
-    "images": {"vocab_size": None, "facts": {"side": 64, "num_channels": 3}},
-}
-
-
-USUAL_EXAMPLES = 1_000
+USUAL_EXAMPLES, USUAL_USERS_PER_INTERACTION = 1_000, 0.05
+OF_TASK = ("version", "num_examples", "num_labels", "quality", "tokens_in", "tokens_out", "half", "stays")
+"""Questions whose answers go with the task: another one begins anew."""
 
 
 def _number(label: Any, initial: float | None, help_text: Any = "", **limits: Any) -> forms.FloatField:
@@ -54,7 +45,15 @@ def _number(label: Any, initial: float | None, help_text: Any = "", **limits: An
 class AdvisorForm(forms.Form):
     """The task, the data at hand, and what is wanted."""
 
-    task = forms.ChoiceField(label=gettext_lazy("What shall it do?"), choices=TASKS, initial="classify", required=False)
+    words = forms.CharField(
+        label=gettext_lazy("In your own words"), required=False, max_length=200,
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("find cars in photos · 把评论分成好坏两类")}),
+        help_text=gettext_lazy("English or 中文."),
+    )  # fmt: skip
+    task = forms.ChoiceField(
+        label=gettext_lazy("What shall it do?"), required=False, initial="classify",
+        choices=[(name, task.title) for name, task in TASKS.items()],
+    )  # fmt: skip
     in_mind = forms.CharField(
         label=gettext_lazy("A model you have in mind"), required=False, max_length=60,
         widget=forms.TextInput(attrs={"placeholder": gettext_lazy("none, or for instance BERT, Llama 8B")}),
@@ -67,7 +66,7 @@ class AdvisorForm(forms.Form):
         label=gettext_lazy("Labelled examples"), required=False, min_value=0, max_value=10**9,
         help_text=gettext_lazy("Empty: as many as the data has."),
     )  # fmt: skip
-    num_labels = forms.IntegerField(label=gettext_lazy("Labels"), required=False, min_value=2, max_value=100_000)
+    num_labels = forms.IntegerField(label=gettext_lazy("Labels"), required=False, min_value=2, max_value=10**8)
     difficulty = forms.ChoiceField(
         label=gettext_lazy("How hard is it?"), choices=DIFFICULTIES, initial="usual", required=False
     )
@@ -85,24 +84,51 @@ class AdvisorForm(forms.Form):
     usd_per_hour_of_work = _number(gettext_lazy("An hour of work costs, USD"), 60)
     half = _number(
         gettext_lazy("Examples a label wants"), None,
-        gettext_lazy("They take the avoidable errors down to seven in ten. Empty: 4 where it is easy, 20, 100 if hard."),
+        gettext_lazy("They take the avoidable errors down to seven in ten. Empty: by how hard it is."),
         min_value=0.1,
+    )  # fmt: skip
+    stays = _number(
+        gettext_lazy("Stays wrong whatever is done, %"), None,
+        gettext_lazy("Of the task itself, with all the data in the world. Empty: by how hard it is."), max_value=99,
     )  # fmt: skip
 
     def __init__(self, data: Any, *, project: Project) -> None:
         self.project = project
-        super().__init__(with_beginnings(data) if data else None)
+        given = dict(data.items()) if data else {}
+        self.read_task = task_of(given.get("words", ""))
+        self.asked_task = asked_task(given, self.read_task)
+        self.about = TASKS.get(self.asked_task, TASKS["classify"])
+        self.is_other_task = given.get("beliefs_of", self.asked_task) != self.asked_task
+        if self.is_other_task:
+            given = {name: value for name, value in given.items() if name not in OF_TASK}
         versions = DatasetVersion.objects.filter(dataset__project=project, ready_at__isnull=False)
-        self.fields["version"].queryset = versions.select_related("dataset", "job").order_by("-ready_at")  # type: ignore[attr-defined]
-        self.fields["version"].initial = self.fields["version"].queryset.filter(data_kind="text").first()  # type: ignore[attr-defined]
+        versions = (
+            versions.filter(data_kind=self.about.data_kind).select_related("dataset", "job").order_by("-ready_at")
+        )
+        newest = versions.first()
+        if newest:
+            given.setdefault("version", str(newest.pk))
+        super().__init__(with_beginnings({**given, "task": self.asked_task}, self.about) if data else None)
+        self.fields["version"].queryset = versions  # type: ignore[attr-defined]
+        self.fields["version"].initial = newest
+        self.speak_of_task()
         self.weight_names: list[tuple[str, list[str]]] = []
-        self.asked_task = str((data or {}).get("task") or "classify")
         for way in decision_table().of_task(self.asked_task):
             names = weights_of(way)
             for name in names:
                 belief = name.partition(".")[2]
                 self.fields[name] = _number(BELIEFS[belief], getattr(way, belief))
             self.weight_names.append((way.name, names))
+
+    def speak_of_task(self) -> None:
+        """Ask in the words of the task, and only what it counts by."""
+        titles = {
+            "num_examples": self.about.examples, "num_labels": self.about.per, "half": self.about.half_title,
+            "quality": self.about.wanted_title,
+        }  # fmt: skip
+        for name, title in titles.items():
+            self.fields[name].label = title
+        self.asks_labels, self.asks_quality = bool(self.about.per), self.about.is_foretold
 
     def refusals(self) -> list[str]:
         """Return what is wrong, each with the question as people read it."""
@@ -114,28 +140,26 @@ class AdvisorForm(forms.Form):
     def wanted(self) -> Wanted:
         """Return what is asked, empty fields at what they begin with; of what has no beginning, nothing is asked."""
         given = {name: self._given(name) for name in self.fields}
-        kind = "images" if given["task"] == "images" else "text"
         version = self.cleaned_data.get("version") if self.data else given["version"]
-        if version is None or version.data_kind != kind:
-            version = hypothetical(self.project, kind)
-        labels = data_facts(version).label_names if version.pk else []
-        names = ("task", "difficulty", "budget_usd", "requests_per_month", "tokens_in", "tokens_out", "months",
+        in_data = int((version.splits.get("train") or {}).get("documents") or 0) if version else 0
+        num_examples = given["num_examples"]
+        if num_examples is None:
+            num_examples = in_data or int(self.about.usual.get("num_examples", USUAL_EXAMPLES))
+        num_labels = given["num_labels"] or labels_in(version) or int(self.about.usual.get("num_labels", 2))
+        names = ("difficulty", "budget_usd", "requests_per_month", "tokens_in", "tokens_out", "months",
                  "usd_per_point", "usd_per_hour_of_work")  # fmt: skip
-        num_labels = given["num_labels"] or max(len(labels), 2)
-        if not version.pk and given["task"] == "images":
-            version.facts = {**version.facts, "num_labels": num_labels}
-        in_data = int((version.splits.get("train") or {}).get("documents") or 0)
-        quality, latency = self.cleaned_data.get("quality"), self.cleaned_data.get("latency_ms")
-        is_first = not self.data
-        quality = given["quality"] if is_first else quality
-        latency = given["latency_ms"] if is_first else latency
-        asks_quality = quality is not None and given["task"] != "generate"
+        quality, latency = (
+            (given if not self.data else self.cleaned_data).get(name) for name in ("quality", "latency_ms")
+        )
+        stays = self.cleaned_data.get("stays")
         return Wanted(
-            version=version,
+            task=self.asked_task,
+            version=version or hypothetical(self.project, self.about, num_examples, num_labels),
             num_labels=num_labels,
+            num_examples=num_examples,
             half=self.cleaned_data.get("half") or None,
-            num_examples=given["num_examples"] if given["num_examples"] is not None else in_data or USUAL_EXAMPLES,
-            quality=quality / 100 if asks_quality and quality is not None else None,
+            stays=stays / 100 if stays is not None else None,
+            quality=quality / 100 if self.about.is_foretold and quality is not None else None,
             latency_seconds=latency / 1000 if latency is not None else None,
             weights={
                 name: float(value) for _way, names in self.weight_names for name in names
@@ -149,13 +173,33 @@ class AdvisorForm(forms.Form):
         return self.fields[name].initial if value in (None, "") else value
 
 
-def with_beginnings(data: Mapping[str, str]) -> dict[str, Any]:
+def asked_task(data: Mapping[str, str], read: str) -> str:
+    """Return the task that is meant: what newly written words say, or else what was chosen."""
+    if read and read != data.get("read_as", ""):
+        return read
+    return str(data.get("task") or read or "classify")
+
+
+def with_beginnings(data: Mapping[str, str], task: Task) -> dict[str, Any]:
     """Return the answers of an address, and for questions that it does not name what they begin with; empty stays empty."""
     begin = {name: field.initial for name, field in AdvisorForm.base_fields.items() if field.initial is not None}
-    return {**begin, **{name: data[name] for name in data}}
+    of_task = {name: value for name, value in task.usual.items() if name not in ("num_examples", "num_labels")}
+    return {**begin, **of_task, **data}
 
 
-def hypothetical(project: Project, kind: str) -> DatasetVersion:
+def labels_in(version: DatasetVersion | None) -> int:
+    """Return how many labels, kinds of things or items a version has; 0 for none."""
+    if version is None:
+        return 0
+    facts = version.facts
+    return len(data_facts(version).label_names) or int(facts.get("num_items") or facts.get("num_labels") or 0)
+
+
+def hypothetical(project: Project, task: Task, num_examples: int, num_labels: int) -> DatasetVersion:
     """Return data as they might be, for whoever has none yet; nothing of it is stored."""
-    dataset = Dataset(project=project, name="", data_kind=kind)
-    return DatasetVersion(dataset=dataset, number=0, data_kind=kind, splits={}, report={}, **HYPOTHETICAL[kind])
+    dataset = Dataset(project=project, name="", data_kind=task.data_kind)
+    users = max(1, round(num_examples * USUAL_USERS_PER_INTERACTION))
+    facts = {**task.facts, "num_labels": num_labels, "num_items": num_labels, "num_users": users}
+    return DatasetVersion(
+        dataset=dataset, number=0, data_kind=task.data_kind, splits={}, report={}, facts=facts, vocab_size=8_192
+    )

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 
 from django.utils.translation import gettext as _
+from msgspec import to_builtins
 
+from trainer.families import get_family
 from trainer.metrics.direction import lower_is_better
 from webapp.datasets.models import DatasetVersion
-from webapp.planning.advisor.table import Table, Way
+from webapp.planning.advisor.table import Table, Way, decision_table
+from webapp.planning.advisor.tasks import TASKS
 from webapp.runs.models import Run
 
-MEASURES = {
-    "classify": "accuracy", "entities": "micro_f1", "embed": "recall_at_1", "images": "accuracy",
-    "generate": "bits_per_byte",
-}  # fmt: skip
-OBJECTIVES = {"classify": ("classify", "multi_label"), "entities": ("tag",), "embed": ("embed",)}
 SPREAD = 0.3
 """A belief's errors may be a third more or less."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expected:
-    """Share of right answers; None: nothing tells it."""
+    """Share of right answers, or the task's score from 0 to 1; None: nothing tells it."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
     basis: str = ""
+    is_published: bool = False
+    """It rests on what was published of this very way."""
+
     run: Run | None = None
     """It was measured, by this run's own test."""
 
@@ -36,33 +38,36 @@ class Expected:
 
 
 def expected_quality(
-    way: Way,
-    table: Table,
-    *,
-    task: str,
-    num_labels: int,
-    examples_per_label: float,
-    half: float,
-    version: DatasetVersion,
+    way: Way, *, task: str, num_labels: int, num_examples: float, half: float, floor: float, version: DatasetVersion
 ) -> Expected:
     """Return what to expect; a run on the same data that went this way takes the place of the belief."""
-    if task == "generate":
+    asked, table = TASKS[task], decision_table()
+    if not asked.is_foretold:
         return _of_writing(version, way)
     if (run := best_run(version, way, task)) is not None:
-        value = float(run.test_metrics[MEASURES[task]])
+        value = float(run.test_metrics[asked.measure]) * asked.scale
         return Expected(value=value, low=value, high=value, run=run, basis=_("measured by your run, on its test split"))
-    if way.data_worth is None or task not in MEASURES:
+    if way.data_worth is None:
         return Expected(value=None, basis=_("unknown: no run of yours went this way"))
-    worth = way.data_worth
-    seen = way.worth_labels if way.how == "api" else worth * examples_per_label
+    per = num_labels if asked.per else 1
+
+    def error(each: Way, seen: float) -> float:
+        return error_of(seen, floor=min(floor + each.floor, 1.0), chance=chance_of(task, num_labels), half=half)
+
     if way.how == "distil":
-        teacher = next(each for each in table.way if each.how == "api")
-        taught = examples_per_label + way.taught / num_labels
-        own = error_of(taught, floor=way.floor, num_labels=num_labels, half=half)
-        limit = error_of(teacher.worth_labels, floor=teacher.floor, num_labels=num_labels, half=half)
-        return _belief(max(own, limit), table.basis["api"])
-    error = error_of(seen, floor=way.floor, num_labels=num_labels, half=half)
-    return _belief(error, table.basis["api" if way.how == "api" else "transfer" if worth > 2 else "curve"])
+        teacher = next(each for each in (*table.of_task(task), *table.way) if each.how == "api")
+        own = error(way, way.data_worth * (num_examples + way.taught) / per)
+        return _belief(max(own, error(teacher, teacher.worth_labels)), table, "api")
+    if way.how in ("api", "rule"):
+        return _belief(error(way, way.worth_labels), table, way.basis or "api")
+    basis = way.basis or ("transfer" if way.data_worth > 2 else "curve")
+    return _belief(error(way, way.data_worth * num_examples / per), table, basis)
+
+
+def chance_of(task: str, num_labels: int) -> float:
+    """Return what guessing gets wrong: most labels, and every box, item or sentence."""
+    is_label = TASKS[task].is_share
+    return 1 - 1 / max(num_labels, 2) if is_label else 1.0
 
 
 def _of_writing(version: DatasetVersion, way: Way) -> Expected:
@@ -74,25 +79,28 @@ def _of_writing(version: DatasetVersion, way: Way) -> Expected:
     return Expected(value=None, bits_per_byte=bits, run=run, basis=_("measured by your run, on its test split"))
 
 
-def _belief(error: float, basis: str) -> Expected:
+def _belief(error: float, table: Table, basis: str) -> Expected:
     low, high = 1 - min(1.0, error * (1 + SPREAD)), 1 - error * (1 - SPREAD)
-    return Expected(value=1 - error, low=low, high=high, basis=basis)
+    if 1 - error < error:  # little is right: it is that which may be a third more or less
+        low, high = (1 - error) * (1 - SPREAD), (1 - error) * (1 + SPREAD)
+    return Expected(
+        value=1 - error, low=low, high=high, basis=table.basis[basis], is_published=basis.startswith("published")
+    )
 
 
-def error_of(examples_per_label: float, *, floor: float, num_labels: int, half: float) -> float:
-    """Return the share of wrong answers after so many examples a class, as the table's head has it.
+def error_of(seen: float, *, floor: float, chance: float, half: float) -> float:
+    """Return the share that is wrong after so many examples a class, as the table's head has it.
 
-    >>> round(error_of(0, floor=0.05, num_labels=2, half=20), 2)
+    >>> round(error_of(0, floor=0.05, chance=0.5, half=20), 2)
     0.5
     """
-    chance = 1 - 1 / max(num_labels, 2)
-    return floor + max(0.0, chance - floor) * float((1 + examples_per_label / half) ** -0.5)
+    return floor + max(0.0, chance - floor) * float((1 + seen / half) ** -0.5)
 
 
 def best_run(version: DatasetVersion, way: Way, task: str) -> Run | None:
     """Return the best run on the data that went this way to the task: same family, purpose and kind of start."""
-    measure = MEASURES.get(task)
-    if measure is None or not way.family or way.how == "distil" or version.pk is None:
+    measure = TASKS[task].measure
+    if not way.family or way.how == "distil" or version.pk is None:
         return None
     rows = Run.objects.filter(
         dataset_version=version, family=way.family, deleted_at=None, latest_job__state="succeeded"
@@ -109,7 +117,27 @@ def _went(run: Run, way: Way, task: str) -> bool:
     if (run.spec.get("prune") or {}).get("method", "none") != "none" or (run.spec.get("distil") or {}).get("teacher"):
         return False  # it was made smaller, or taught: another way
     how = "lora" if is_adapted else "fine-tune" if transfer.get("source") else "scratch"
-    objective = model.get("objective")
-    if way.family == "vision" and str(model.get("architecture", "")).startswith("vit") != ("vit" in way.name):
+    objective, wanted = model.get("objective"), TASKS[task].objectives
+    if wanted and objective is not None and objective not in wanted:
         return False
-    return how == way.how and (task == "generate" or objective is None or objective in OBJECTIVES.get(task, ()))
+    return how == way.how and _is_nearest(run, way, task)
+
+
+def _is_nearest(run: Run, way: Way, task: str) -> bool:
+    """Say whether of the ways that differ in size or form alone this is the one that the run went."""
+    rivals = [each for each in decision_table().of_task(task) if (each.family, each.how) == (way.family, way.how)]
+    return max(rivals, key=lambda each: _likeness(run, each)) == way
+
+
+def _likeness(run: Run, way: Way) -> tuple[float, float]:
+    """Return how far the words of its settings are the way's, and how near the numbers come (0: equal)."""
+    ours, theirs = run.spec.get("model") or {}, to_builtins(get_family(way.family).presets[way.preset])
+    names = [(str(ours.get(name)), value) for name, value in theirs.items() if isinstance(value, str)]
+    words = sum(
+        (own == value) + 0.5 * (own[:3] == value[:3]) for own, value in names
+    )  # `resnet34` is nearer to `resnet18`
+    numbers = [(ours.get(name), value) for name, value in theirs.items() if type(value) in (int, float)]
+    far = sum(
+        abs(log((own or 1e-3) / (value or 1e-3))) for own, value in numbers if isinstance(own, int | float) and own >= 0
+    )
+    return words, -far

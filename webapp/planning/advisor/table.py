@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
-How = Literal["scratch", "fine-tune", "lora", "distil", "api"]
-Task = Literal["classify", "entities", "embed", "images", "generate"]
+How = Literal["scratch", "fine-tune", "lora", "distil", "api", "rule"]
+TaskName = Literal["classify", "entities", "embed", "images", "generate", "detect", "recommend", "translate"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +20,7 @@ class Way:
     """One way to do a task."""
 
     name: str
-    tasks: list[Task]
+    tasks: list[TaskName]
     how: How
     why: str
     family: str = ""
@@ -32,31 +32,46 @@ class Way:
     """How many examples one is worth, against a start from random weights; None: quality is not foretold."""
 
     floor: float = 0.05
-    """Share of answers that stay wrong with all the data in the world."""
+    """Share of answers that stay wrong with all the data in the world, besides what stays wrong of the task itself."""
 
     worth_labels: float = 0.0
-    """api: it does as well as so many examples a class; it does not grow with yours."""
+    """api, rule: it does as well as so many examples a class; it does not grow with yours."""
 
     taught: int = 0
-    """distil: texts that the teacher labels."""
+    """distil: texts that the teacher labels, or answers."""
 
     hours: float = 0.0
     """Of a person, once."""
 
     latency_seconds: float = 0.0
-    """api: of an answer."""
+    """api, rule: of an answer."""
+
+    apis: tuple[str, ...] = ()
+    """api: how the names of those begin that can do it; empty: all."""
+
+    basis: str = ""
+    """Key of `Table.basis`, where its quality rests on something published for this very way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    half: Mapping[str, float]
-    """Difficulty of a task -> examples a class that take the avoidable errors down to seven in ten."""
+    half: Mapping[str, Mapping[str, float]]
+    """Task (`labels`: all others) -> difficulty -> examples a class that take the avoidable errors down to seven in ten."""
+
+    floor: Mapping[str, Mapping[str, float]]
+    """Task -> difficulty -> share that stays wrong whatever the way; a task that is not there: nothing."""
 
     basis: Mapping[str, str]
     way: list[Way]
 
     def of_task(self, task: str) -> list[Way]:
         return [way for way in self.way if task in way.tasks]
+
+    def half_of(self, task: str, difficulty: str) -> float:
+        return self.half.get(task, self.half["labels"])[difficulty]
+
+    def floor_of(self, task: str, difficulty: str) -> float:
+        return self.floor.get(task, {}).get(difficulty, 0.0)
 
 
 @cache
