@@ -32,6 +32,11 @@ def lookup_fraction(row_bytes: float) -> float:
     return row_bytes / (row_bytes + 512.0)
 
 
+CHANNELS_AT_ONCE = {"cpu": (16, 16), "accelerator": (64, 128)}
+"""Channels in and out that a convolution works on together, a vector of 16 on a processor, a tile of matrix units
+elsewhere: narrower ones leave a part of them empty."""
+
+
 @dataclass(slots=True)
 class Passes:
     """Seconds of one micro-batch by part, forward and backward."""
@@ -153,13 +158,14 @@ def _convolutions(layers: Iterable[Convolution], work: ExampleWork, number: Numb
     out, device, b = Passes(), work.accelerator, float(work.micro_batch)
     value_bytes = 4.0 if number in ("fp32", "tf32") else 2.0
     eager = 1.0 if work.fused else 1.5
+    tile = CHANNELS_AT_ONCE["cpu" if device.kind == "cpu" else "accelerator"]
     for layer in layers:
         rows, inner = b * layer.height**2, float(layer.inputs * layer.kernel**2)
         moved = value_bytes * (rows * layer.inputs + layer.weights + rows * layer.outputs)
-        # matrix units work on tiles of about 64 x 128 channels: narrow convolutions leave a part of them empty
         forward = matmul_seconds(
-            device, rows, -(-inner // 64) * 64, -(-layer.outputs // 128) * 128, number=number, moved_bytes=moved
-        )
+            device, rows, -(-inner // tile[0]) * tile[0], -(-layer.outputs // tile[1]) * tile[1], number=number,
+            moved_bytes=moved,
+        )  # fmt: skip
         out.add("matmul", forward, 2.0 * forward, 9)
         values = copy_seconds(device, eager * value_bytes * rows * layer.outputs) if layer.height > 1 else 0.0
         out.add("elementwise", 3.0 * values, 5.0 * values, 6)

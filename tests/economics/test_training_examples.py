@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from economics.architecture.convolution import ResNet
 from economics.architecture.lookup import preset
 from economics.catalogue.accelerators import find_accelerator
 from economics.errors import InputError
 from economics.example_work import ExampleWork
 from economics.flop.others import flop_per_example
+from economics.hardware import calibrated
 from economics.layout import Layout
 from economics.memory.examples import example_training_memory
 from economics.throughput.examples import example_step_time
@@ -100,3 +103,20 @@ def test_what_cannot_be_is_refused() -> None:
         estimate("gpt2", target_length=5)
     with pytest.raises(InputError, match="recompute"):
         estimate("vit-b-16", recompute="selective")
+
+
+def test_narrow_convolutions_leave_tiles_of_matrix_units_empty_and_hardly_a_processors_vectors():
+    """A quarter of the channels takes a sixteenth of the products: a processor gets through them nearly in proportion."""
+    wide = ResNet(depths=(2, 2, 2, 2), block="basic", small_stem=True, image_size=32)
+    narrow = replace(wide, stem_width=16, widths=(16, 32, 64, 128))
+
+    def product_share(kind):
+        machine = calibrated(name=kind, flop_per_second=2e11, memory_bytes=1e9, memory_bytes_per_second=1e12, kind=kind)
+        taken = [
+            example_step_time(ExampleWork(architecture=net, accelerator=machine, num_examples=32, micro_batch=32))
+            for net in (narrow, wide)
+        ]
+        return taken[0].by_part["matmul"] / taken[1].by_part["matmul"]
+
+    assert product_share("cpu") < 1.2 / 16
+    assert product_share("accelerator") > 3 / 16

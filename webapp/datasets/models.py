@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from webapp.datasets.lengths import part_lengths
 from webapp.jobs.models import Job
 from webapp.projects.models import Project
 from webapp.teams.codes import new_code
@@ -202,8 +203,13 @@ class DatasetVersion(models.Model):
 
     @property
     def model_facts(self) -> dict[str, Any]:
-        """Return what the size of a model of this data depends on."""
-        return {"vocab_size": self.vocab_size, **self.facts}
+        """Return what the size of a model of this data depends on, and the work of its steps."""
+        return {"vocab_size": self.vocab_size, "part_lengths": part_lengths(self.path, self.content_hash), **self.facts}
+
+    def num_documents_of(self, split: str) -> int:
+        """Return how many documents a split holds; 0 for no split."""
+        found = self.splits.get(split) or {}
+        return int(found.get("documents") or found.get("num_documents") or 0)
 
     def num_units(self, split: str) -> int:
         """Return what a split holds of what throughput counts: tokens, or documents where there are none; 0 for no split."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,7 +16,11 @@ from typing import Any
 from economics.architecture import Architecture, Decoder
 
 Facts = Mapping[str, Any]
-"""What is known of prepared data (`DatasetVersion.facts`): `vocab_size`, `num_labels`, and what its kind tells."""
+"""What is known of prepared data (`DatasetVersion.model_facts`): `vocab_size`, `num_labels`, what its kind tells, and
+`part_lengths`, how long its documents are."""
+
+Sides = Sequence[Sequence[int]]
+"""Lengths of some documents: of each as a whole, or of source and target."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,9 +42,9 @@ class Link:
     measuring_work: Callable[[Any, Facts], float] | None = None
     """(settings, facts of the data) -> what the time to measure one example goes with; None: the FLOP of an example."""
 
-    lengths: Callable[[Any, int, Facts], tuple[int, int]] | None = None
-    """(settings, sequence length, facts of the data) -> tokens of source and target of an example, in an encoder-decoder;
-    None: as many as the sequence length, on both sides."""
+    document_lengths: Callable[[Any, Facts], Sides] | None = None
+    """(settings, facts of the data) -> where an example is a document, filled up to the longest of its batch: tokens of
+    some documents as they are read, for each side that a model has; None, or no sides: examples are full windows."""
 
 
 def ranking_work(model: Any, facts: Facts) -> float:

@@ -26,7 +26,8 @@ from economics.training.examples import best_example_choice, example_outcome, un
 from economics.training.outcome import Conditions, Outcome
 from trainer.sections import BatchSpec, MachineSpec
 from trainer.spec import TrainSpec
-from webapp.runs.architectures import Facts, architecture_of, link_of
+from webapp.runs.architectures import Facts, architecture_of
+from webapp.runs.batch_lengths import batch_lengths
 
 FORWARD_SHARE = 1 / 3
 """Of the FLOP of training on something, what the forward pass alone takes: measuring, or answering as a teacher."""
@@ -126,11 +127,12 @@ def step_model(family: str, model: Any, facts: Facts, form: StepForm) -> StepMod
     architecture = architecture_of(family, model, facts)
     if architecture is None:
         return None
+    lengths = batch_lengths(
+        family, model, facts, window=form.batch.sequence_length, num_examples=form.micro_batch
+    )  # fmt: skip
     if isinstance(architecture, Decoder):
-        return DecoderStep(architecture=architecture, form=form)
-    link, length = link_of(family), form.batch.sequence_length
-    lengths = link.lengths(model, length, facts) if link and link.lengths else (length, length)
-    return ExampleStep(architecture=architecture, form=form, lengths=lengths)
+        return DecoderStep(architecture=architecture, form=form, length=lengths[0])
+    return ExampleStep(architecture=architecture, form=form, lengths=(lengths[0], lengths[-1]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,14 +141,21 @@ class DecoderStep:
 
     architecture: Decoder
     form: StepForm
+    length: int
+    """Tokens of an example as batches hold it: the window, or less where an example is a document."""
 
     @property
     def flop_per_unit(self) -> float:
-        return training_flop_per_token(self.architecture, self.form.batch.sequence_length).total
+        return self.flop_per_position * self._read_fraction
 
     @property
     def flop_per_position(self) -> float:
-        return self.flop_per_unit
+        return training_flop_per_token(self.architecture, self.length).total
+
+    @property
+    def _read_fraction(self) -> float:
+        """Of the window, which is what a run counts."""
+        return self.length / self.form.batch.sequence_length
 
     def of_one(self) -> DecoderStep:
         return replace(self, form=self.form.of_one())
@@ -175,7 +184,7 @@ class DecoderStep:
         self, accelerator: Accelerator, *, units: float, usd_per_hour: float, usd_spread: float
     ) -> Outcome | None:
         plan = RunPlan(
-            workload=self._workload(accelerator), tokens=units, num_accelerators=1,
+            workload=self._workload(accelerator), tokens=units * self._read_fraction, num_accelerators=1,
             micro_batch=self.form.batch.micro_batch or None, usd_per_accelerator_hour=usd_per_hour, usd_spread=usd_spread,
         )  # fmt: skip
         found = training_estimate(plan)
@@ -183,7 +192,7 @@ class DecoderStep:
 
     def _workload(self, accelerator: Accelerator) -> Workload:
         return Workload(
-            decoder=self.architecture, accelerator=accelerator, sequence_length=self.form.batch.sequence_length,
+            decoder=self.architecture, accelerator=accelerator, sequence_length=self.length,
             num_sequences=self.form.batch.sequences_per_step, fused=self.form.fused, dropout=self.form.dropout,
             optimizer=self.form.optimizer,  # type: ignore[arg-type]
         )  # fmt: skip
@@ -196,6 +205,7 @@ class ExampleStep:
     architecture: Architecture
     form: StepForm
     lengths: tuple[int, int]
+    """Tokens of source and target, in an encoder-decoder, as batches hold them."""
 
     @property
     def flop_per_unit(self) -> float:
@@ -217,7 +227,10 @@ class ExampleStep:
 
     def memory(self, precision: Precision, *, unified: bool) -> TrainingMemory:
         work = self._work(_any_device("cpu" if unified else "accelerator"))
-        work = replace(work, precision=precision, layout=self.form.layout)
+        window = self.form.batch.sequence_length  # a batch may have a document that fills it
+        work = replace(
+            work, precision=precision, layout=self.form.layout, source_length=window, target_length=window
+        )  # fmt: skip
         return example_training_memory(work, optimizer=self.form.optimizer)  # type: ignore[arg-type]
 
     def elsewhere(

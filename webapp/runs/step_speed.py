@@ -14,6 +14,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from economics.architecture.convolution import ConvolutionalNetwork
+from economics.architecture.encoder_decoder import EncoderDecoder
 from economics.errors import EconomicsError
 from economics.hardware import Accelerator, calibrated
 from trainer.dtypes import dtype_on_processor
@@ -222,24 +224,37 @@ def _shape(timed: dict[str, Any], calibration: dict[str, Any], *, sort: str) -> 
     found, seconds = _timed_step(timed), timed.get("seconds_per_step") or 0.0
     if found is None or sort_of(found[1]) != sort or not seconds > 0:
         return None
-    step, dtype = found[1], str(timed.get("dtype", "float32"))
-    modelled = step.seconds(_accelerator(calibration, dtype), precision_of(dtype))
-    overhead = _overhead(timed, seconds)
-    return step.flop_per_position, (seconds - overhead) / modelled, overhead / _depth(step)
+    modelled = _modelled(timed, calibration)
+    overhead = _overhead(timed, seconds, modelled, calibration)
+    return found[1].flop_per_position, (seconds - overhead) / modelled, overhead / _depth(found[1])
 
 
-def _overhead(timed: dict[str, Any], seconds: float) -> float:
-    """Return the part of a timed step that does not go with its examples: what a line through two batches has at none."""
+def _modelled(timed: dict[str, Any], calibration: dict[str, Any]) -> float:
+    """Return what the model says of a timed step."""
+    found, dtype = _timed_step(timed), str(timed.get("dtype", "float32"))
+    assert found is not None
+    return found[1].seconds(_accelerator(calibration, dtype), precision_of(dtype))
+
+
+def _overhead(timed: dict[str, Any], seconds: float, modelled: float, calibration: dict[str, Any]) -> float:
+    """Return the part of a timed step that the model knows nothing of: of the line through two batches, of what they took
+    over what they are modelled at, what it has at nothing. What a step does once for all examples the model does know."""
     few, of_few = timed.get("few_examples") or 0, timed.get("seconds_per_step_of_few") or 0.0
-    ratio = timed["sequences_per_step"] / few if few else 1.0
-    if ratio <= 1 or not of_few:
+    if not of_few or not 0 < few < timed["sequences_per_step"]:
         return 0.0
-    return float(min(max((ratio * of_few - seconds) / (ratio - 1), 0.0), MOST_OVERHEAD * seconds))
+    grown = modelled - _modelled({**timed, "sequences_per_step": few}, calibration)
+    factor = max(seconds - of_few, 0.0) / grown if grown > 0 else 0.0
+    return float(min(max(seconds - factor * modelled, 0.0), MOST_OVERHEAD * seconds))
 
 
 def _depth(step: StepModel) -> float:
     """Return how many layers a program goes through; 1 where nothing alike is counted."""
-    return float(getattr(step.architecture, "num_layers", 0) or 1)
+    architecture = step.architecture
+    if isinstance(architecture, ConvolutionalNetwork):
+        return float(len(architecture.layers()))
+    if isinstance(architecture, EncoderDecoder):
+        return float(architecture.num_encoder_layers + architecture.num_decoder_layers)
+    return float(getattr(architecture, "num_layers", 0) or 1)
 
 
 def _timed_step(timed: dict[str, Any]) -> tuple[Any, StepModel, Facts] | None:

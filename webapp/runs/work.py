@@ -20,6 +20,7 @@ from webapp.jobs.kinds import WorkFacts
 from webapp.jobs.models import Job, Queue
 from webapp.quotes.devices import Device, device_of_queue, queue_of_device
 from webapp.runs.architectures import num_parameters_of
+from webapp.runs.batch_lengths import are_documents
 from webapp.runs.models import Run
 from webapp.runs.process_bytes import process_bytes
 from webapp.runs.start_seconds import USUAL_COLD_SECONDS, start_seconds
@@ -219,9 +220,12 @@ def count_passes(spec: TrainSpec, version: DatasetVersion | None, *, first_step:
 
 
 def _examples(spec: TrainSpec, version: DatasetVersion | None, split: str) -> float:
-    """Return how many examples a whole split is measured as: windows of tokens, pictures, or users to recommend to."""
+    """Return how many examples a whole split is measured as: windows of tokens, documents, pictures, or users to
+    recommend to."""
     if version is None:
         return 0.0
+    if are_documents(spec.family, spec.model, version.model_facts):
+        return float(version.num_documents_of(split))
     units = version.num_units(split) / spec.batch.sequence_length
     num_users = version.facts.get("num_users")
     return min(units, float(num_users)) if num_users else units

@@ -21,9 +21,11 @@ from trainer.spec import spec_from_dict
 from trainer.training.compile_cache import begin, known_seconds, remember
 from trainer.training.job import machine_on_resume
 from trainer.training.machine import (
+    bfloat16_speedup,
     choose_dtype,
     decide_compile,
     duration,
+    multiplies_bfloat16,
     resolve_device,
     resolve_machine,
     timed_step,
@@ -189,3 +191,10 @@ def test_memory_that_was_freed_is_not_filled_with_zeros_again() -> None:
     """In a process of its own, as a trainer is: what a long one holds already may stand in the way."""
     told = subprocess.run([sys.executable, "-c", FREED_AND_TAKEN], check=True, capture_output=True, text=True)
     assert int(told.stdout) < 1_000, "256 MiB are 65,536 pages"
+
+
+def test_how_much_faster_bfloat16_is_is_asked_of_one_thread_and_the_others_are_there_after() -> None:
+    before = torch.get_num_threads()
+    speedup = bfloat16_speedup()
+    assert torch.get_num_threads() == before
+    assert (speedup is None) != multiplies_bfloat16()

@@ -11,7 +11,7 @@ from tests.webapp.quotes.rows import CALIBRATION
 from trainer.families import get_family
 from trainer.sections import BatchSpec, DataSpec
 from trainer.spec import TrainSpec
-from webapp.runs.step_speed import dtype_of, step_speed
+from webapp.runs.step_speed import dtype_of, machine_accelerator, step_speed
 from webapp.runs.taught_step import step_model_of
 
 FACTS = {"vocab_size": 4_096}
@@ -84,3 +84,33 @@ def test_an_older_calibration_tells_by_its_rates_and_an_accelerator_by_its_steps
     assert dtype_of(spec, 1e8, older) == "bfloat16"
     on_gpu = {**calibrated_in(dict.fromkeys(OWN_DTYPES, "float16")), "device": "cuda:0"}
     assert dtype_of(spec, 1e3, on_gpu) == "float16"
+
+
+def test_what_the_model_knows_of_a_step_of_few_examples_is_not_taken_for_overhead() -> None:
+    """A net of many weights is changed once a step, however few pictures it is of: a net of few is not quoted that, too."""
+    data = {"side": 32, "num_channels": 3, "num_labels": 10}
+    machine = {"matmul_flop_per_second": 2e11, "memory_bytes_per_second": 2e10, "num_threads": 2}
+
+    def modelled(preset: str, examples: int) -> float:
+        spec = replace(
+            spec_of("nano", length=1, sequences=examples), family="vision", model=get_family("vision").presets[preset]
+        )
+        step = step_model_of(spec, data)
+        assert step is not None
+        found = machine_accelerator(machine)
+        assert found is not None
+        return step.seconds(found, "fp32")
+
+    slower = 1.3
+    timed = {
+        "family": "vision", "preset": "resnet18", "sequence_length": 1, "sequences_per_step": 32, "few_examples": 4,
+        "seconds_per_step": slower * modelled("resnet18", 32), "seconds_per_step_of_few": slower * modelled("resnet18", 4),
+        "data": data,
+    }  # fmt: skip
+    spec = replace(spec_of("nano", length=1, sequences=8), family="vision", model=get_family("vision").presets["tiny"])
+    step = step_model_of(spec, data)
+    assert step is not None
+    speed = step_speed(spec, step, {**machine, "steps": [timed]})
+    assert speed is not None
+    assert speed.overhead_seconds == pytest.approx(0.0, abs=1e-9)
+    assert speed.seconds == pytest.approx(slower * modelled("tiny", 8))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from economics.architecture import Decoder, modern_decoder
 from economics.architecture.encoder import Encoder
 from trainer.models.bert.spec import BertSpec
-from webapp.runs.architectures import Facts, Link
+from webapp.runs.architectures import Facts, Link, Sides
 
 
 def encoder(model: BertSpec, vocab_size: int) -> Encoder | Decoder:
@@ -62,4 +62,10 @@ def count(model: BertSpec, facts: Facts) -> int:
     return encoder(model, vocab_size).parameters().total + head
 
 
-LINK = Link(to_architecture=to_decoder, count=count)
+def document_lengths(model: BertSpec, facts: Facts) -> Sides:
+    """Return the tokens of documents with the two that frame them; none where windows of running text are read."""
+    lengths = (facts.get("part_lengths") or {}).get("document")
+    return [[n + 2 for n in lengths]] if lengths and model.objective != "masked" else []
+
+
+LINK = Link(to_architecture=to_decoder, count=count, document_lengths=document_lengths)

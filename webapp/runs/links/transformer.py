@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from economics.architecture.encoder_decoder import EncoderDecoder
 from trainer.models.transformer.spec import TransformerSpec
-from webapp.runs.architectures import Facts, Link
+from webapp.runs.architectures import Facts, Link, Sides
 
 
 def to_architecture(model: TransformerSpec, facts: Facts) -> EncoderDecoder:
@@ -25,4 +25,10 @@ def to_architecture(model: TransformerSpec, facts: Facts) -> EncoderDecoder:
     )
 
 
-LINK = Link(to_architecture=to_architecture)
+def document_lengths(_model: TransformerSpec, facts: Facts) -> Sides:
+    """Return the tokens of sources and targets, each with the end that is read with it."""
+    lengths = facts.get("part_lengths") or {}
+    return [[n + 1 for n in lengths[role]] for role in ("source", "target") if lengths.get(role)]
+
+
+LINK = Link(to_architecture=to_architecture, document_lengths=document_lengths)
