@@ -24,11 +24,16 @@ PROBE = "The quick brown fox, naïve 今天天气 def f(x): return x + 1\n"
 TABLES = ("token_embedding.weight", "masked_head.bias", "head.weight")
 """Rows of these are tokens: a source may have more of them than the tokenizer has ids."""
 
+MOST_SPARE_ROWS = 1_024
+"""Rows beyond the tokenizer's ids, which fill up a block of memory (GPT-2 47, Qwen 2.5 up to 400)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Started:
     sentence: str
     facts: dict[str, Any]
+    warning: str = ""
+    """What could not be checked, and what to do about it."""
 
 
 def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
@@ -36,9 +41,9 @@ def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
     prune = task.spec.prune
     source = read_source(Path(transfer.source))
     check_shape(task, source)
-    check_tokenizer(task, source)
     heads = task.head_names(model)
     weights = cut_source(task, source, own_names(task, source))
+    warning = check_tokenizer(task, source, num_rows=num_token_rows(weights))
     loaded = fit_rows(task.adopt(weights, family=source.family), model, heads)
     missing = [name for name in model.state_dict() if name not in loaded and not is_extra(name)]
     if lost := [name for name in missing if name not in heads and not name.startswith("pooler.")]:
@@ -69,6 +74,7 @@ def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
             "num_tokens_seen_before": source.num_tokens_seen,
             **({"pruned": pruned} if pruned else {}),
         },
+        warning=warning,
     )
 
 
@@ -113,16 +119,43 @@ def same_meaning(ours: Any, theirs: Any, name: str) -> bool:
     return bool(resolved) and getattr(ours, resolved, 0) == getattr(theirs, resolved, 1)
 
 
-def check_tokenizer(task: Task, source: Source) -> None:
-    """Raise `InputError` where the data was prepared with another tokenizer than the source reads."""
-    if source.tokenizer is None or not task.assets.has_tokenizer:
-        return
+def check_tokenizer(task: Task, source: Source, *, num_rows: int | None) -> str:
+    """Raise `InputError` where the data was prepared with another tokenizer than the source reads.
+
+    A folder without a tokenizer can be held against the data by its number of rows alone: what that leaves open is
+    returned as a sentence.
+    """
+    if not task.assets.has_tokenizer:
+        return ""
     ours, theirs = task.assets.tokenizer, source.tokenizer
-    if not reads_alike(ours, theirs):
+    if theirs is not None:
+        if reads_alike(ours, theirs):
+            return ""
         raise InputError(
             f"the data was prepared with another tokenizer ({ours.vocab_size:,} tokens) than the model at {source.path} reads "
             f"({theirs.vocab_size:,}); prepare it with that one: `prepare --tokenizer {source.path}`"
         )
+    if num_rows is None:
+        return ""
+    what_to_do = (
+        f"Put the tokenizer.json that belongs to the model into {source.path} (transformers writes it: "
+        "`AutoTokenizer.from_pretrained(...).save_pretrained(...)`) and prepare the data with it"
+    )
+    if not 0 <= num_rows - ours.vocab_size <= MOST_SPARE_ROWS:
+        raise InputError(
+            f"the model at {source.path} has no tokenizer.json, and its {num_rows:,} rows of tokens are not for the "
+            f"{ours.vocab_size:,} of the data's tokenizer. {what_to_do}"
+        )
+    return (
+        f"The model at {source.path} has no tokenizer.json: only the number of tokens tells that the data's tokenizer may be "
+        f"its own. If it is another, all that the model has learnt of words is lost. {what_to_do}."
+    )
+
+
+def num_token_rows(weights: dict[str, Tensor]) -> int | None:
+    """Return for how many tokens the weights have a row; None where they read no tokens."""
+    table = weights.get(TABLES[0])
+    return None if table is None else len(table)
 
 
 def reads_alike(ours: Tokenizer, theirs: Tokenizer) -> bool:

@@ -84,6 +84,8 @@ def train(spec: TrainSpec, context: JobContext, group: Group) -> Finished | Stop
     elif spec.transfer.source:
         started = start_from(setting.task, setting.model, spec.transfer)
         context.emit(Message(text=started.sentence, code="transfer"))
+        if started.warning:
+            context.emit(Message(text=started.warning, level="warning", code="tokenizer"))
         setting.facts["transfer"] = started.facts
     if taught := load_teacher(setting.task, spec.distil, device=setting.machine.device):
         setting.teacher, setting.facts["distil"] = taught

@@ -18,6 +18,8 @@ from webapp.projects.models import Project
 from webapp.teams.codes import new_code
 from webapp.teams.models import Team, User
 
+WEIGHTS_ENDING = ".safetensors"
+
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
     def live(self) -> DatasetQuerySet:
@@ -144,7 +146,7 @@ class SourceFile(models.Model):
     @property
     def is_weights(self) -> bool:
         """Whether it holds a model's weights: no text, and no mistake, for a run can start from a model that was uploaded."""
-        return self.name.endswith(".safetensors")
+        return self.name.endswith(WEIGHTS_ENDING)
 
     @property
     def is_on_server(self) -> bool:

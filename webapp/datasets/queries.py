@@ -9,7 +9,7 @@ from django.db.models import Count, F, Func, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import JSONObject
 from django.utils.translation import gettext as _
 
-from webapp.datasets.models import Dataset, DatasetVersion, SourceFile
+from webapp.datasets.models import WEIGHTS_ENDING, Dataset, DatasetVersion, SourceFile
 from webapp.datasets.pages import DataPages, pages_of
 from webapp.jobs.display import shown_state, state_word
 from webapp.jobs.models import ACTIVE_STATES, State
@@ -118,7 +118,9 @@ def with_seen(files: QuerySet[SourceFile]) -> QuerySet[SourceFile]:
 
 
 def files_total(dataset: Dataset) -> dict[str, int]:
-    """Return how many files the dataset has, how large they are, and how many cannot be read."""
+    """Return how many files the dataset has, how large they are, and how many cannot be read; weights are no mistake."""
     return dataset.files.live().aggregate(
-        num=Count("id"), size_bytes=Sum("size_bytes", default=0), num_broken=Count("id", filter=~Q(problem=""))
+        num=Count("id"),
+        size_bytes=Sum("size_bytes", default=0),
+        num_broken=Count("id", filter=~Q(problem="") & ~Q(name__endswith=WEIGHTS_ENDING)),
     )

