@@ -48,6 +48,15 @@ class Ranking:
     points: list[Point]
     """By value, the best first."""
 
+    worst: float = 0.0
+    """The worst value that any run showed, which gains are counted from."""
+
+    @property
+    def gain_unit(self) -> str:
+        """Return what a gain per dollar is counted in: `accuracy per $`; a loss counts by how far it fell."""
+        words = {"measure": measure_words(self.metric.rpartition("/")[2])}
+        return _("%(measure)s less, per $") % words if self.lower_is_better else _("%(measure)s more, per $") % words
+
     @property
     def best(self) -> Point | None:
         return self.points[0] if self.points else None
@@ -112,7 +121,7 @@ def ranking(project: Project, metric: str, *, data: DatasetVersion | None = None
         for number, (run, value) in enumerate(runs)
     ]
     points.sort(key=lambda point: (point.value if lower else -point.value, point.usd))
-    return Ranking(metric=metric, lower_is_better=lower, points=points)
+    return Ranking(metric=metric, lower_is_better=lower, points=points, worst=worst)
 
 
 def _runs(project: Project) -> Any:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from trainer.families import families
 from webapp.jobs.display import state_word
 from webapp.runs.models import Run
-from webapp.runs.transfer import FACT, shown
+from webapp.runs.transfer import FACT, FACT_SCORE, shown
 from webapp.ui.templatetags.figures import count, exact, figure, usd, when
 from webapp.ui.templatetags.figures import seconds as duration
 
@@ -111,9 +111,17 @@ FIXED: dict[str, Column] = dict(
         _fixed(
             "effective_data",
             _("Effective data"),
-            lambda r: shown(r.run.facts),
+            lambda r: shown(r.run),
             lambda r: r.run.facts.get(FACT),
             Cast(KeyTextTransform(FACT, "facts"), FloatField()),
+            number=True,
+        ),
+        _fixed(
+            "effective_data_score",
+            _("Effective data, by score"),
+            lambda r: shown(r.run, by_score=True),
+            lambda r: r.run.facts.get(FACT_SCORE),
+            Cast(KeyTextTransform(FACT_SCORE, "facts"), FloatField()),
             number=True,
         ),
         _fixed(

@@ -18,6 +18,7 @@ from webapp.runs.models import Checkpoint, Run
 from webapp.runs.prices import worker_of
 from webapp.runs.services import can_resume, resume_step
 from webapp.runs.status import Status, run_status
+from webapp.runs.transfer import is_transfer, scratch_runs, stored
 from webapp.runs.unit_words import unit_of_family
 
 NUM_SAMPLES = 50
@@ -80,7 +81,18 @@ def overview_context(run: Run) -> dict[str, Any]:
         "best": best(run),
         "facts": facts_of(run),
         "main_metric": _main_metric(run),
+        "worth": worth_context(run),
     }
+
+
+def worth_context(run: Run) -> dict[str, Any] | None:
+    """Return what the run's start from a trained model was worth; None where it began with random weights."""
+    if not is_transfer(run.spec):
+        return None
+    found = stored(run)
+    codes = {code for each in found for code in each.against}
+    against = list(Run.objects.filter(project=run.project, code__in=codes)) if codes else scratch_runs(run)
+    return {"found": found, "against": against, "is_over": run.latest_job.is_final}
 
 
 def _main_metric(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from trainer.errors import SpecError
 from trainer.families import Family, default_family, families, get_family
-from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
+from trainer.spec import TrainSpec, TransferSpec, spec_from_dict, spec_to_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobRefused
 from webapp.projects.models import Project
@@ -35,6 +36,8 @@ MAX_CONFIG_BYTES = 100_000
 def run_create(request: HttpRequest, project: Project) -> HttpResponse:
     parent, checkpoint = _origin(request, project)
     start = _spec_of(parent)
+    if start is not None and request.GET.get("weights") == "random":
+        start = replace(start, transfer=TransferSpec())
     family = _family(request, start, project)
     initial = _initial(request, project, parent, checkpoint)
     branch_from = str(checkpoint.path) if checkpoint else ""

@@ -113,6 +113,7 @@ def test_the_list_ranks_runs_and_draws_the_front(cast: Cast, files: Path) -> Non
         make_checkpoint(run)
     page: Any = cast.client(cast.vera).get(f"/projects/{cast.project.code}/models/")
     assert page.context["ranking"].best.run.name == "r1"
+    assert "loss less, per $" in page.content.decode()
     assert 'data-plot="pareto"' in page.content.decode()
     by_gain = cast.client(cast.vera).get(f"/projects/{cast.project.code}/models/?by=dollar&metric=validation/loss")
     assert [point.run.name for point in by_gain.context["points"]] == ["r0", "r1"]

@@ -12,7 +12,7 @@ from webapp.jobs.models import State
 from webapp.projects.models import Project
 from webapp.registry.models import AblationPair, Compression
 from webapp.runs.models import Run
-from webapp.runs.transfer import scratch_run
+from webapp.runs.transfer import scratch_runs
 
 NUM_LATEST = 50
 NUM_PAIRS = 12
@@ -53,8 +53,8 @@ def _transfers(project: Project) -> Iterator[RunPair]:
     for run in _ended_well(project):
         is_pruned = (run.spec.get("prune") or {}).get("method", "none") != "none"
         began_trained = bool((run.spec.get("transfer") or {}).get("source"))  # a branch goes on with its own run
-        if began_trained and not is_pruned and (scratch := scratch_run(run)) is not None:
-            yield RunPair(lever=TRANSFER, without=scratch, with_lever=run)
+        if began_trained and not is_pruned and (scratch := scratch_runs(run)):
+            yield RunPair(lever=TRANSFER, without=scratch[0], with_lever=run)
 
 
 def _augmentations(project: Project) -> Iterator[RunPair]:
