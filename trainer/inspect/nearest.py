@@ -2,7 +2,8 @@
 
 A passage is short and documents are long, so documents are compared window by window. By words: the windows' sketches give
 candidates, whose shared shingles are then counted exactly. By meaning: the mean of the model's last hidden states over a
-window, against the passage's, by cosine; the windows are an even choice where a split has very many.
+window, against the passage's, by cosine. A model reads slowly: of a split with very many windows it reads those that are most
+alike by words, and an even choice of the others, as many as its size allows in about a minute.
 """
 
 from __future__ import annotations
@@ -23,9 +24,16 @@ from trainer.inference.loading import LoadedModel
 from trainer.inspect.overlap import write
 from trainer.inspect.spec import InspectSpec
 from trainer.inspect.vectors import embed
+from trainer.training.task import count_parameters
 
 MAX_WINDOWS = 200_000
-MAX_EMBEDDED = 3_000
+MIN_EMBEDDED, EMBEDDED_AT_ONCE = 3_000, 64
+EMBEDDING_FLOP = {"cpu": 4e12}
+"""What reading the windows may take: about a minute of two cores."""
+
+EMBEDDING_FLOP_ELSEWHERE = 1e15
+"""About a minute of an accelerator with windows as short as these."""
+
 MIN_WINDOW_TOKENS = 16
 NUM_HASHES, SHINGLE_CHARACTERS = 64, 5
 WINDOWS_AT_ONCE = 512
@@ -50,8 +58,11 @@ def nearest_report(spec: InspectSpec, loaded: LoadedModel, version: PreparedVers
     if len(tokens) < 4:
         raise InputError("the passage is too short to look for: give it at least a few words")
     windows = _windows(train, size=max(len(tokens), MIN_WINDOW_TOKENS))
-    words = _by_words(passage, windows, train, tokenizer, spec.num_results, say)
-    meaning, num_embedded = _by_meaning(passage, windows, train, tokenizer, loaded, spec.num_results, say)
+    alike = _likeness(passage, windows, train, tokenizer, say)
+    closest = np.argsort(-alike, kind="stable")[: spec.num_results * CANDIDATES_PER_RESULT]
+    words = _by_words(passage, [windows[i] for i in closest.tolist()], train, tokenizer, spec.num_results)
+    chosen = [windows[i] for i in _to_read(len(windows), closest, _most_read(loaded, len(tokens))).tolist()]
+    meaning, num_embedded = _by_meaning(passage, chosen, train, tokenizer, loaded, spec.num_results, say)
     return {
         "what": "nearest",
         "passage": passage,
@@ -91,10 +102,10 @@ def _text(train: TokenSplit, tokenizer: Tokenizer, window: Window) -> str:
     return tokenizer.decode(train.read(window.start, window.length).tolist())
 
 
-def _by_words(
-    passage: str, windows: list[Window], train: TokenSplit, tokenizer: Tokenizer, num: int, say: Say
-) -> list[dict[str, Any]]:
-    """Return the windows that share most shingles with the passage, one a document."""
+def _likeness(
+    passage: str, windows: list[Window], train: TokenSplit, tokenizer: Tokenizer, say: Say
+) -> NDArray[np.float64]:
+    """Return for each window about which share of shingles it has in common with the passage, by their sketches."""
     own = sketches([passage], num_hashes=NUM_HASHES, shingle_characters=SHINGLE_CHARACTERS)[0]
     similarity = np.zeros(len(windows))
     for start in range(0, len(windows), WINDOWS_AT_ONCE):
@@ -102,17 +113,36 @@ def _by_words(
         texts = [_text(train, tokenizer, window) for window in windows[start : start + WINDOWS_AT_ONCE]]
         found = sketches(texts, num_hashes=NUM_HASHES, shingle_characters=SHINGLE_CHARACTERS)
         similarity[start : start + len(texts)] = (found == own).mean(axis=1)
-    best = np.argsort(-similarity, kind="stable")[: num * CANDIDATES_PER_RESULT]
+    return similarity
+
+
+def _by_words(
+    passage: str, candidates: list[Window], train: TokenSplit, tokenizer: Tokenizer, num: int
+) -> list[dict[str, Any]]:
+    """Return the candidates that share most shingles with the passage, one a document."""
     mine = _shingles(passage)
     rows = []
-    for i in best.tolist():
-        text = _text(train, tokenizer, windows[i])
+    for window in candidates:
+        text = _text(train, tokenizer, window)
         theirs = _shingles(text)
         common = len(np.intersect1d(mine, theirs, assume_unique=True))
         rows.append(
-            _row(train, windows[i], text, score=common / (len(mine) + len(theirs) - common), shared=common / len(mine))
+            _row(train, window, text, score=common / (len(mine) + len(theirs) - common), shared=common / len(mine))
         )
     return _best_of_each(rows, num)
+
+
+def _most_read(loaded: LoadedModel, num_tokens: int) -> int:
+    """Return how many windows of about so many tokens the model reads in the time that there is."""
+    flop = EMBEDDING_FLOP.get(loaded.device.type, EMBEDDING_FLOP_ELSEWHERE)
+    return max(MIN_EMBEDDED, int(flop / (2 * count_parameters(loaded.model) * max(num_tokens, MIN_WINDOW_TOKENS))))
+
+
+def _to_read(num: int, closest: NDArray[np.intp], most: int) -> NDArray[np.int64]:
+    """Return the numbers of the windows to read: all, or those closest by words and an even choice of the others."""
+    if num <= most:
+        return np.arange(num)
+    return np.union1d(np.linspace(0, num - 1, most).astype(np.int64), closest)
 
 
 def _shingles(text: str) -> NDArray[np.uint64]:
@@ -121,24 +151,21 @@ def _shingles(text: str) -> NDArray[np.uint64]:
 
 def _by_meaning(
     passage: str,
-    windows: list[Window],
+    chosen: list[Window],
     train: TokenSplit,
     tokenizer: Tokenizer,
     loaded: LoadedModel,
     num: int,
     say: Say,
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return the windows whose vectors lie nearest to the passage's, and how many windows were looked at."""
-    chosen = windows
-    if len(windows) > MAX_EMBEDDED:
-        chosen = [windows[i] for i in np.linspace(0, len(windows) - 1, MAX_EMBEDDED).astype(np.int64).tolist()]
+    """Return the windows whose vectors lie nearest to the passage's, and how many windows were read."""
     own = embed(loaded, [passage])
     if own is None:
         return [], 0
     scores = []
-    for start in range(0, len(chosen), 32):
+    for start in range(0, len(chosen), EMBEDDED_AT_ONCE):
         say("by meaning", start, len(chosen))
-        texts = [_text(train, tokenizer, window) for window in chosen[start : start + 32]]
+        texts = [_text(train, tokenizer, window) for window in chosen[start : start + EMBEDDED_AT_ONCE]]
         vectors = embed(loaded, texts)
         assert vectors is not None
         scores.append(torch.nn.functional.cosine_similarity(vectors, own).cpu().numpy())

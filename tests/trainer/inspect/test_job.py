@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trainer.conftest import make_documents, of_kind, run_job, write_version
+from tests.trainer.conftest import last_checkpoint, make_documents, of_kind, run_job, train_dict, write_version
 from trainer.data.shards import open_version
 from trainer.events import Failed, Report
+from trainer.inspect import nearest
 
 
 def report(folder: Path, checkpoint: Path, what: str, **fields: Any) -> dict[str, Any]:
@@ -37,6 +38,20 @@ def test_a_passage_of_a_training_document_is_found_by_words_and_by_meaning(
     assert found["by_words"][0]["shared"] == pytest.approx(1.0)
 
 
+def test_what_is_alike_by_words_is_read_by_the_model_however_many_windows_there_are(
+    tmp_path: Path, version: Path, writer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A passage that stands in one window of thousands is not left to chance."""
+    monkeypatch.setattr(nearest, "MIN_EMBEDDED", 8)
+    monkeypatch.setattr(nearest, "EMBEDDING_FLOP", {"cpu": 0.0})
+    split = open_version(version).split("train")
+    document = next(i for i in range(split.num_documents - 1, 0, -1) if len(split.document(i)) > 50)
+    text = open_version(version).tokenizer().decode(split.document(document)[:-1].tolist())
+    found = report(tmp_path / "job", writer, "nearest", text=text, num_results=2)
+    assert found["num_embedded"] <= 8 + 2 * nearest.CANDIDATES_PER_RESULT < found["num_windows"]
+    assert found["by_meaning"][0]["document"] == document
+
+
 def test_the_model_writes_the_passage_itself(tmp_path: Path, writer: Path) -> None:
     found = report(tmp_path / "job", writer, "nearest", prompt="salt bread", num_tokens=20, seed=3)
     assert found["is_written"]
@@ -60,6 +75,31 @@ def test_overlap_is_whole_for_what_was_copied_and_compared_with_unseen_text(
     assert copied
     assert short["longest_tokens"] >= 4
     assert short["passages"][0]["longest"]["source"] == "made.jsonl"
+
+
+def test_a_passage_that_was_learnt_by_heart_is_told(tmp_path: Path) -> None:
+    """Planted: a passage in two thirds of the texts. The model goes on with it word for word, and the report says from where."""
+    passage = " ".join(f"{a}{b}{c}" for a, b, c in zip("bdfgklmnprst" * 3, "aeiou" * 8, "lnrstkmp" * 5, strict=False))
+    documents = make_documents(240, seed=3)
+    planted = [(passage, label) if number % 3 else (text, label) for number, (text, label) in enumerate(documents)]
+    planted = [row if number // 2 % 10 < 8 else documents[number] for number, row in enumerate(planted)]  # train alone
+    version = write_version(tmp_path / "version", planted)
+    raw = train_dict(
+        version, schedule={"num_steps": 160}, batch={"sequences_per_step": 16, "sequence_length": 32},
+        optimizer={"learning_rate": 1e-2},
+    )  # fmt: skip
+    run_job(tmp_path / "run", raw)
+    begin = " ".join(passage.split()[:8])
+    found = report(
+        tmp_path / "job", last_checkpoint(tmp_path / "run"), "overlap", prompt=begin, ngram=16, num_passages=2,
+        num_tokens=16, temperature=0.0,
+    )  # fmt: skip
+    assert found["rate"] == 1.0
+    assert found["held_out_rate"] < 0.1
+    assert found["longest_tokens"] == 16
+    told = found["passages"][0]
+    assert "".join(piece["text"] for piece in told["pieces"] if piece["copied"]) in passage
+    assert planted[told["longest"]["row"] - 1][0] == passage
 
 
 def test_contamination_finds_the_documents_that_are_in_both(tmp_path: Path, version: Path, writer: Path) -> None:
