@@ -127,18 +127,21 @@ function refreshPane(events) {
   const tab = document.getElementById("run-pane").dataset.tab;
   const types = watched[tab];
   if (types === undefined || !events.some((event) => (types === null ? event.type !== "metrics" : types.includes(event.type)))) return;
-  const part = document.querySelector("[data-pane-list]");
-  if (!part || part.contains(document.activeElement) || paneTimer) return;
+  const parts = [...document.querySelectorAll("[data-pane-list]")];
+  if (!parts.length || parts.some((part) => part.contains(document.activeElement)) || paneTimer) return;
   paneTimer = setTimeout(() => {
     paneTimer = null;
     htmx.ajax("GET", `${page.dataset.url}?tab=${tab}`, { target: "#run-pane", select: "[data-pane-list]", swap: "none", handler: swapList });
   }, 300);
 }
 function swapList(_element, info) {
-  const answer = new DOMParser().parseFromString(info.xhr.responseText, "text/html").querySelector("[data-pane-list]");
-  document.querySelector("[data-pane-list]")?.replaceWith(answer);
-  htmx.process(answer);
-  freshenTimes(answer);
+  const answers = new DOMParser().parseFromString(info.xhr.responseText, "text/html").querySelectorAll("[data-pane-list]");
+  document.querySelectorAll("[data-pane-list]").forEach((part, i) => {
+    if (!answers[i]) return;
+    part.replaceWith(answers[i]);
+    htmx.process(answers[i]);
+    freshenTimes(answers[i]);
+  });
 }
 
 // --- the socket: joins where the page was told last, and joins again whatever happens ----------------------------------

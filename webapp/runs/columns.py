@@ -15,10 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from trainer.families import families
 from webapp.jobs.display import state_word
 from webapp.runs.models import Run
+from webapp.runs.ranking import Headline, headline, headline_order
 from webapp.runs.transfer import FACT, FACT_SCORE, shown
+from webapp.runs.unit_words import measure_words, per_second, unit_of_family
 from webapp.ui.templatetags.figures import count, exact, figure, usd, when
 from webapp.ui.templatetags.figures import seconds as duration
 
+SPEED = "train/tokens_per_second"  # images, examples or pairs where a family counts those
 STATS = ("last", "min", "max")
 _METRIC = re.compile(r"(last|min|max):(.{1,120})")
 _CONFIG = re.compile(r"config:([A-Za-z0-9_.]{1,100})")
@@ -62,6 +65,22 @@ class Row:
     def family_title(self) -> str:
         family = families().get(self.run.family)
         return family.title if family else self.run.family
+
+    @property
+    def best(self) -> Headline | None:
+        return headline(self.run)
+
+    @property
+    def best_in_words(self) -> str:
+        return f"{figure(self.best.value, 3)} {measure_words(self.best.metric)}" if self.best else "–"
+
+    @property
+    def speed(self) -> float | None:
+        return self.metric("last", SPEED)
+
+    @property
+    def speed_in_words(self) -> str:
+        return "–" if self.speed is None else f"{count(self.speed)} {per_second(unit_of_family(self.run.family))}"
 
     @property
     def creator(self) -> str:
@@ -137,6 +156,22 @@ FIXED: dict[str, Column] = dict(
             lambda r: f"{exact(r.run.last_step)} / {exact(r.run.num_steps)}",
             lambda r: r.run.last_step,
             F("last_step"),
+            number=True,
+        ),
+        _fixed(
+            "best",
+            _("Best"),
+            lambda r: r.best_in_words,
+            lambda r: r.best and r.best.value,
+            headline_order(),
+            number=True,
+        ),
+        _fixed(
+            "speed",
+            _("Speed"),
+            lambda r: r.speed_in_words,
+            lambda r: r.speed,
+            Cast(KeyTextTransform("last", KeyTransform(SPEED, "summary")), FloatField()),
             number=True,
         ),
         _fixed(

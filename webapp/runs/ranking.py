@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, FloatField, When
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Coalesce
 
 from trainer.families import families
 from trainer.metrics.direction import lower_is_better
@@ -46,3 +51,14 @@ def headline(run: Run) -> Headline | None:
         if value is not None:
             return Headline(metric, value)
     return None
+
+
+def headline_order() -> Any:
+    """Return what a query sorts runs by to have them by the figure that each is known by."""
+    by_family = [When(family=name, then=_stored(family.main_metric)) for name, family in families().items()]
+    return Coalesce(_stored(BITS), Case(*by_family, default=_stored("validation/loss")))
+
+
+def _stored(metric: str) -> Cast:
+    stat = "min" if lower_is_better(metric) else "max"
+    return Cast(KeyTextTransform(stat, KeyTransform(metric, "summary")), FloatField())

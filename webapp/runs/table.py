@@ -25,9 +25,9 @@ DEFAULT_COLUMNS = (
     "model",
     "data",
     "steps",
+    "best",
     "min:validation/loss",
-    "last:train/loss",
-    "last:train/tokens_per_second",
+    "speed",
     "cost",
     "created",
 )

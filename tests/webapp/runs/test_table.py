@@ -80,6 +80,25 @@ def test_columns_are_chosen_among_metrics_and_settings(cast: Cast, runs: list[Ru
     assert names(cast, "sort=config:schedule.num_steps")
 
 
+def test_a_run_is_known_by_its_familys_own_measure_and_unit(cast: Cast) -> None:
+    version = make_version(cast)
+    for name, family, values in (
+        ("text", "gpt", {"validation/loss": [3.0, 2.0], "validation/bits_per_byte": [1.9, 1.2]}),
+        ("classifier", "vision", {"validation/accuracy": [0.5, 0.9]}),
+        ("worse", "vision", {"validation/accuracy": [0.4, 0.3], "validation/loss": [0.1, 0.1]}),
+    ):
+        run = make_run(cast, version=version, name=name, family=family)
+        metrics_append(run=run, steps=[1, 2], values={**values, "train/tokens_per_second": [100.0, 165.4]})
+    view = table.View.of(QueryDict("sort=-best"))
+    rows = table.rows_of(table.ids_of(cast.project, view))
+    assert [(row.run.name, row.best_in_words) for row in rows] == [
+        ("text", "1.20 bits per byte"),
+        ("classifier", "0.900 accuracy"),
+        ("worse", "0.400 accuracy"),
+    ]
+    assert [row.speed_in_words for row in rows] == ["165 tok/s", "165 images/s", "165 images/s"]
+
+
 def test_the_address_keeps_the_view(cast: Cast) -> None:
     view = table.View.of(QueryDict("q=x y&state=failed&state=active&tag=a&sort=name&c=cost&c=state"))
     again = table.View.of(QueryDict(view.url()[1:]))
