@@ -67,9 +67,10 @@ def test_a_million_steps_are_drawn_with_one_crosshair_over_all_charts(page: Page
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     gentle = curve(page)
     page.select_option("[data-chart-setting=smoothingKind]", "gaussian")
-    page.wait_for_function("before => JSON.stringify(document.querySelector('.js-plotly-plot').data.at(-1).y) !== before",
-                           arg=str(gentle))  # fmt: skip
-    page.wait_for_timeout(300)
+    page.wait_for_function(
+        "before => document.querySelector('.js-plotly-plot').data.at(-1).y.some((height, i) => height !== before[i])",
+        arg=gentle,
+    )
     assert np.std(np.diff(curve(page)[50:])) < np.std(np.diff(gentle[50:]))  # it looks to both sides: smoother still
     page.locator(".js-plotly-plot .nsewdrag").first.hover()
     expect(
