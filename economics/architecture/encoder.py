@@ -1,4 +1,4 @@
-"""The encoder-only Transformer: BERT, RoBERTa, MiniLM, DistilBERT, ALBERT, ELECTRA, MPNet, DeBERTa."""
+"""The encoder-only Transformer: BERT, RoBERTa, MiniLM, DistilBERT, ALBERT, ELECTRA, MPNet, DeBERTa, ModernBERT."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ class Encoder:
     """Rows of a matrix of distances, which attention compares with the tokens (disentangled attention); 0: none."""
     relative_norm: bool = False
     """A norm over that matrix."""
+    rotary: bool = False
+    """Positions turn queries and keys, and no matrix holds them."""
+    gated: bool = False
+    """Feed-forward of three matrices instead of two."""
+    bias: bool = True
+    """Matrices of the layers have biases."""
+    norm_bias: bool = True
+    window: int = 0
+    """Tokens that a layer with a window looks at, half of them on either side; 0: all."""
+    num_window_layers: int = 0
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -74,12 +84,21 @@ class Encoder:
             ),
             causal=False,
             head_width=self.head_width,
+            positions="rotary" if self.rotary else "learned",
+            gated=self.gated,
+            window=self.window,
+            num_window_layers=self.num_window_layers,
         )  # fmt: skip
 
     @property
     def layer_matmul(self) -> int:
         """Parameters in a layer's matrices."""
-        return 4 * self.model_width * self.attention_width + 2 * self.model_width * self.feed_forward_width
+        return 4 * self.model_width * self.attention_width + self.feed_forward_matmul
+
+    @property
+    def feed_forward_matmul(self) -> int:
+        """Parameters in the matrices of one feed-forward part."""
+        return (3 if self.gated else 2) * self.model_width * self.feed_forward_width
 
     def parameters(self) -> Parameters:
         """Count the parameters by part."""
@@ -87,10 +106,12 @@ class Encoder:
         n, e = self.num_distinct_layers or self.num_layers, self.embedding_width or self.model_width
         parts = {
             "embedding": (self.vocabulary_size + self.num_types) * e + (e * d + d if e != d else 0),
-            "positions": (self.context_length + self.relative_rows) * e + self.num_buckets * self.num_heads,
-            "attention": n * (4 * d * a + 3 * a + d),
-            "feed_forward": n * (2 * d * f + f + d),
-            "norms": 4 * n * d + 2 * e + (2 * d if self.relative_norm else 0),
+            "positions": ((0 if self.rotary else self.context_length) + self.relative_rows) * e
+            + self.num_buckets * self.num_heads,
+            "attention": n * (4 * d * a + (3 * a + d if self.bias else 0)),
+            "feed_forward": n * (self.feed_forward_matmul + (f * (2 if self.gated else 1) + d if self.bias else 0)),
+            # two in a layer; and one more, after the table or after the last layer
+            "norms": (2 if self.norm_bias else 1) * (2 * n * d + e) + (2 * d if self.relative_norm else 0),
             "pooler": d * d + d if self.pooler else 0,
         }
         parts = {name: count for name, count in parts.items() if count}

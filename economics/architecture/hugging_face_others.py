@@ -73,6 +73,55 @@ def _deberta(config: dict[str, Any], name: str) -> Architecture:
     )
 
 
+def _modernbert(config: dict[str, Any], name: str) -> Architecture:
+    get = config.get
+    layers, bias = int(get("num_hidden_layers") or 22), [bool(get(f)) for f in ("attention_bias", "mlp_bias")]
+    if bias[0] != bias[1]:
+        raise InputError(
+            "mlp_bias", bias[1], f"as attention_bias ({bias[0]}): biases of one part alone are not counted"
+        )
+    kinds = get("layer_types")
+    step = int(get("global_attn_every_n_layers") or 3)
+    whole = sum(kind == "full_attention" for kind in kinds) if isinstance(kinds, list) else -(-layers // step)
+    return Encoder(
+        num_layers=layers,
+        model_width=int(get("hidden_size") or 768),
+        num_heads=int(get("num_attention_heads") or 12),
+        feed_forward_width=int(get("intermediate_size") or 1152),
+        vocabulary_size=int(get("vocab_size") or 50368),
+        context_length=int(get("max_position_embeddings") or 8192),
+        rotary=True,  # and the norm after the table stands in for the first layer's
+        num_types=0,
+        pooler=False,
+        gated=True,
+        bias=bias[0],
+        norm_bias=bool(get("norm_bias")),
+        window=int(get("local_attention") or 128),
+        num_window_layers=layers - whole,
+        name=name,
+    )
+
+
+def _whisper(config: dict[str, Any], name: str) -> Architecture:
+    get = config.get
+    return EncoderDecoder(
+        num_encoder_layers=int(get("encoder_layers") or 4),
+        num_decoder_layers=int(get("decoder_layers") or 4),
+        model_width=int(get("d_model") or 384),
+        num_heads=int(get("encoder_attention_heads") or 6),
+        feed_forward_width=int(get("encoder_ffn_dim") or 1536),
+        vocabulary_size=int(get("vocab_size") or 51865),
+        bias=True,
+        key_bias=False,
+        norm="layer",
+        positions="learned",
+        context_length=int(get("max_target_positions") or 448),
+        num_source_positions=int(get("max_source_positions") or 1500),
+        num_mel_channels=int(get("num_mel_bins") or 80),
+        name=name,
+    )
+
+
 def _t5(config: dict[str, Any], name: str) -> Architecture:
     get = config.get
     multilingual = config["model_type"] in ("mt5", "umt5")
@@ -158,6 +207,8 @@ def _resnet(config: dict[str, Any], name: str) -> Architecture:
 OTHER_READERS: dict[str, Callable[[dict[str, Any], str], Architecture]] = {
     **dict.fromkeys(_ENCODERS, _encoder),
     "deberta-v2": _deberta,
+    "modernbert": _modernbert,
+    "whisper": _whisper,
     "t5": _t5,
     "mt5": _t5,
     "bart": _bart,

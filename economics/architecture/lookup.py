@@ -71,7 +71,8 @@ def _encoder(v: dict[str, Any], name: str) -> Architecture:
     return Encoder(
         num_layers=v["layers"], model_width=v["width"], num_heads=v["heads"], feed_forward_width=v["inner"],
         vocabulary_size=v["vocabulary"], context_length=v.get("context", 512), num_types=v.get("types", 2),
-        pooler=v.get("pooler", True), name=name,
+        pooler=v.get("pooler", True), rotary=v.get("rotary", False), gated=v.get("gated", False),
+        bias=v.get("bias", True), norm_bias=v.get("bias", True), window=v.get("window", 0), num_window_layers=v.get("window_layers", 0), name=name,
     )  # fmt: skip
 
 
@@ -82,8 +83,11 @@ def _encoder_decoder(v: dict[str, Any], name: str) -> Architecture:
     elif v.get("form") == "bart":
         form = {"bias": True, "norm": "layer", "norms": "post", "positions": "learned", "num_extra_positions": 2,
                 "embedding_norm": True}  # fmt: skip
+    elif v.get("form") == "whisper":
+        form = {"bias": True, "key_bias": False, "norm": "layer", "positions": "learned", "num_source_positions": 1500,
+                "num_mel_channels": v.get("mel", 80)}  # fmt: skip
     return EncoderDecoder(
-        num_encoder_layers=v["layers"], num_decoder_layers=v["layers"], model_width=v["width"],
+        num_encoder_layers=v["layers"], num_decoder_layers=v.get("decoder_layers", v["layers"]), model_width=v["width"],
         num_heads=v["heads"], head_width=v.get("head", 0), feed_forward_width=v["inner"],
         vocabulary_size=v["vocabulary"], context_length=v.get("context", 512), gated=v.get("gated", False),
         tied_embeddings=v.get("tied", True), name=name, **form,

@@ -64,10 +64,11 @@ def flop_per_example(architecture: Architecture, *, sequence_length: int = 512, 
 
 def _encoder(e: Encoder, s: int) -> dict[str, float]:
     d, n = e.model_width, e.num_layers
+    seen = (n - e.num_window_layers) * s + e.num_window_layers * min(s, e.window or s)
     return {
         "attention_projections": 8.0 * n * s * d * d,
-        "attention_products": 4.0 * n * s * s * d,
-        "feed_forward": 4.0 * n * s * d * e.feed_forward_width,
+        "attention_products": 4.0 * s * seen * d,
+        "feed_forward": 2.0 * n * s * e.feed_forward_matmul,
         "pooler": 2.0 * d * d if e.pooler else 0.0,
     }
 
@@ -76,6 +77,7 @@ def _encoder_decoder(e: EncoderDecoder, source: int, target: int) -> dict[str, f
     ne, nd, inner = e.num_encoder_layers, e.num_decoder_layers, e.inner
     half = e.attention_matmul / 2
     return {
+        "frames": 2.0 * source * e.stem_matmul_per_token,
         "encoder_attention": 2.0 * ne * source * e.attention_matmul + 4.0 * ne * source * source * inner,
         "decoder_attention": 2.0 * nd * target * e.attention_matmul + 4.0 * nd * target * target * inner,
         # queries and output are of the target, keys and values of the source

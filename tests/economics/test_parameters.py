@@ -95,6 +95,15 @@ CHANGES: list[dict[str, object]] = [
     {"model_type": "persimmon", "num_hidden_layers": 2, "qk_layernorm": False},
     {"model_type": "nanochat", "num_hidden_layers": 2},
     {"model_type": "xglm", "num_layers": 2, "attention_heads": 8},
+    {"model_type": "jais2", "num_hidden_layers": 2},
+    {"model_type": "vaultgemma", "num_hidden_layers": 2},
+    {"model_type": "exaone_moe", "num_hidden_layers": 3, "num_experts": 8},
+    {"model_type": "flex_olmo", "num_hidden_layers": 2},
+    {"model_type": "sarvam_mla", "num_hidden_layers": 2, "q_lora_rank": 64},
+    {"model_type": "hy_v3", "num_hidden_layers": 2, "num_experts": 16},
+    {"model_type": "granitemoe_swa", "num_hidden_layers": 2},
+    {"model_type": "solar_open", "num_hidden_layers": 2, "n_routed_experts": 8},
+    {"model_type": "youtu", "num_hidden_layers": 2, "kv_lora_rank": 96},
 ]  # fmt: skip
 
 
@@ -118,6 +127,9 @@ ENCODERS: list[dict[str, object]] = [
     {"model_type": "deberta-v2", "num_hidden_layers": 2, "relative_attention": True, "position_buckets": 256,
      "norm_rel_ebd": "layer_norm", "share_att_key": True, "pos_att_type": "p2c|c2p", "position_biased_input": False},
     {"model_type": "mbart", "encoder_layers": 2, "decoder_layers": 3},
+    {"model_type": "modernbert", "num_hidden_layers": 4, "attention_bias": True, "mlp_bias": True, "norm_bias": True},
+    {"model_type": "whisper", "d_model": 96, "encoder_layers": 2, "decoder_layers": 3, "num_mel_bins": 128,
+     "max_target_positions": 99},
 ]  # fmt: skip
 
 
