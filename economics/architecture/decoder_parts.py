@@ -45,8 +45,10 @@ def attention_matmuls(decoder: DecoderShape) -> tuple[Matmul, ...]:
     latent = decoder.latent
     if latent is None:
         q, kv = h * decoder.head, decoder.kv_heads * decoder.head
+        gate = (Matmul(name="attention_gate", rows=d, columns=q, part="attention"),) if decoder.attention_gate else ()
         return (
             Matmul(name="query", rows=d, columns=q, part="attention"),
+            *gate,
             Matmul(name="key", rows=d, columns=kv, part="attention"),
             Matmul(name="value", rows=d, columns=kv, part="attention"),
             Matmul(name="output", rows=q, columns=d, part="attention", split="rows"),
@@ -64,6 +66,18 @@ def attention_matmuls(decoder: DecoderShape) -> tuple[Matmul, ...]:
         Matmul(name="kv_down", rows=d, columns=latent.kv_rank + latent.rope_width, part="attention", split="none"),
         Matmul(name="kv_up", rows=latent.kv_rank, columns=up, part="attention"),
         Matmul(name="output", rows=h * latent.value_width, columns=d, part="attention", split="rows"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def state_matmuls(decoder: DecoderShape) -> tuple[Matmul, ...]:
+    """Return the matrices of the part that carries a state, where a decoder has one."""
+    if decoder.state is None:
+        return ()
+    sides = {"state_out": "rows", "state_select": "rows"}
+    return tuple(
+        Matmul(name=name, rows=rows, columns=columns, part="state", split=sides.get(name, "columns"))
+        for name, rows, columns in decoder.state.matrices(decoder.model_width)
     )
 
 
@@ -148,7 +162,7 @@ def _shared_vectors(decoder: DecoderShape) -> int:
 def decoder_parameters(decoder: DecoderShape) -> Parameters:
     """Count a decoder's parameters by part.
 
-    The parts: embedding, positions, attention, feed_forward, experts, shared_experts, router, norms, output_head.
+    The parts: embedding, positions, attention, state, feed_forward, experts, shared_experts, router, norms, output_head.
     Biases belong to the part whose matrix they follow. Left out: buffers (rotary tables, masks, router
     corrections kept outside the optimizer) and heads for several tokens ahead.
 
@@ -158,8 +172,8 @@ def decoder_parameters(decoder: DecoderShape) -> Parameters:
     {'embedding': 128, 'attention': 256, 'feed_forward': 576, 'norms': 24, 'output_head': 128}
     """
     num_layers, width, mixture = decoder.num_layers, decoder.model_width, decoder.mixture
-    num_expert_layers = decoder.num_expert_layers
-    num_dense_layers = num_layers - num_expert_layers
+    num_expert_layers, num_dense_layers = decoder.num_expert_layers, decoder.num_dense_layers
+    num_attention, num_state = decoder.attention_layers, decoder.num_state_layers
     attention = attention_matmuls(decoder)
     dense = dense_feed_forward_matmuls(decoder)
     experts = expert_matmuls(decoder)
@@ -170,7 +184,8 @@ def decoder_parameters(decoder: DecoderShape) -> Parameters:
         "positions": (decoder.context_length + decoder.num_extra_positions) * width
         if decoder.positions == "learned"
         else 0,
-        "attention": num_layers * (sum(m.stored for m in attention) + _attention_vectors(decoder)),
+        "attention": num_attention * (sum(m.stored for m in attention) + _attention_vectors(decoder)),
+        "state": num_state * decoder.state.parameters(width) if decoder.state else 0,
         "feed_forward": num_dense_layers * (sum(m.stored for m in dense) + _dense_vectors(decoder)),
         "experts": 0,
         "shared_experts": num_expert_layers
@@ -191,9 +206,11 @@ def decoder_parameters(decoder: DecoderShape) -> Parameters:
         vectors = _expert_vectors(decoder)
         parts["experts"] = num_expert_layers * (stored + vectors * mixture.num_experts)
         active["experts"] = num_expert_layers * (chosen + vectors * mixture.experts_per_token)
-    matmul = num_layers * sum(m.stored for m in attention) + num_dense_layers * sum(m.stored for m in dense)
+    state = num_state * sum(m.stored for m in state_matmuls(decoder))
+    matmul = num_attention * sum(m.stored for m in attention) + num_dense_layers * sum(m.stored for m in dense) + state
     matmul += num_expert_layers * sum(m.stored for m in experts) + table
-    active_matmul = num_layers * sum(m.active for m in attention) + num_dense_layers * sum(m.active for m in dense)
+    active_matmul = num_attention * sum(m.active for m in attention) + num_dense_layers * sum(m.active for m in dense)
+    active_matmul += state
     active_matmul += num_expert_layers * sum(m.active for m in experts) + table
     return Parameters(
         by_part={name: count for name, count in parts.items() if count},

@@ -2,7 +2,8 @@
 
 One frozen dataclass describes GPT-2 and GPT-3 (learned positions, LayerNorm, biases), Llama, Mistral, Qwen and
 Gemma (RMSNorm, gated feed-forward, grouped queries, norms on queries and keys), mixtures of experts (Mixtral,
-DeepSeek, Qwen-MoE) and multi-head latent attention (DeepSeek).
+DeepSeek, Qwen-MoE), multi-head latent attention (DeepSeek), and layers with a state in place of attention (Mamba, Jamba,
+Nemotron-H, Qwen3-Next).
 
 Notation: L layers, d model width, h query heads, k key-value heads, e head width, f feed-forward width, V vocabulary.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from economics.architecture.state_layers import StateLayer
 from economics.errors import InputError
 
 
@@ -118,6 +120,15 @@ class DecoderShape:
     """Tokens that a layer with sliding-window attention looks back; 0: all."""
     num_window_layers: int = 0
     """Layers with the sliding window."""
+    attention_gate: bool = False
+    """A gate on what attention reads, as wide as the queries."""
+    state: StateLayer | None = None
+    """What stands in place of attention in some layers, or beside it."""
+    num_state_layers: int = 0
+    num_attention_layers: int | None = None
+    """Layers with attention; None: those without a state."""
+    num_feed_forward_layers: int | None = None
+    """Layers with a feed-forward part, dense or a mixture; None: all."""
     causal: bool = True
     """Tokens see only those before them; false: an encoder, written as a decoder for its time and memory."""
     name: str = ""
@@ -154,6 +165,23 @@ class DecoderShape:
         return self.latent.value_width if self.latent else self.head
 
     @property
+    def attention_layers(self) -> int:
+        """Layers with attention, resolved."""
+        given = self.num_attention_layers
+        return self.num_layers - self.num_state_layers if given is None else given
+
+    @property
+    def feed_forward_layers(self) -> int:
+        """Layers with a feed-forward part, resolved."""
+        given = self.num_feed_forward_layers
+        return self.num_layers if given is None else given
+
+    @property
     def num_expert_layers(self) -> int:
         """Layers whose feed-forward part is a mixture."""
-        return self.num_layers - self.mixture.num_dense_layers if self.mixture else 0
+        return self.feed_forward_layers - self.mixture.num_dense_layers if self.mixture else 0
+
+    @property
+    def num_dense_layers(self) -> int:
+        """Layers whose feed-forward part is dense."""
+        return self.feed_forward_layers - self.num_expert_layers

@@ -56,7 +56,7 @@ _SAME_AS = {"kimi_k2": "deepseek_v3", "yi": "llama", "gemma3": "gemma3_text", "R
             "RefinedWebModel": "falcon", "code_llama": "llama", "stablelm_epoch": "stablelm", "llama4": "llama4_text",
             "qwen2_5_vl_text": "qwen2_vl_text", "qwen2_vl": "qwen2_vl_text",
             "qwen2_5_vl": "qwen2_vl_text", "gpt-sw3": "gpt2", "minicpm": "llama", "aquila": "llama",
-            "xverse": "llama", "grok": "grok-1"}  # fmt: skip
+            "xverse": "llama", "grok": "grok-1", "qwen3_5": "qwen3_5_text", "qwen3_5_moe": "qwen3_5_moe_text"}  # fmt: skip
 
 
 def known_model_types() -> list[str]:
@@ -108,11 +108,7 @@ def architecture_from_config(config: dict[str, Any], *, name: str = "") -> Archi
         config = {"new_decoder_architecture": True, **config}
     model_type = _SAME_AS.get(model_type, model_type)
     if model_type not in model_types():
-        right = (
-            "one of "
-            + ", ".join(known_model_types())
-            + "; state spaces, speech and other kinds of layers are not counted"
-        )
+        right = "one of " + ", ".join(known_model_types()) + "; other kinds of layers are not counted"
         raise InputError("model_type", config.get("model_type"), right)
     return _decoder(config, model_type, name or model_type)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from economics.architecture.decoder import Decoder
 from economics.architecture.decoder_shape import LatentAttention, Mixture
+from economics.architecture.hugging_face_hybrids import with_state
 from economics.errors import InputError
 
 
@@ -41,7 +42,7 @@ def decoder_from_values(
         kv_heads = heads
     inner = values.get("inner") or 4 * int(values["width"])
     window, num_window = _window(config, values)
-    return Decoder(
+    decoder = Decoder(
         name=name,
         num_layers=int(values["layers"]),
         model_width=int(values["width"]),
@@ -58,6 +59,7 @@ def decoder_from_values(
         num_window_layers=num_window,
         **form,
     )
+    return with_state(decoder, entry["state"], values, config) if "state" in entry else decoder
 
 
 def _set_biases(form: dict[str, Any], values: dict[str, Any]) -> None:
@@ -102,6 +104,10 @@ def _set_quirks(form: dict[str, Any], values: dict[str, Any], model_type: str, c
     elif model_type == "llama4_text" and config:  # experts and the one for all tokens are alike; dense layers are wider
         values["expert_inner"] = values["shared_inner"] = config.get("intermediate_size") or values["expert_inner"]
         values["inner"] = config.get("intermediate_size_mlp") or model_types()[model_type]["defaults"]["inner"]
+    elif model_type == "jamba" and values.get("experts") == 1:
+        values["experts"] = 0
+    elif model_type == "granitemoehybrid" and not values.get("experts"):  # what all tokens share is all there is
+        values["inner"] = values["shared_inner"]
     elif model_type == "persimmon":
         form["qk_norm"] = "head" if values["use_qk_norm"] else "none"
     elif model_type == "cohere" and values.get("use_qk_norm"):

@@ -61,9 +61,10 @@ def preset(name: str) -> Architecture:
     25557032
     """
     kind, sizes = presets()[name]
-    values = {key: value for key, value in sizes.items() if key not in ("published", "type")}
+    values = {key: value for key, value in sizes.items() if key not in ("published", "type", "config")}
     if kind == "decoder":
-        return decoder_from_values(sizes["type"], {**model_types()[sizes["type"]]["defaults"], **values}, name=name)
+        values = {**model_types()[sizes["type"]]["defaults"], **values}
+        return decoder_from_values(sizes["type"], values, sizes.get("config"), name=name)
     return _BUILDERS[kind](values, name)
 
 
@@ -71,8 +72,8 @@ def _encoder(v: dict[str, Any], name: str) -> Architecture:
     return Encoder(
         num_layers=v["layers"], model_width=v["width"], num_heads=v["heads"], feed_forward_width=v["inner"],
         vocabulary_size=v["vocabulary"], context_length=v.get("context", 512), num_types=v.get("types", 2),
-        pooler=v.get("pooler", True), rotary=v.get("rotary", False), gated=v.get("gated", False),
-        bias=v.get("bias", True), norm_bias=v.get("bias", True), window=v.get("window", 0), num_window_layers=v.get("window_layers", 0), name=name,
+        pooler=v.get("pooler", True), rotary=v.get("rotary", False), gated=v.get("gated", False), bias=v.get("bias", True),
+        norm_bias=v.get("bias", True), window=v.get("window", 0), num_window_layers=v.get("window_layers", 0), name=name,
     )  # fmt: skip
 
 

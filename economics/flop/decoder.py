@@ -35,6 +35,7 @@ from economics.architecture.decoder_parts import (
     attention_matmuls,
     dense_feed_forward_matmuls,
     expert_matmuls,
+    state_matmuls,
 )
 from economics.errors import InputError
 
@@ -73,7 +74,7 @@ def attended_tokens(decoder: Decoder, sequence_length: int, *, causal: bool) -> 
     s = float(sequence_length)
     causal = causal and decoder.causal
     whole = s / 2 if causal else s
-    total = (decoder.num_layers - decoder.num_window_layers) * whole
+    total = (decoder.attention_layers - decoder.num_window_layers) * whole
     if decoder.num_window_layers:
         w = min(float(decoder.window or sequence_length), s)
         seen = w - w * w / (2 * s) if causal else w
@@ -106,16 +107,20 @@ def forward_flop_per_token(decoder: Decoder, sequence_length: int, *, convention
     """
     if sequence_length < 1:
         raise InputError("sequence_length", sequence_length, "at least 1 token")
-    L, Lx = decoder.num_layers, decoder.num_expert_layers
+    La, Ls, Lf, Lx = (
+        decoder.attention_layers, decoder.num_state_layers, decoder.num_dense_layers, decoder.num_expert_layers,
+    )  # fmt: skip
     parts: dict[str, float] = {
-        "attention_projections": 2.0 * L * sum(m.active for m in attention_matmuls(decoder)),
-        "feed_forward": 2.0 * (L - Lx) * sum(m.active for m in dense_feed_forward_matmuls(decoder)),
+        "attention_projections": 2.0 * La * sum(m.active for m in attention_matmuls(decoder)),
+        "state_projections": 2.0 * Ls * sum(m.active for m in state_matmuls(decoder)),
+        "feed_forward": 2.0 * Lf * sum(m.active for m in dense_feed_forward_matmuls(decoder)),
         "output_head": 2.0 * decoder.vocabulary_size * decoder.model_width,
     }
     for part in ("experts", "shared_experts", "router"):
         parts[part] = 2.0 * Lx * sum(m.active for m in expert_matmuls(decoder) if m.part == part)
     if convention != "6nd":
         keys = attended_tokens(decoder, sequence_length, causal=convention == "causal")
+        parts["state"] = Ls * decoder.state.flop_per_token if decoder.state else 0.0
         parts["attention_scores"] = 2.0 * decoder.num_heads * decoder.head * keys
         parts["attention_values"] = 2.0 * decoder.num_heads * decoder.value_head * keys
     return Flop(by_part={name: flop for name, flop in parts.items() if flop}, convention=convention)

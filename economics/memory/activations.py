@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from economics.architecture.decoder import Decoder
@@ -54,20 +54,33 @@ def layer_saved_tensors(
     d, h, b = decoder.model_width, decoder.num_heads, value_bytes
     product = b if input_bytes is None else input_bytes
     tensors = [SavedTensor(name="layer_input", bytes_per_token=b * d, split="sequence", kept_by_selective=True)]
-    tensors += _attention_tensors(decoder, b, product, dropout=dropout)
+    core = _attention_tensors(decoder, b, product, dropout=dropout)
     if attention == "unfused":
         square = float(h * sequence_length)
-        tensors.append(SavedTensor(name="softmax", bytes_per_token=b * square, split="tensor"))
+        core.append(SavedTensor(name="softmax", bytes_per_token=b * square, split="tensor"))
         if dropout:
-            tensors.append(SavedTensor(name="softmax_dropout", bytes_per_token=(1 + b) * square, split="tensor"))
+            core.append(SavedTensor(name="softmax_dropout", bytes_per_token=(1 + b) * square, split="tensor"))
     else:
-        tensors.append(SavedTensor(name="log_sum_exp", bytes_per_token=4.0 * h, split="tensor", kept_by_selective=True))
+        core.append(SavedTensor(name="log_sum_exp", bytes_per_token=4.0 * h, split="tensor", kept_by_selective=True))
+    tensors += _times(core, decoder.attention_layers / decoder.num_layers)
+    if decoder.state:
+        values = b * decoder.state.saved_values_per_token(d) * decoder.num_state_layers / decoder.num_layers
+        tensors.append(SavedTensor(name="state", bytes_per_token=values, split="tensor", kept_by_selective=True))
     if decoder.norms_per_layer > 1:
         tensors.append(SavedTensor(name="feed_forward_norm_input", bytes_per_token=b * d, split="sequence"))
     if decoder.norms_per_layer > 2:
         tensors.append(SavedTensor(name="post_norm_inputs", bytes_per_token=2 * b * d, split="sequence"))
-    tensors += _feed_forward_tensors(decoder, b, product, dropout=dropout, fused=fused, expert_layer=expert_layer)
+    inner = _feed_forward_tensors(decoder, b, product, dropout=dropout, fused=fused, expert_layer=expert_layer)
+    others = decoder.num_layers - decoder.num_expert_layers
+    tensors += inner if expert_layer else _times(inner, decoder.num_dense_layers / max(1, others))
     return tuple(tensors)
+
+
+def _times(tensors: list[SavedTensor], share: float) -> list[SavedTensor]:
+    """The mean over layers of which only a share has these tensors."""
+    if share == 1.0:
+        return tensors
+    return [replace(tensor, bytes_per_token=share * tensor.bytes_per_token) for tensor in tensors] if share else []
 
 
 def _attention_tensors(decoder: Decoder, b: float, product: float, *, dropout: bool) -> list[SavedTensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from economics.architecture.decoder import Decoder
-from economics.architecture.decoder_parts import attention_matmuls, expert_matmuls
+from economics.architecture.decoder_parts import attention_matmuls, expert_matmuls, state_matmuls
 from economics.layout import Layout
 
 
@@ -48,8 +48,11 @@ def _layer_params(decoder: Decoder, layout: Layout) -> tuple[float, float, float
     parameters = decoder.parameters()
     parts, num_layers, num_expert = parameters.by_part, decoder.num_layers, decoder.num_expert_layers
     norms = parts.get("norms", 0) / num_layers
-    split = sum(m.stored for m in attention_matmuls(decoder) if m.split != "none")
-    attention = parts["attention"] / num_layers
+    split = (
+        sum(m.stored for m in attention_matmuls(decoder) if m.split != "none") * decoder.attention_layers / num_layers
+    )
+    split += sum(m.stored for m in state_matmuls(decoder)) * decoder.num_state_layers / num_layers
+    attention = (parts.get("attention", 0) + parts.get("state", 0)) / num_layers
     attention = attention - split + split / layout.tensor
     num_dense = num_layers - num_expert
     dense = parts.get("feed_forward", 0) / num_dense / layout.tensor if num_dense else 0.0

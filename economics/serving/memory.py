@@ -36,7 +36,7 @@ def kv_bytes_per_sequence(decoder: Decoder, num_tokens: float, kv: KVFormat = "b
     """Return the cache of one sequence of some tokens, over all devices.
 
     2 L k e values per token; with latent attention L (r + e_rope), whatever the heads; layers with a sliding window
-    keep at most the window.
+    keep at most the window, and layers with a state keep that, however long the sequence is.
 
     >>> from economics.architecture.lookup import find_decoder
     >>> kv_bytes_per_sequence(find_decoder("llama-3.1-8b")[0], 1)
@@ -46,9 +46,20 @@ def kv_bytes_per_sequence(decoder: Decoder, num_tokens: float, kv: KVFormat = "b
     """
     latent = decoder.latent
     width = latent.kv_rank + latent.rope_width if latent else 2 * decoder.kv_heads * decoder.head
-    full = decoder.num_layers - decoder.num_window_layers
+    full = decoder.attention_layers - decoder.num_window_layers
     seen = min(float(decoder.window), num_tokens) if decoder.window else num_tokens
-    return kv_bytes(kv) * width * (full * num_tokens + decoder.num_window_layers * seen)
+    attended = full * num_tokens + decoder.num_window_layers * seen
+    return kv_bytes(kv) * width * attended + state_bytes_per_sequence(decoder)
+
+
+def state_bytes_per_sequence(decoder: Decoder) -> float:
+    """Return the states of one sequence, over all devices, in bf16; 0 where every layer attends.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> state_bytes_per_sequence(find_decoder("llama-3.1-8b")[0])
+    0.0
+    """
+    return 2.0 * decoder.num_state_layers * decoder.state.state_numbers if decoder.state else 0.0
 
 
 def kv_ranks(decoder: Decoder, tensor: int) -> int:

@@ -10,7 +10,9 @@ from economics.architecture.decoder_parts import (
     attention_matmuls,
     dense_feed_forward_matmuls,
     expert_matmuls,
+    state_matmuls,
 )
+from economics.architecture.state_layers import StateLayer
 from economics.constants import EAGER_TRAFFIC
 from economics.flop.decoder import attended_tokens
 from economics.hardware import Accelerator, Number
@@ -86,6 +88,24 @@ def product_seconds(
     return times * forward, times * (towards_input + towards_weight)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shares:
+    """How many of each part a layer has: 1 in usual decoders; in others the mean, since layers differ."""
+
+    attention: float
+    state: float
+    feed_forward: float
+
+
+def _shares(decoder: Decoder, *, expert_layer: bool) -> _Shares:
+    others = decoder.num_layers - decoder.num_expert_layers
+    return _Shares(
+        attention=decoder.attention_layers / decoder.num_layers,
+        state=decoder.num_state_layers / decoder.num_layers,
+        feed_forward=1.0 if expert_layer else decoder.num_dense_layers / max(1, others),
+    )
+
+
 def layer_time(
     decoder: Decoder,
     accelerator: Accelerator,
@@ -110,7 +130,8 @@ def layer_time(
     Kernels written for the device (`tuned`) attend faster and cast to fp8 within the operations before. Attention that is
     not fused writes and reads the square of positions: forward once by the first product, twice by softmax and once by
     the second product, twice more and a mask with dropout; backward seven times, two more and the mask with dropout.
-    Without `sequence_split` every tensor rank norms the whole sequence.
+    Without `sequence_split` every tensor rank norms the whole sequence. Where layers differ (attention in some, a state in
+    others), it is their mean; a state streams through memory what it takes in and gives out, and what chunks leave of it.
 
     >>> from economics.architecture import modern_decoder
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -120,18 +141,24 @@ def layer_time(
     True
     """
     tokens = micro_batch * sequence_length / context
+    shares = _shares(decoder, expert_layer=expert_layer)
     feed_forward = expert_matmuls(decoder) if expert_layer else dense_feed_forward_matmuls(decoder)
-    forward = backward = half = last = 0.0
-    num_products = 0
-    for m in (*attention_matmuls(decoder), *feed_forward):
-        seconds = product_seconds(
-            accelerator, m, tokens, tensor=tensor, expert=expert, number=number, quantise=quantise and not tuned
-        )
-        forward, backward, num_products = forward + seconds[0], backward + seconds[1], num_products + 1
-        if m.name in _REPEATED_BY_SELECTIVE:
-            half += seconds[0]
-        if m.name == "down":
-            last += seconds[0]
+    forward = backward = half = last = num_products = 0.0
+    for matmuls, share in (
+        (attention_matmuls(decoder), shares.attention),
+        (state_matmuls(decoder), shares.state),
+        (feed_forward, shares.feed_forward),
+    ):
+        for m in matmuls if share else ():
+            seconds = product_seconds(
+                accelerator, m, tokens, tensor=tensor, expert=expert, number=number, quantise=quantise and not tuned
+            )
+            forward, backward = forward + share * seconds[0], backward + share * seconds[1]
+            num_products += share
+            if m.name in _REPEATED_BY_SELECTIVE:
+                half += share * seconds[0]
+            if m.name == "down":
+                last += share * seconds[0]
     keys = attended_tokens(decoder, sequence_length, causal=True) / decoder.num_layers
     heads = decoder.num_heads / tensor
     core = 2.0 * heads * (decoder.head + decoder.value_head) * keys * tokens
@@ -141,7 +168,7 @@ def layer_time(
     )  # fmt: skip
     if unfused_attention:
         core *= 2.0  # the whole square is computed
-        square = heads * sequence_length
+        square = shares.attention * heads * sequence_length
         elementwise_forward += (4 * value_bytes + (2 * value_bytes + 1 if dropout else 0)) * square
         elementwise_backward += (7 * value_bytes + (2 * value_bytes + 1 if dropout else 0)) * square
         attention_forward = 2 * core / (2 * accelerator.ceiling(number) * 0.7)
@@ -149,6 +176,9 @@ def layer_time(
     else:
         attention_forward = attention_seconds(accelerator, core, head_width=decoder.head, number=number, tuned=tuned)
         attention_backward = 2.5 * attention_forward
+    if decoder.state and shares.state:
+        state = shares.state * tokens / tensor * _state_seconds_per_token(decoder.state, accelerator, number)
+        attention_forward, attention_backward = attention_forward + state, attention_backward + 2.5 * state
     return LayerTime(
         matmul_forward=forward,
         matmul_backward=backward,
@@ -156,10 +186,18 @@ def layer_time(
         attention_backward=attention_backward,
         elementwise_forward=copy_seconds(accelerator, elementwise_forward * tokens),
         elementwise_backward=copy_seconds(accelerator, elementwise_backward * tokens),
-        num_kernels=num_products * 3 + (15 if fused else 45),
+        num_kernels=round(num_products * 3) + (15 if fused else 45),
         half_matmul_forward=half,
         last_matmul_forward=last,
     )
+
+
+def _state_seconds_per_token(state: StateLayer, accelerator: Accelerator, number: Number) -> float:
+    """How long a state takes beyond its matrices: in chunks of small products, like attention; one decay per channel
+    leaves no products, and vector units do it."""
+    if state.kind == "mamba":
+        return state.flop_per_token / accelerator.peak("fp32")
+    return attention_seconds(accelerator, state.flop_per_token, head_width=state.state_width or 128, number=number)
 
 
 def elementwise_bytes_per_token(
@@ -187,12 +225,17 @@ def elementwise_bytes_per_token(
         if mixture
         else float(decoder.feed_forward_width)
     )
-    rotated = (decoder.num_heads + decoder.kv_heads) * decoder.head if decoder.positions == "rotary" else 0
+    rotated = float((decoder.num_heads + decoder.kv_heads) * decoder.head if decoder.positions == "rotary" else 0)
     passes = 2 if decoder.qk_norm != "none" else 1
+    shares = _shares(decoder, expert_layer=expert_layer)
+    state = shares.state * decoder.state.saved_values_per_token(d) if decoder.state else 0.0
     masks = 2.0 * d / value_bytes if dropout else 0.0
     residual = 3.0 * d * norms + masks, 4.0 * d * norms + masks
-    forward = (3.0 if decoder.gated else 2.0) * width + 2.0 * rotated * passes
-    backward = (5.0 if decoder.gated else 3.0) * width + 2.0 * rotated * passes
+    width *= shares.feed_forward
+    rotated = shares.attention * rotated * passes
+    # a state is written and read once forward, and again with its gradient backward
+    forward = (3.0 if decoder.gated else 2.0) * width + 2.0 * rotated + 2.0 * state
+    backward = (5.0 if decoder.gated else 3.0) * width + 2.0 * rotated + 4.0 * state
     if mixture:
         # tokens are copied to their experts and back, and weighed
         forward += 4.0 * d * mixture.experts_per_token

@@ -98,6 +98,19 @@ def test_longer_context_at_the_same_batch_costs_what_attention_adds(name: str, t
     assert 1 + 0.37 * (flop[1] / flop[0] - 1) < slower < 1 + 3 * (flop[1] / flop[0] - 1)
 
 
+@pytest.mark.parametrize("name", ["mamba-2.8b", "nemotron-h-8b", "qwen3-next-80b-a3b"])
+def test_longer_context_costs_layers_with_a_state_nothing_and_the_others_what_attention_adds(name: str) -> None:
+    decoder = find_decoder(name)[0]
+    short, long = (
+        step(find_accelerator("h100"), decoder, sequences=64 * b, length=n, micro_batch=b)
+        for b, n in ((16, 4096), (1, 65536))
+    )
+    flop = [training_flop_per_token(decoder, n, convention="causal").total for n in (4096, 65536)]
+    slower = rate(short) / rate(long)
+    assert 0.98 < slower < 1.0 + 3.0 * (flop[1] / flop[0] - 1.0) + 0.02
+    assert slower > 1.05 or not decoder.attention_layers
+
+
 def test_decoding_over_a_longer_context_reads_a_longer_cache() -> None:
     h100 = find_accelerator("h100")
     caches = [decode_seconds(LLAMA, h100, layout=Layout(), batch=32, tokens_per_sequence=n).cache for n in (1e3, 8e3)]

@@ -104,6 +104,22 @@ CHANGES: list[dict[str, object]] = [
     {"model_type": "granitemoe_swa", "num_hidden_layers": 2},
     {"model_type": "solar_open", "num_hidden_layers": 2, "n_routed_experts": 8},
     {"model_type": "youtu", "num_hidden_layers": 2, "kv_lora_rank": 96},
+    {"model_type": "mamba", "hidden_size": 320, "num_hidden_layers": 2, "time_step_rank": 20, "use_bias": True,
+     "use_conv_bias": False, "intermediate_size": 640},
+    {"model_type": "mamba2", "hidden_size": 320, "num_heads": 10, "n_groups": 1, "num_hidden_layers": 2},
+    {"model_type": "jamba", "num_hidden_layers": 8, "hidden_size": 256, "intermediate_size": 512, "mamba_dt_rank": 16},
+    {"model_type": "jamba", "num_hidden_layers": 8, "hidden_size": 256, "num_experts": 1, "num_experts_per_tok": 1},
+    {"model_type": "bamba", "num_hidden_layers": 4, "attn_layer_indices": [1, 3]},
+    {"model_type": "falcon_h1", "num_hidden_layers": 2, "mamba_d_ssm": 2048, "mamba_n_heads": 32, "mamba_d_head": 64,
+     "mamba_rms_norm": True},
+    {"model_type": "nemotron_h", "hybrid_override_pattern": "M-M*-E", "hidden_size": 512, "mamba_num_heads": 16},
+    {"model_type": "granitemoehybrid", "num_hidden_layers": 3, "layer_types": ["mamba", "mamba", "attention"],
+     "num_local_experts": 0, "shared_intermediate_size": 512},
+    {"model_type": "granitemoehybrid", "num_hidden_layers": 3, "layer_types": ["mamba", "attention", "mamba"]},
+    {"model_type": "qwen3_next", "num_hidden_layers": 8, "mlp_only_layers": [1], "num_experts": 16},
+    {"model_type": "qwen3_5_text", "num_hidden_layers": 4, "linear_num_value_heads": 16},
+    {"model_type": "qwen3_5_moe_text", "num_hidden_layers": 4, "num_experts": 16},
+    {"model_type": "olmo_hybrid", "num_hidden_layers": 4},
 ]  # fmt: skip
 
 
@@ -179,7 +195,7 @@ def test_a_class_that_only_begins_like_a_known_one_is_not_taken_for_it() -> None
     assert architecture_from_config({"architectures": ["Qwen3ForCausalLM"]}).parameters().total > 1e9
     assert architecture_from_config({"architectures": ["BertForMaskedLM"]}).parameters().total == 109_482_240
     with pytest.raises(InputError, match="model_type"):
-        architecture_from_config({"architectures": ["Qwen3NextForCausalLM"]})
+        architecture_from_config({"architectures": ["Qwen3WarpForCausalLM"]})
 
 
 def test_narrower_tables_in_a_decoder_are_refused() -> None:
@@ -192,6 +208,11 @@ def test_a_config_file_is_read_whatever_its_name_and_in_its_folder(tmp_path: Pat
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
     assert read_config_file(tmp_path / "anything.json").parameters().total == 124_439_808
     assert find_architecture(str(tmp_path))[0].parameters().total == 6_738_415_616
+
+
+def test_a_kind_of_layer_that_is_not_known_is_named() -> None:
+    with pytest.raises(InputError, match="layer_types is 'warp'"):
+        architecture_from_config({"model_type": "nemotron_h", "layers_block_type": ["mamba", "warp"]})
 
 
 def test_an_unknown_model_type_names_those_that_are_known() -> None:

@@ -18,7 +18,7 @@ from economics.serving import ServingPlan, serving_memory
 from economics.serving.decode import decode_seconds, exchange_seconds, touched_parameters, waiting_seconds
 from economics.serving.fleet import cheapest_fleet, fleet_for
 from economics.serving.latency import latency_at_load, step_line
-from economics.serving.memory import largest_batch
+from economics.serving.memory import kv_bytes_per_sequence, largest_batch, state_bytes_per_sequence
 from economics.serving.others import dollars_per_thousand, examples_per_second
 from economics.serving.prefill import prefill_seconds
 from economics.serving.simulation import simulate_replica
@@ -144,6 +144,20 @@ def test_small_experts_make_longer_chains_of_kernels_which_one_sequence_waits_fo
     ]
     assert chains[0] == pytest.approx(30)
     assert chains[0] < chains[1] < chains[2] < 3 * chains[0]
+
+
+def test_a_state_takes_as_much_however_long_the_text_is_and_is_written_anew_each_step() -> None:
+    h100, pure, mixed = find_accelerator("h100"), find_decoder("mamba2-2.7b")[0], find_decoder("nemotron-h-8b")[0]
+    assert (
+        kv_bytes_per_sequence(pure, 1_000)
+        == kv_bytes_per_sequence(pure, 1_000_000)
+        == state_bytes_per_sequence(pure)
+        > 0
+    )
+    grown = kv_bytes_per_sequence(mixed, 2_000) - kv_bytes_per_sequence(mixed, 1_000)
+    assert grown == 1_000 * 4 * 2 * 8 * 128 * 2  # four layers attend, with eight heads of keys and values each
+    steps = [decode_seconds(pure, h100, layout=Layout(), batch=64, tokens_per_sequence=n).cache for n in (10, 100_000)]
+    assert steps[0] == steps[1] > 64 * 2 * state_bytes_per_sequence(pure) / h100.memory_bytes_per_second
 
 
 def test_a_prompts_tokens_travel_to_experts_on_other_ranks() -> None:
