@@ -42,6 +42,7 @@ def test_what_is_alike_by_words_is_read_by_the_model_however_many_windows_there_
     tmp_path: Path, version: Path, writer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A passage that stands in one window of thousands is not left to chance."""
+    monkeypatch.setattr(nearest, "MAX_SKETCHED", 40)
     monkeypatch.setattr(nearest, "MIN_EMBEDDED", 8)
     monkeypatch.setattr(nearest, "EMBEDDING_FLOP", {"cpu": 0.0})
     split = open_version(version).split("train")
@@ -49,7 +50,8 @@ def test_what_is_alike_by_words_is_read_by_the_model_however_many_windows_there_
     text = open_version(version).tokenizer().decode(split.document(document)[:-1].tolist())
     found = report(tmp_path / "job", writer, "nearest", text=text, num_results=2)
     assert found["num_embedded"] <= 8 + 2 * nearest.CANDIDATES_PER_RESULT < found["num_windows"]
-    assert found["by_meaning"][0]["document"] == document
+    assert found["by_words"][0]["document"] == found["by_meaning"][0]["document"] == document
+    assert found["by_words"][0]["score"] == pytest.approx(1.0)
 
 
 def test_the_model_writes_the_passage_itself(tmp_path: Path, writer: Path) -> None:
