@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from trainer.errors import SpecError
 from trainer.families import Family, default_family, families, get_family
-from trainer.spec import TrainSpec, TransferSpec, spec_from_dict, spec_to_dict
+from trainer.sections import TransferSpec
+from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobRefused
 from webapp.projects.models import Project
