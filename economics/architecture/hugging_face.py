@@ -49,6 +49,14 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "use_qk_norm": ("use_qk_norm", "qk_layernorm"),
     "head_bias": ("lm_head_bias",),
 }
+# Sizes of models that are no decoders, beside those above.
+_OTHER_SIZES = ("encoder_layers", "decoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "decoder_ffn_dim", "d_ff",
+                "d_kv", "dim", "hidden_dim", "embedding_size", "patch_size", "image_size", "num_channels", "num_mel_bins",
+                "max_source_positions", "max_target_positions", "local_attention")  # fmt: skip
+_AT_LEAST_ONE = ("layers", "width", "heads", "vocabulary")
+_MAY_BE_NONE = ("kv_heads", "head", "inner", "experts", "experts_per_token", "expert_inner", "shared_inner", "shared_experts",
+                "q_rank", "kv_rank", "nope", "rope", "value", "window")  # fmt: skip
+_LARGEST_SIZE = 1e9
 # Fields that a config may set to null, which is not the type's default but "none" or "as many as its fellow".
 _NULL_MEANS_NONE = ("kv_heads", "head", "inner", "shared_experts", "q_rank", "window")
 # Types that differ from another in nothing that is counted.
@@ -72,7 +80,7 @@ def read_config_file(path: Path) -> Architecture:
     except FileNotFoundError:
         right = "a folder with a config.json" if path.is_dir() else "a file that exists"
         raise InputError("model", str(path), right) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError("model", str(path), f"a JSON file in the form of config.json ({error})") from None
     if not isinstance(config, dict):
         raise InputError("model", str(path), "a JSON object in the form of config.json")
@@ -101,6 +109,7 @@ def architecture_from_config(config: dict[str, Any], *, name: str = "") -> Archi
     1557611200
     """
     config = _of_text(config)
+    _check_sizes(config)
     model_type = str(config.get("model_type") or _type_of_class(config))
     if model_type in OTHER_READERS:
         return OTHER_READERS[model_type]({**config, "model_type": model_type}, name or model_type)
@@ -111,6 +120,18 @@ def architecture_from_config(config: dict[str, Any], *, name: str = "") -> Archi
         right = "one of " + ", ".join(known_model_types()) + "; other kinds of layers are not counted"
         raise InputError("model_type", config.get("model_type"), right)
     return _decoder(config, model_type, name or model_type)
+
+
+def _check_sizes(config: dict[str, Any]) -> None:
+    """Refuse sizes that are no whole numbers, which would be cut, or taken for absent."""
+    one = {field for name in _AT_LEAST_ONE for field in _ALIASES[name]} | set(_OTHER_SIZES)
+    for field in one | {field for name in _MAY_BE_NONE for field in _ALIASES[name]}:
+        value, lowest = config.get(field), int(field in one)
+        if value is None:
+            continue
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0
+        if not whole or not lowest <= value <= _LARGEST_SIZE:
+            raise InputError(field, value, f"a whole number from {lowest} to {_LARGEST_SIZE:,.0f}")
 
 
 def _of_text(config: dict[str, Any]) -> dict[str, Any]:

@@ -29,15 +29,20 @@ def layer_kinds(config: dict[str, Any], values: dict[str, Any], usual: dict[str,
     >>> layer_kinds({}, {"layers": 4}, {"attention_every": 4, "attention_at": 3})
     ['state', 'state', 'state', 'attention']
     """
-    listed = next((config[name] for name in _LISTS if config.get(name)), None) or usual.get("layer_types")
+    name = next((name for name in _LISTS if config.get(name)), "layer_types")
+    listed = config.get(name) or usual.get("layer_types")
+    if listed and (name == "hybrid_override_pattern") != isinstance(listed, str):
+        raise InputError(name, listed, "a list of kinds of layers; only hybrid_override_pattern is a word")
     if listed:
         unknown = [kind for kind in listed if kind not in _KINDS]
         if unknown:
-            raise InputError("layer_types", unknown[0], "one of " + ", ".join(_KINDS))
+            raise InputError(name, unknown[0], "one of " + ", ".join(_KINDS))
         return [_KINDS[kind] for kind in listed]
     layers = int(values["layers"])
     indices = config.get("attn_layer_indices", config.get("full_attn_idxs"))
     if indices is not None:
+        if not isinstance(indices, list):
+            raise InputError("attn_layer_indices", indices, "a list of layers, counted from 0")
         return ["attention" if i in indices else "state" for i in range(layers)]
     every = int(
         config.get("attn_layer_period", config.get("full_attention_interval")) or usual.get("attention_every", 0)
@@ -77,7 +82,10 @@ def with_state(decoder: Decoder, usual: dict[str, Any], values: dict[str, Any], 
 def _state_layer(decoder: Decoder, usual: dict[str, Any], config: dict[str, Any]) -> StateLayer:
     def size(name: str, default: int = 0) -> int:
         field, value = usual.get(name, ("", default))
-        return int(config.get(field) or value)
+        found = config.get(field) or value
+        if not isinstance(found, int) or found < 0:
+            raise InputError(field, found, "a whole number from 1")
+        return found
 
     def flag(name: str, *, default: bool) -> bool:
         field, value = usual.get(name, ("", default))

@@ -35,7 +35,7 @@ def read_json(path: str, *, field: str, what: str = "JSON") -> dict[str, Any]:
         line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
         where = f"{path}, line {error.lineno}, column {error.colno},"
         raise InputError(where, line.strip()[:80], f"{what} ({error.msg.lower()})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(field, path, f"{what} ({error})") from None
     if not isinstance(content, dict):
         raise InputError(field, path, "a file with one JSON object")

@@ -259,8 +259,8 @@ def test_a_validation_of_training_rows_leaves_each_source_out(
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [('{"model_type": "llama", "num_hidden_layers": "x"}', "numbers"), ('{"model_type": "nothing"}', "model_type"),
-     ('{"model_type": "bert", "hidden_size": [1]}', "numbers"), ("[1]", "object"), ("{", "JSON")],
+    [('{"model_type": "llama", "num_hidden_layers": "x"}', "whole number"), ('{"model_type": "nothing"}', "model_type"),
+     ('{"model_type": "bert", "hidden_size": [1]}', "whole number"), ("[1]", "object"), ("{", "JSON")],
 )  # fmt: skip
 def test_a_config_that_cannot_be_is_one_sentence(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, word: str

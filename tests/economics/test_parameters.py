@@ -210,9 +210,30 @@ def test_a_config_file_is_read_whatever_its_name_and_in_its_folder(tmp_path: Pat
     assert find_architecture(str(tmp_path))[0].parameters().total == 6_738_415_616
 
 
-def test_a_kind_of_layer_that_is_not_known_is_named() -> None:
-    with pytest.raises(InputError, match="layer_types is 'warp'"):
-        architecture_from_config({"model_type": "nemotron_h", "layers_block_type": ["mamba", "warp"]})
+@pytest.mark.parametrize(
+    ("config", "right"),
+    [
+        ({"model_type": "nemotron_h", "layers_block_type": ["mamba", "warp"]}, "layers_block_type is 'warp'"),
+        ({"model_type": "qwen3_next", "layer_types": "full_attention"}, "layer_types is 'full_attention'"),
+        ({"model_type": "bamba", "attn_layer_indices": "abc"}, "attn_layer_indices is 'abc'"),
+        ({"model_type": "mamba", "state_size": -4}, "state_size is -4"),
+        ({"model_type": "llama", "hidden_size": 4096.5}, "hidden_size is 4096.5; it must be a whole number from 1"),
+        ({"model_type": "llama", "num_hidden_layers": 10**30}, "num_hidden_layers is 1000"),
+        ({"model_type": "whisper", "d_model": 0}, "d_model is 0; it must be a whole number from 1"),
+        ({"model_type": "llama", "num_attention_heads": True}, "num_attention_heads is True"),
+        ({"model_type": "modernbert", "local_attention": -5}, "local_attention is -5"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_sizes_and_kinds_of_layers_that_cannot_be_are_named(config: dict[str, object], right: str) -> None:
+    with pytest.raises(InputError, match=right):
+        architecture_from_config(config)
+
+
+def test_a_config_that_never_ends_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text('{"model_type":' + "[" * 50_000 + "]" * 50_000 + "}")
+    with pytest.raises(InputError, match="a JSON file"):
+        read_config_file(tmp_path / "deep.json")
 
 
 def test_an_unknown_model_type_names_those_that_are_known() -> None:
