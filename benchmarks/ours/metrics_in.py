@@ -64,11 +64,13 @@ def written_and_taken(path: str) -> tuple[Callable[[Any], Any], Callable[[], boo
 
     def take() -> bool:
         events = tail.read()
+        if not events:
+            return False
         tail.advance()
         parts = [events] if path == "worker" else [[event] for event in events]
         for part in parts:
             journal_store(claim, part)
-        return bool(events)
+        return True
 
     return journal.write, take
 

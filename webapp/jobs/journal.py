@@ -21,7 +21,7 @@ from webapp.jobs.clock import ClockTimestamp
 from webapp.jobs.doorbell import ring_job_on_commit
 from webapp.jobs.kinds import JobKind, kind_of
 from webapp.jobs.models import Attempt, Job, JobEvent, Lease
-from webapp.jobs.moves import job_held
+from webapp.jobs.moves import attempt_held
 from webapp.jobs.steady import LOST
 
 log = logging.getLogger(__name__)
@@ -86,9 +86,8 @@ def _without_nul(line: bytes) -> bytes:
 def journal_store(claim: Claim, events: Sequence[AnyEvent]) -> None:
     """Store the events of a claim's attempt; raise `Fenced` if it no longer holds the job."""
     with transaction.atomic():
-        job = job_held(claim.job_id, claim.fence)
-        attempt = Attempt.objects.get(job_id=claim.job_id, fence=claim.fence)
-        attempt.job = job
+        attempt = attempt_held(claim.job_id, claim.fence)
+        job = attempt.job
         new = _without_stale_progress([event for event in events if event.line > attempt.num_lines])
         if not new:
             return

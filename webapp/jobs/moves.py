@@ -11,7 +11,7 @@ from django.db.models import F
 from webapp.jobs.clock import ClockTimestamp
 from webapp.jobs.doorbell import ring_job_on_commit
 from webapp.jobs.errors import Fenced
-from webapp.jobs.models import FINAL_STATES, HELD_STATES, Job, JobEvent, State
+from webapp.jobs.models import FINAL_STATES, HELD_STATES, Attempt, Job, JobEvent, State
 
 
 @transaction.atomic
@@ -67,6 +67,15 @@ def job_held(job_id: int, fence: int) -> Job:
     if job is None:
         raise Fenced(f"attempt {fence} of job {job_id} no longer holds it")
     return job
+
+
+def attempt_held(job_id: int, fence: int) -> Attempt:
+    """Return the attempt with its job, whose row is locked as by `job_held`."""
+    held = Attempt.objects.select_for_update(of=("job",)).select_related("job")
+    attempt = held.filter(job=job_id, fence=fence, job__fence=fence, job__state__in=HELD_STATES).first()
+    if attempt is None:
+        raise Fenced(f"attempt {fence} of job {job_id} no longer holds it")
+    return attempt
 
 
 def final_state(stop_request: str) -> State:

@@ -1,8 +1,8 @@
 """Trainers that start at once: a process with PyTorch loaded is kept while jobs follow one another (see trainer.warm).
 
 It belongs to this worker process, is started by the first job that can use it, and ends by itself when no job came for
-`ISOCOST_WARM_SECONDS`. What is got from it is used like any other process. Whatever goes wrong with it, the trainer is
-started the plain way.
+`ISOCOST_WARM_SECONDS`; where the trainer's files have changed, another takes its place. What is got from it is used like
+any other process. Whatever goes wrong with it, the trainer is started the plain way.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from trainer.code_version import code_as_it_lies
 from webapp.jobs import machine
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class WarmParent:
         self._lock = threading.Lock()
         self._orders: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._code = ""  # that the process has loaded
 
     def trainer(self, command: list[str], log_path: Path) -> WarmTrainer | None:
         """Return a trainer that does the command; None where it cannot be had in this way."""
@@ -99,6 +101,7 @@ class WarmParent:
             with theirs, os.fdopen(read, "rb"), open(log_path, "ab") as output:
                 descriptors = [read, output.fileno(), theirs.fileno()]
                 with self._lock:
+                    self._leave_old_code()
                     orders = self._orders or self._start(log_path)
                     socket.send_fds(orders, [json.dumps(arguments).encode()], descriptors)
             told.settimeout(READY_SECONDS)
@@ -109,6 +112,15 @@ class WarmParent:
             told.close()
             raise
         return WarmTrainer(int(pid), told, write)
+
+    def _leave_old_code(self) -> None:
+        """Order nothing of a process whose files were changed since: what it loads later would not fit what it has."""
+        code = code_as_it_lies(settings.BASE_DIR / "trainer")
+        if self._orders is not None and code != self._code:
+            log.info("the trainer's code has changed; a new warm process is started")
+            self._orders.close()
+            self._orders = self._process = None
+        self._code = code
 
     def _start(self, log_path: Path) -> socket.socket:
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

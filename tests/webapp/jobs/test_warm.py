@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +119,26 @@ def test_without_work_it_goes(settings: Any, tmp_path: Path) -> None:
         pass
     finally:
         alone.end(kill=True)
+
+
+def test_where_the_code_has_changed_another_process_does_the_next_job(settings: Any, tmp_path: Path) -> None:
+    """The app was upgraded under a worker: a copy of what was loaded before would take up files that do not fit it."""
+    source = settings.BASE_DIR / "trainer"
+    settings.BASE_DIR = tmp_path / "app"
+    shutil.copytree(source, settings.BASE_DIR / "trainer", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    changing, wrong = WarmParent(), {"kind": "calibrate", "seconds": -1}
+    try:
+        assert start(changing, tmp_path / "a", wrong).wait(30) == 1
+        before = pid_of(changing)
+        spec = settings.BASE_DIR / "trainer" / "calibrate" / "spec.py"
+        spec.write_text(spec.read_text().replace("must be from 0.5", "now has to be from 0.5"))
+        assert start(changing, tmp_path / "b", wrong).wait(30) == 1
+        assert pid_of(changing) != before
+        assert "now has to be from 0.5" in said(tmp_path / "b" / "job 任务")[-1]["sentence"]
+    finally:
+        changing.end(kill=True)
 
 
 def test_switched_off_there_is_none(settings: Any, parent: WarmParent, tmp_path: Path) -> None:
