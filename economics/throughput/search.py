@@ -10,7 +10,8 @@ from economics.errors import NoAnswerError
 from economics.flop.decoder import Recompute
 from economics.layout import Layout
 from economics.memory.training import TrainingMemory, training_memory
-from economics.throughput.step import StepTime, Workload, step_time
+from economics.throughput.step import StepTime, step_time
+from economics.throughput.workload import Workload
 
 NEARLY = 1.12
 """What misses the memory by this much is run in practice with a trick or two."""

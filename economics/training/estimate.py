@@ -9,7 +9,8 @@ from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.layout import Layout, check_layout
 from economics.memory.training import TrainingMemory
 from economics.throughput.search import Choice, best_layout, with_practice
-from economics.throughput.step import StepTime, Workload
+from economics.throughput.step import StepTime
+from economics.throughput.workload import Workload
 from economics.training.billing import Term
 from economics.training.outcome import Conditions, Outcome, outcome_of, run_assumptions
 from economics.training.spread import step_spread

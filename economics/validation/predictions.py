@@ -9,7 +9,8 @@ import numpy as np
 
 from economics.flop.decoder import training_flop_per_token
 from economics.throughput.search import NEARLY, Choice, best_layout, memory_of, with_practice
-from economics.throughput.step import Workload, step_time
+from economics.throughput.step import step_time
+from economics.throughput.workload import Workload
 from economics.training.defaults import usual_batch_tokens
 from economics.training.spread import step_spread
 from economics.uncertainty import Interval

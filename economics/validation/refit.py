@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 import economics.constants as constants
 from economics.constants import Constant
-from economics.throughput.step import Workload, step_time
+from economics.throughput.step import step_time
+from economics.throughput.workload import Workload
 from economics.validation.inference import InferenceRow, predict_inference
 from economics.validation.predictions import steady_choice
 from economics.validation.runs import RunRow, usable

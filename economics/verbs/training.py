@@ -12,7 +12,7 @@ from economics.flop.decoder import Recompute, training_flop_per_token
 from economics.hardware import Accelerator
 from economics.layout import Layout, parse_layout
 from economics.memory.states import Optimizer, Precision, state_bytes_per_parameter
-from economics.throughput.step import Workload
+from economics.throughput.workload import Workload
 from economics.training.billing import Term
 from economics.training.defaults import MOST_ACCELERATORS, usual_num_accelerators, usual_sequence_length
 from economics.training.estimate import RunPlan, training_estimate

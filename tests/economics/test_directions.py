@@ -17,7 +17,8 @@ from economics.serving.decode import decode_seconds
 from economics.serving.engine import ServingPlan, serving_estimate
 from economics.throughput.collectives import all_to_all_seconds
 from economics.throughput.search import best_layout
-from economics.throughput.step import StepTime, Workload, step_time
+from economics.throughput.step import StepTime, step_time
+from economics.throughput.workload import Workload
 from economics.training.estimate import RunPlan, training_estimate
 
 DEVICES = ("a100", "h100", "b200", "mi300x", "tpu v5p")

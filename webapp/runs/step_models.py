@@ -20,7 +20,8 @@ from economics.memory import TrainingMemory, training_memory
 from economics.memory.examples import example_training_memory
 from economics.memory.states import Precision
 from economics.throughput.examples import example_step_time
-from economics.throughput.step import Workload, step_time
+from economics.throughput.step import step_time
+from economics.throughput.workload import Workload
 from economics.training.estimate import RunPlan, training_estimate
 from economics.training.examples import best_example_choice, example_outcome, unit_of
 from economics.training.outcome import Conditions, Outcome
