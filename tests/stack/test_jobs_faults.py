@@ -20,6 +20,7 @@ import pytest
 
 from tests.stack.installation import Installation, eventually
 from tests.stack.jobs_watch import JobUnderTest, Viewer, assert_history_is_whole, inside, start_run
+from tests.stack.sweeps_watch import SweepUnderTest
 from webapp.ops.home import CHECKOUT
 
 pytestmark = pytest.mark.stack
@@ -85,6 +86,33 @@ def assert_equals_undisturbed(stack: Installation, job: JobUnderTest) -> None:
     assert calm.wait_for_end() == "succeeded"
     results = [each.events("finished")[0][3]["result"]["test"] for each in (job, calm)]
     assert results[0] == results[1]
+
+
+def test_a_sweep_outlives_its_worker_and_stops_what_falls_behind(stack: Installation) -> None:
+    """A bad rate has nobody to be compared with and ends; a good one goes on through a kill; a bad one after it is stopped."""
+    num_steps, first_rung = 400, 40
+    owner = stack.client()
+    rates = {"optimizer.learning_rate": "1e-6, 1e-2, 1e-7"}
+    sweep = SweepUnderTest.start(
+        stack, owner, rates, num_steps=num_steps, first_rung=first_rung, halving_factor=2
+    )  # fmt: skip
+    with sweep.held(2, once=lambda job: job.events("checkpoint")) as job:
+        old = kill_group(stack, "worker-cpu")
+        stack.wait_healed("worker-cpu", old)
+    with sweep.held(3, once=lambda job: job.events("evaluation")):
+        eventually(lambda: sweep.trials("t.stopped_at_step")[2][0], what=sweep.describe)
+    assert sweep.wait_until_done() in ("All 3 runs are made.", "The grid is complete.")
+    assert [attempt[2] for attempt in job.attempts()] == ["worker_lost", "done"]
+    assert job.events("started")[1][3]["resumed_from_step"] >= first_rung
+    assert sweep.trials("t.number", "j.state", "t.stopped_at_step") == [
+        (1, "succeeded", None), (2, "succeeded", None), (3, "stopped", first_rung),
+    ]  # fmt: skip
+    (bad,), (good,), (stopped,) = sweep.trials("t.value")
+    assert good < bad
+    assert good < stopped
+    page = owner.get(f"/sweeps/{sweep.code}/").text
+    assert page.count("<polyline") == 2 * 3  # for wide and for narrow windows
+    assert page.count('class="is-best"') == 1
 
 
 def test_job_made_while_valkey_is_away_still_starts(stack: Installation) -> None:

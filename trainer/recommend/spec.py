@@ -30,6 +30,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """What suits most of them."""
 
 
+def narrowed(width: int, keep: float, *, multiple: int = 1) -> int:
+    """Return that share of a width, at least one number (for each of so many heads)."""
+    return multiple * max(1, round(width * keep / multiple))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecommenderSpec:
     """What every recommender can be told."""

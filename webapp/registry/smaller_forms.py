@@ -72,8 +72,9 @@ class PruneForm(SmallerForm):
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, version: ModelVersion) -> None:
         super().__init__(data, version=version)
-        if not can_be_cut(get_family(self.start.family), self.start.model):
-            self.fields["prune_method"].choices = self.fields["prune_method"].choices[1:]  # type: ignore[attr-defined]
+        if why := why_uncut(get_family(self.start.family), self.start.model):
+            method = self.fields["prune_method"]
+            method.choices, method.help_text = method.choices[1:], why  # type: ignore[attr-defined]
 
     def usual_steps(self, trained: int) -> int:
         return max(10, trained // SHARE_OF_STEPS)
@@ -127,12 +128,14 @@ def ways_of(version: ModelVersion) -> list[SmallerForm]:
     return [form for form in found if not isinstance(form, TeachForm) or form.students]
 
 
-def can_be_cut(family: Family, model: Any) -> bool:
-    """Say whether models of these settings are pruned by whole parts."""
+def why_uncut(family: Family, model: Any) -> str:
+    """Return why models of these settings are not pruned by whole parts; empty where they are."""
     try:
-        return bool(shrunk_model(family, model, 0.5) != model)
-    except SpecError:
-        return False
+        if shrunk_model(family, model, 0.5) != model:
+            return ""
+    except SpecError as error:
+        return str(error)
+    return str(_("Nothing of it can be fewer: its widths are the smallest that there are."))
 
 
 def students_of(version: ModelVersion, start: TrainSpec) -> dict[str, tuple[str, Any]]:
@@ -149,7 +152,7 @@ def students_of(version: ModelVersion, start: TrainSpec) -> dict[str, tuple[str,
             _("half the layers"),
             replace(start.model, num_layers=start.model.num_layers // 2),
         )
-    if can_be_cut(family, start.model):
+    if not why_uncut(family, start.model):
         candidates["half-as-wide"] = (_("half the heads, neurons or channels"), shrunk_model(family, start.model, 0.5))
     for name, preset in family.presets.items():
         candidates.setdefault(name, (name, replace(preset, **same)))

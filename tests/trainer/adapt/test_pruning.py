@@ -15,13 +15,20 @@ from tests.trainer.training.test_resume import assert_same_end
 from trainer.cli.main import main
 from trainer.errors import SpecError
 from trainer.events import Failed, Finished, Message, Report, Resolved
+from trainer.families import get_family, shrunk_model
 from trainer.inference.loading import load_model
 from trainer.models.bert.model import Bert
 from trainer.models.bert.spec import BertSpec
 from trainer.models.cutting import BlockSizes, cut_blocks
+from trainer.models.detect.model import Detector
+from trainer.models.detect.spec import DetectSpec
+from trainer.models.detect.spec import shrunk as shrunk_detector
 from trainer.models.gpt.model import GPT
 from trainer.models.gpt.spec import GPTSpec, shrunk
-from trainer.models.vision.cutting import cut
+from trainer.models.narrowing import cut_between
+from trainer.models.transformer.model import Transformer
+from trainer.models.transformer.spec import TransformerSpec
+from trainer.models.vision.cutting import cut, cut_resnet
 from trainer.models.vision.model import build_net
 from trainer.models.vision.spec import VisionSpec
 from trainer.models.vision.spec import shrunk as shrunk_vision
@@ -115,6 +122,43 @@ def test_nothing_changes_where_what_goes_was_silent() -> None:
             layer.feed_forward.down.weight[:, 100:356] = 0  # type: ignore[index, union-attr]
     cut_bert.load_state_dict(cut_blocks(bert.state_dict(), BlockSizes.of(whole), BlockSizes.of(fewer)))
     assert torch.allclose(bert(tokens), cut_bert(tokens), atol=1e-5)
+
+
+def test_silent_neurons_of_an_encoder_decoder_go_first() -> None:
+    torch.manual_seed(6)
+    before = TransformerSpec(num_encoder_layers=1, num_decoder_layers=1, model_width=16, num_heads=2)
+    after = shrunk_model(get_family("transformer"), before, 0.5)
+    whole, fewer = (Transformer(each, vocab_size=50).eval() for each in (before, after))
+    with torch.no_grad():
+        for name, weight in whole.named_parameters():
+            if name.endswith("feed_forward.down.weight"):
+                weight[:, ::2] = 0
+    weights = whole.state_dict()
+    for block in (0, 1):
+        cut_between(weights, f"blocks.{block}.feed_forward.up", f"blocks.{block}.feed_forward.down", 32)
+    fewer.load_state_dict(weights)
+    source, target = torch.randint(50, (2, 9)), torch.randint(50, (2, 7))
+    answers = [model(source, torch.ones_like(source, dtype=torch.bool), target) for model in (whole, fewer)]
+    assert answers[0].std() > 1e-2
+    assert torch.allclose(*answers, atol=1e-5)
+
+
+def test_silent_channels_of_a_detector_go_first_and_its_head_stays() -> None:
+    torch.manual_seed(5)
+    before = DetectSpec(width_fraction=0.25, pyramid_width=32, head_layers=1)
+    after = shrunk_detector(before, 0.5)
+    facts: dict[str, Any] = {"side": 64, "num_channels": 3, "num_classes": 2, "mean": [0.5] * 3, "deviation": [0.2] * 3}
+    whole, fewer = (Detector(each, **facts).eval() for each in (before, after))
+    with torch.no_grad():
+        for key, weight in whole.backbone.named_parameters():
+            if "bn1." in key and "layer" in key:
+                weight[: len(weight) // 2] = 0
+    cut_resnet(weights := whole.state_dict(), ["backbone."], "resnet18", width_fraction=0.25, inner_fraction=0.5)
+    fewer.load_state_dict(weights)
+    assert len(fewer.backbone.layer1[0].conv1.weight) == 8
+    pictures = torch.rand(2, 3, 64, 64)
+    for one, other in zip(whole(pictures), fewer(pictures), strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "vgg11"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trainer.families import Family
 from trainer.limits import check_at_least
@@ -19,6 +19,11 @@ class BowSpec:
         check_at_least("model.width", self.width, 1)
 
 
+def shrunk(model: BowSpec, keep: float) -> BowSpec:
+    """Return the settings with that share of the numbers of each token."""
+    return replace(model, width=max(1, round(model.width * keep)))
+
+
 FAMILY = Family(
     name="bow",
     title="Bag of words",
@@ -28,4 +33,6 @@ FAMILY = Family(
     data_kind="text",
     task="trainer.models.bow.task:BowTask",
     abilities=frozenset({"predict", "explain"}),
+    shrunk=shrunk,
+    prunable=frozenset({"width"}),
 )

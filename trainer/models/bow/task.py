@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from trainer.data.shards import TokenSplit
 from trainer.errors import InputError
+from trainer.models.bow.spec import BowSpec
+from trainer.models.cutting import strongest
+from trainer.models.narrowing import column_norms, keep_columns, require_narrower
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task, count_parameters
@@ -54,6 +57,16 @@ class BowTask(Task):
             num_labels=len(names),
             dropout=self.spec.regularisation.dropout,
         )
+
+    def cut(self, weights: dict[str, Tensor], source: BowSpec) -> dict[str, Tensor]:
+        """Keep the numbers of each token that the labels are told by."""
+        require_narrower(source, self.spec.model, ("width",))
+        found = dict(weights)
+        strength = column_norms(found["embedding.weight"]) * column_norms(found["head.weight"])
+        kept = strongest(strength, self.spec.model.width)
+        for name in ("embedding", "head"):
+            keep_columns(found, name, kept)
+        return found
 
     def num_examples(self, split: TokenSplit) -> int:
         if not (count := len(self.labelled(split))):

@@ -81,7 +81,7 @@ class Detector(nn.Module):
         strides = spec.strides(side)
         backbone = ResNet(
             spec.backbone, num_channels=num_channels, num_classes=1, width_fraction=spec.width_fraction,
-            small_stem=False, dropout=0.0,
+            inner_fraction=spec.inner_fraction, small_stem=False, dropout=0.0,
         )  # fmt: skip
         widths = [backbone.width_of(stage) for stage in spec.stages]
         del backbone.fc, backbone.dropout

@@ -6,7 +6,7 @@ Sources: Tian et al. 2019, arXiv 1904.01355 (FCOS); Lin et al. 2017 (feature pyr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.errors import SpecError
@@ -26,6 +26,9 @@ class DetectSpec:
 
     width_fraction: float = 1.0
     """Channels of the ResNet as a share of the published ones."""
+
+    inner_fraction: float = 1.0
+    """Channels inside the ResNet's blocks as a share of the published ones; what pruning by whole channels makes smaller."""
 
     pyramid_width: int = 256
     """Channels of the feature pyramid and of the head."""
@@ -57,6 +60,8 @@ class DetectSpec:
     def __post_init__(self) -> None:
         if not 0.05 <= self.width_fraction <= 4:
             raise SpecError(f"model.width_fraction is {self.width_fraction}; it must be from 0.05 to 4")
+        if not 0.01 <= self.inner_fraction <= 4:
+            raise SpecError(f"model.inner_fraction is {self.inner_fraction}; it must be from 0.01 to 4")
         if not 8 <= self.pyramid_width <= 1024 or self.pyramid_width % 8:
             raise SpecError(f"model.pyramid_width is {self.pyramid_width}; it must be a multiple of 8 from 8 to 1,024")
         if not 1 <= self.head_layers <= 8:
@@ -81,6 +86,11 @@ class DetectSpec:
         return (*built, 64, 128) if side >= LARGE_SIDE else tuple(built)
 
 
+def shrunk(model: DetectSpec, keep: float) -> DetectSpec:
+    """Return the settings with that share of the channels inside the blocks of its ResNet."""
+    return replace(model, inner_fraction=max(model.inner_fraction * keep, 0.01))
+
+
 FAMILY = Family(
     name="detect",
     title="Object detector",
@@ -103,6 +113,8 @@ FAMILY = Family(
         {"flip", "scale_fraction", "colour_fraction", "score_threshold", "overlap_threshold", "max_boxes"}
     ),
     starts_from=frozenset({"vision"}),
+    shrunk=shrunk,
+    prunable=frozenset({"inner_fraction"}),
     ablations={"augmentation": {"model.flip": False, "model.scale_fraction": 0.0, "model.colour_fraction": 0.0}},
     calibration_presets=("tiny",),
     calibration_examples=16,

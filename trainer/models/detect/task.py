@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.data.images.store import ImageSplit
-from trainer.errors import InputError
+from trainer.errors import InputError, SpecError
 from trainer.formats.graph import Graph, picture_graph
 from trainer.metrics.change import Change
 from trainer.metrics.detection import OVERLAPS, area_under, match_pictures, summary
@@ -24,6 +24,7 @@ from trainer.models.detect.drawing import answer, draw, draw_shown
 from trainer.models.detect.model import Detector
 from trainer.models.detect.spec import DetectSpec
 from trainer.models.detect.targets import detection_loss
+from trainer.models.vision.cutting import cut_resnet
 from trainer.models.vision.picture import to_tensor
 from trainer.models.vision.task import to_bytes, to_pictures
 from trainer.spec import TrainSpec
@@ -60,6 +61,19 @@ class DetectTask(Task):
         return Detector(
             self.model_spec, side=self.side, num_channels=self.num_channels, num_classes=len(self.names),
             mean=facts["mean"], deviation=facts["deviation"],
+        )  # fmt: skip
+
+    def cut(self, weights: dict[str, Tensor], source: DetectSpec) -> dict[str, Tensor]:
+        """Take channels out of the blocks of the ResNet; the pyramid and the head stay as they are."""
+        own = self.model_spec
+        if own.inner_fraction >= source.inner_fraction:
+            raise SpecError(
+                f"prune.method is structured, and model.inner_fraction is {own.inner_fraction}, not below the "
+                f"{source.inner_fraction} of transfer.source: make it smaller"
+            )
+        return cut_resnet(
+            dict(weights), ["backbone."], own.backbone,
+            width_fraction=own.width_fraction, inner_fraction=own.inner_fraction,
         )  # fmt: skip
 
     def num_examples(self, split: ImageSplit) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trainer.families import Family
 from trainer.limits import check_at_least, check_fraction
-from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
+from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec, narrowed
 
 NUM_DENSE = 2
 """Numbers that the bottom network reads: how long the user's history is, and how popular the item."""
@@ -46,6 +46,14 @@ class DlrmSpec(RecommenderSpec):
         return (*(self.top_width,) * self.top_layers, 1)
 
 
+def shrunk(model: DlrmSpec, keep: float) -> DlrmSpec:
+    """Return the settings with that share of the numbers in tables and hidden layers."""
+    return replace(
+        model, embedding_width=narrowed(model.embedding_width, keep), top_width=narrowed(model.top_width, keep),
+        bottom_width=narrowed(model.bottom_width, keep),
+    )  # fmt: skip
+
+
 FAMILY = Family(
     name="dlrm",
     title="Ranking recommender (DLRM)",
@@ -61,5 +69,7 @@ FAMILY = Family(
     task="trainer.models.dlrm.task:DlrmTask",
     calibration_examples=256,
     defaults=SETTINGS,
+    shrunk=shrunk,
+    prunable=frozenset({"embedding_width", "top_width", "bottom_width"}),
     **RECOMMENDER,
 )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.formats.graph import Graph
+from trainer.models.dlrm.cutting import cut
 from trainer.models.dlrm.model import Dlrm
 from trainer.models.dlrm.spec import DlrmSpec
 from trainer.recommend.graph import ScoreGraph, mean_of, score_graph
@@ -22,6 +23,10 @@ class DlrmTask(RecommenderTask):
             num_item_features=len(self.item_feature_names),
             dropout=self.spec.regularisation.dropout,
         )
+
+    def cut(self, weights: dict[str, Tensor], source: DlrmSpec) -> dict[str, Tensor]:
+        assert isinstance(self.model_spec, DlrmSpec)
+        return cut(weights, source, self.model_spec)
 
     def graph(self, model: nn.Module) -> Graph:
         assert isinstance(model, Dlrm)

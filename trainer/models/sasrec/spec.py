@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trainer.errors import SpecError
 from trainer.families import Family
 from trainer.limits import check_at_least
-from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
+from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec, narrowed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +37,13 @@ class SasrecSpec(RecommenderSpec):
         return self.feed_forward_width or self.embedding_width
 
 
+def shrunk(model: SasrecSpec, keep: float) -> SasrecSpec:
+    """Return the settings with that share of the numbers in the stream, inside each head and between."""
+    inner = model.feed_forward_width and narrowed(model.feed_forward_width, keep)
+    width = narrowed(model.embedding_width, keep, multiple=model.num_heads)
+    return replace(model, embedding_width=width, feed_forward_width=inner)
+
+
 FAMILY = Family(
     name="sasrec",
     title="Sequence recommender (SASRec)",
@@ -64,5 +71,7 @@ FAMILY = Family(
         "optimizer": {"learning_rate": 1e-3, "weight_decay": 0.01, "beta2": 0.98},
         "regularisation": {"dropout": 0.2},
     },
+    shrunk=shrunk,
+    prunable=frozenset({"embedding_width", "feed_forward_width"}),
     **RECOMMENDER,
 )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trainer.data.interactions.store import InteractionSplit
 from trainer.errors import InputError
 from trainer.formats.graph import Graph
+from trainer.models.sasrec.cutting import cut
 from trainer.models.sasrec.model import Sasrec
 from trainer.models.sasrec.spec import SasrecSpec
 from trainer.recommend.examples import tensors
@@ -26,6 +27,10 @@ class SasrecTask(RecommenderTask):
             num_item_features=len(self.item_feature_names),
             dropout=self.spec.regularisation.dropout,
         )
+
+    def cut(self, weights: dict[str, Tensor], source: SasrecSpec) -> dict[str, Tensor]:
+        assert isinstance(self.model_spec, SasrecSpec)
+        return cut(weights, source, self.model_spec)
 
     def graph(self, model: nn.Module) -> Graph:
         assert isinstance(model, Sasrec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.errors import SpecError
@@ -84,6 +84,11 @@ def original(model_width: int, num_heads: int) -> TransformerSpec:
     )  # fmt: skip
 
 
+def shrunk(model: TransformerSpec, keep: float) -> TransformerSpec:
+    """Return the settings with that share of the neurons between attention; what both sides share stays as wide."""
+    return replace(model, feed_forward_width=max(1, round(model.width_of_feed_forward * keep)))
+
+
 FAMILY = Family(
     name="transformer",
     title="Transformer",
@@ -101,6 +106,8 @@ FAMILY = Family(
     abilities=frozenset({"translate"}),
     calibration_presets=("tiny", "mini"),
     formats=("folder", "onnx", "torch_export"),
+    shrunk=shrunk,
+    prunable=frozenset({"feed_forward_width"}),
     defaults={
         "batch": {"sequence_length": 64, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 2e-3, "beta2": 0.98, "weight_decay": 0.01},

@@ -19,6 +19,7 @@ from trainer.formats.graph import Graph, pair_graph
 from trainer.inference.operations.translate import SearchSettings
 from trainer.metrics.report import EvaluationReport
 from trainer.metrics.text_report import text_report
+from trainer.models.narrowing import cut_between, require_narrower
 from trainer.models.transformer.model import Transformer
 from trainer.models.transformer.search import Hypothesis, beam_search, draw_text
 from trainer.models.transformer.spec import TransformerSpec
@@ -211,6 +212,15 @@ class TransformerTask(Task):
 
     def documents(self, split: PartsSplit, example: int) -> Sequence[int]:
         return [example]
+
+    def cut(self, weights: dict[str, Tensor], source: TransformerSpec) -> dict[str, Tensor]:
+        """Take out neurons; the heads stay, for those of the decoder read what the encoder's wrote."""
+        require_narrower(source, self.model_spec, ("width_of_feed_forward",))
+        found = dict(weights)
+        for number in range(source.num_encoder_layers + source.num_decoder_layers):
+            feed_forward = f"blocks.{number}.feed_forward"
+            cut_between(found, f"{feed_forward}.up", f"{feed_forward}.down", self.model_spec.width_of_feed_forward)
+        return found
 
     def graph(self, model: nn.Module) -> Graph:
         assert isinstance(model, Transformer)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trainer.families import Family
 from trainer.limits import check_above, check_at_least, check_fraction
-from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec
+from trainer.recommend.spec import RECOMMENDER, SETTINGS, RecommenderSpec, narrowed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,13 @@ class TwoTowerSpec(RecommenderSpec):
         return (self.tower_width,) * self.tower_layers
 
 
+def shrunk(model: TwoTowerSpec, keep: float) -> TwoTowerSpec:
+    """Return the settings with that share of the numbers in tables and towers."""
+    return replace(
+        model, embedding_width=narrowed(model.embedding_width, keep), tower_width=narrowed(model.tower_width, keep)
+    )
+
+
 FAMILY = Family(
     name="two_tower",
     title="Two-tower recommender",
@@ -55,5 +62,7 @@ FAMILY = Family(
     task="trainer.models.two_tower.task:TwoTowerTask",
     calibration_examples=256,
     defaults=SETTINGS,
+    shrunk=shrunk,
+    prunable=frozenset({"embedding_width", "tower_width"}),
     **RECOMMENDER,
 )

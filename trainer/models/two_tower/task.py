@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from trainer.formats.graph import Graph
+from trainer.models.two_tower.cutting import cut
 from trainer.models.two_tower.model import TwoTower
 from trainer.models.two_tower.spec import TwoTowerSpec
 from trainer.recommend.graph import ScoreGraph, mean_of, score_graph
@@ -21,6 +22,10 @@ class TwoTowerTask(RecommenderTask):
             num_item_features=len(self.item_feature_names),
             dropout=self.spec.regularisation.dropout,
         )
+
+    def cut(self, weights: dict[str, Tensor], source: TwoTowerSpec) -> dict[str, Tensor]:
+        assert isinstance(self.model_spec, TwoTowerSpec)
+        return cut(weights, source, self.model_spec)
 
     def graph(self, model: nn.Module) -> Graph:
         assert isinstance(model, TwoTower)

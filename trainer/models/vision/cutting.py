@@ -30,7 +30,10 @@ def cut(weights: Mapping[str, Tensor], before: VisionSpec, after: VisionSpec) ->
         raise SpecError("model.inner_fraction and model.width_fraction must be at most those of transfer.source")
     if after.architecture in RESNETS and after.width_fraction == before.width_fraction != 0:
         if after.inner_fraction < before.inner_fraction:
-            return cut_resnet(dict(weights), after)
+            return cut_resnet(
+                dict(weights), nets_of(weights), after.architecture,
+                width_fraction=after.width_fraction, inner_fraction=after.inner_fraction,
+            )  # fmt: skip
         raise SpecError(
             f"prune.method is structured, and model.inner_fraction is {after.inner_fraction}, that of transfer.source: make "
             "it smaller"
@@ -48,18 +51,20 @@ def cut(weights: Mapping[str, Tensor], before: VisionSpec, after: VisionSpec) ->
     )
 
 
-def nets_of(weights: Weights) -> list[str]:
+def nets_of(weights: Mapping[str, Tensor]) -> list[str]:
     """Return the prefixes of the nets: the running mean of the weights, which answers, first."""
     return [name for name in ("average.", "net.") if any(key.startswith(name) for key in weights)]
 
 
-def cut_resnet(weights: Weights, after: VisionSpec) -> Weights:
-    width = resnet_width(after.width_fraction)
-    inside = ("conv1", "conv2") if after.architecture in BOTTLENECKS else ("conv1",)
-    nets = nets_of(weights)
-    for stage, depth in enumerate(RESNETS[after.architecture]):
+def cut_resnet(
+    weights: Weights, nets: list[str], architecture: str, *, width_fraction: float, inner_fraction: float
+) -> Weights:
+    """Keep so many channels inside each block, in place, in every ResNet of these prefixes."""
+    width = resnet_width(width_fraction)
+    inside = ("conv1", "conv2") if architecture in BOTTLENECKS else ("conv1",)
+    for stage, depth in enumerate(RESNETS[architecture]):
         for number in range(depth):
-            block, count = f"layer{stage + 1}.{number}.", inner_width(width * 2**stage, after.inner_fraction)
+            block, count = f"layer{stage + 1}.{number}.", inner_width(width * 2**stage, inner_fraction)
             for conv in inside:
                 norm, following = conv.replace("conv", "bn"), f"conv{int(conv[-1]) + 1}"
                 drop_channels(weights, nets, count, conv=block + conv, norm=block + norm, following=block + following)

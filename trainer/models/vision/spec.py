@@ -90,7 +90,10 @@ def shrunk(model: VisionSpec, keep: float) -> VisionSpec:
         return replace(model, inner_fraction=max(model.inner_fraction * keep, 0.01))
     if model.architecture.startswith("vgg"):
         return replace(model, width_fraction=max(model.width_fraction * keep, 0.05))
-    raise SpecError("prune.method structured is for ResNet and VGG; a ViT is pruned by magnitude")
+    raise SpecError(
+        "whole parts are taken out of a ResNet (channels inside its blocks) and a VGG; the sizes of a ViT are those published, "
+        "so that it stays one that others can load: prune it by magnitude, or let it teach a smaller one"
+    )
 
 
 FAMILY = Family(

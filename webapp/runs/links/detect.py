@@ -13,7 +13,7 @@ def to_architecture(model: DetectSpec, facts: Facts) -> Fcos:
     side = int(facts["side"])
     return Fcos(
         backbone=resnet(
-            model.backbone, model.width_fraction, is_small=False, image_size=side,
+            model.backbone, model.width_fraction, inner_fraction=model.inner_fraction, is_small=False, image_size=side,
             num_channels=int(facts["num_channels"]), num_classes=0,
         ),
         num_classes=int(facts["num_labels"]),
