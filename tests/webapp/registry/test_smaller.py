@@ -16,7 +16,7 @@ from trainer.families import families, get_family
 from trainer.sections import DataSpec, DistilSpec
 from trainer.spec import TrainSpec, spec_from_dict
 from webapp.jobs.models import Job, Worker
-from webapp.quotes.services import quote_planned
+from webapp.quotes.services import quote_of
 from webapp.registry.models import Compression, ModelVersion, Result
 from webapp.registry.smaller import source_spec
 from webapp.registry.smaller_forms import planned_run, students_of
@@ -91,7 +91,7 @@ def test_the_teacher_is_in_the_quote(cast: Cast, version: ModelVersion) -> None:
     """Its forward pass: a third of the FLOP of training it, for every token that the student learns from."""
     job = planned_run(version, TEACH)
     assert job is not None
-    quote = quote_planned(job)
+    quote = quote_of(job)
     assert quote is not None
     own = source_spec(version)
     student: Any = spec_from_dict(job.spec)[1]
