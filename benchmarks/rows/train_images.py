@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks.frame.compare import Child, compare, options
-from benchmarks.image_shapes import ARCHITECTURES, BATCH, SIDE, STEPS
+from typing import Any
+
+from benchmarks.frame.compare import Child, Limit, compare, options
+from benchmarks.image_shapes import ARCHITECTURES, BATCH, NUM_CLASSES, SIDE, STEPS
+from economics.flop.others import flop_per_example
+from trainer.models.vision.spec import VisionSpec
+from webapp.runs.links.vision import to_architecture
 
 TARGET = 1.1
 DTYPE = "bfloat16"
@@ -20,6 +25,12 @@ def contenders(architecture: str) -> list[Child]:
     ]
 
 
+def flop_per_picture(architecture: Any) -> float:
+    """Return the FLOP of training on a picture, forward and backward."""
+    facts = {"side": SIDE, "num_channels": 3, "num_labels": NUM_CLASSES}
+    return 3 * flop_per_example(to_architecture(VisionSpec(architecture=architecture), facts)).total
+
+
 def main() -> None:
     chosen = options(__doc__)
     for architecture in ARCHITECTURES:
@@ -31,6 +42,7 @@ def main() -> None:
                 contenders(architecture),
                 unit="images/s",
                 rounds=chosen.rounds,
+                limit=Limit(name="matmul bfloat16, oneDNN", work_per_unit=flop_per_picture(architecture)),
                 peers=(LAST, FIRST),
                 target=TARGET,
                 is_recorded=not chosen.dry,
