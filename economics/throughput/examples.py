@@ -34,15 +34,16 @@ def example_step_time(work: ExampleWork) -> StepTime:
     passes, m = passes_of(work), work.num_micro_batches
     again = passes.forward if work.full_recompute else 0.0
     busy = passes.forward + passes.backward + again
-    launch = max(0.0, passes.num_kernels * LAUNCH_SECONDS.value - busy)
-    exposed, hidden, optimizer = _data_seconds(work, passes)
+    host = passes.num_kernels * LAUNCH_SECONDS.value
+    # while the device waits for its host, two thirds of it in the backward pass, gradients travel all the same
+    exposed, hidden, optimizer = _data_seconds(work, cover=max(passes.backward, host * 2 / 3))
     parts = {
         "matmul": m * passes.matmul,
         "attention": m * passes.attention,
         "elementwise": m * passes.elementwise,
         "lookup": m * passes.lookup,
         "recompute": m * again,
-        "launch": m * launch,
+        "launch": m * max(0.0, host - busy),
         "table_communication": m * _table_seconds(work, passes),
         "data_communication": exposed + OVERLAP_COST.value * hidden,
         "optimizer": optimizer,
@@ -65,8 +66,8 @@ def _table_seconds(work: ExampleWork, passes: Passes) -> float:
     return 2.0 * all_to_all_seconds(work.accelerator, passes.exchanged_bytes, size=work.layout.num_accelerators)
 
 
-def _data_seconds(work: ExampleWork, passes: Passes) -> tuple[float, float, float]:
-    """Exposed and hidden time of the gradients' collectives, and the update, per step."""
+def _data_seconds(work: ExampleWork, *, cover: float) -> tuple[float, float, float]:
+    """Exposed and hidden time of the gradients' collectives, and the update, per step; a backward pass covers so much."""
     counted = work.architecture.parameters()
     dense = float(counted.total - counted.by_part.get("tables", 0))
     layout = work.layout
@@ -75,10 +76,10 @@ def _data_seconds(work: ExampleWork, passes: Passes) -> tuple[float, float, floa
         return 0.0, 0.0, optimizer
     ring = ring_of(work.accelerator, size=layout.data)
     if layout.zero >= 3:
-        seconds, times, cover = 3.0 * all_gather_seconds(ring, 2.0 * dense), work.num_micro_batches, passes.backward
+        seconds, times = 3.0 * all_gather_seconds(ring, 2.0 * dense), work.num_micro_batches
     elif layout.zero:
         seconds = all_gather_seconds(ring, 4.0 * dense) + all_gather_seconds(ring, 2.0 * dense)
-        times, cover = 1, passes.backward
+        times = 1
     else:
-        seconds, times, cover = all_reduce_seconds(ring, 4.0 * dense), 1, passes.backward
+        seconds, times = all_reduce_seconds(ring, 4.0 * dense), 1
     return times * max(0.0, seconds - cover), times * min(seconds, cover), optimizer

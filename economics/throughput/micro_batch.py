@@ -113,7 +113,8 @@ def micro_batch_time(work: Workload) -> MicroBatchTime:
             sums["expert"] += count * expert_seconds_per_layer(
                 device, decoder, layout, tokens=tokens, fp8=work.tuned and work.precision == "fp8"
             )
-        sums["backward"] += count * (layer.backward + again)
+        # the forward pass is one of the passes that the host starts
+        sums["backward"] += count * max(layer.backward + again, (passes - 1) * host)
     sums["head"] = _head_seconds(work, tokens) / (layout.pipeline if _balances(decoder, layout.pipeline) else 1)
     return MicroBatchTime(**sums)
 

@@ -37,8 +37,8 @@ def unit_of(work: ExampleWork) -> tuple[str, float]:
     return ("example" if isinstance(work.architecture, Recommender) else "image"), 1.0
 
 
-def usual_batch_examples(work: ExampleWork) -> int:
-    """Return a usual batch: 1,024 images, 65,536 recommendations, half a million tokens of source and target.
+def usual_batch_examples(work: ExampleWork, num_accelerators: int = 1) -> int:
+    """Return a usual batch: 1,024 images or 32 a device, 65,536 recommendations, half a million tokens of source and target.
 
     >>> from economics.architecture.lookup import preset
     >>> from economics.catalogue.accelerators import find_accelerator
@@ -47,7 +47,7 @@ def usual_batch_examples(work: ExampleWork) -> int:
     65536
     """
     unit, size = unit_of(work)
-    return {"token": max(1, round(2**19 / size)), "image": 1024, "example": 65_536}[unit]
+    return {"token": max(1, round(2**19 / size)), "image": max(1024, 32 * num_accelerators), "example": 65_536}[unit]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -62,15 +62,17 @@ def training_of_examples(
         raise InputError("recompute", recompute, "auto, none or full for a model that is no decoder")
     if precision == "fp8":
         raise InputError("precision", precision, "fp32, tf32 or bf16 for a model that is no decoder")
-    source = 512 if source_length is None else whole(source_length, field="sequence_length")
-    target = source if target_length is None else whole(target_length, field="target_length")
+    usual = getattr(architecture, "num_source_positions", 0) or 512  # a model that reads sound reads all of its window
+    source = usual if source_length is None else whole(source_length, field="sequence_length")
+    longest = min(source, getattr(architecture, "context_length", source))
+    target = longest if target_length is None else whole(target_length, field="target_length")
     if isinstance(architecture, EncoderDecoder):
         for name, given, value in (
             ("sequence_length", source_length, source),
             ("target_length", target_length, target),
         ):
             if given is None:
-                notes.append(assumption(name, value, "token", "512 of the source, as many of the target"))
+                notes.append(assumption(name, value, "token", f"{usual} of the source, as many of the target at most"))
     work = ExampleWork(
         architecture=architecture, accelerator=device, num_examples=1, precision=precision, fused=fused,
         source_length=source, target_length=target,
@@ -89,7 +91,7 @@ def training_of_examples(
         held = per_param * dense + 4.0 * (counted.total - dense)
         devices = usual_num_accelerators(flop, device, held)
         notes.append(assumption("num_accelerators", devices, "accelerator", "about a month of training"))
-    examples = usual_batch_examples(work) if batch is None else positive(batch, field="batch_tokens") / size
+    examples = usual_batch_examples(work, devices) if batch is None else positive(batch, field="batch_tokens") / size
     if batch is None:
         notes.append(assumption("batch_tokens", examples * size, unit, "a usual batch for this kind of model"))
     work = ExampleWork(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -69,6 +70,20 @@ def test_more_bandwidth_and_more_devices_help(model: str) -> None:
     assert estimate(model, tokens=2e9, **batch)["wall_seconds"]["p50"] == pytest.approx(
         2 * usual["wall_seconds"]["p50"]
     )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_twice_the_bandwidth_never_slows_where_devices_wait_for_their_hosts(model: str) -> None:
+    rates = [
+        estimate(model, num_accelerators=64, batch_tokens=65_536, memory_bandwidth_gb_per_second=gb, steady_state=True)
+        for gb in (1000, 2000, 4000, 8000)
+    ]
+    speeds = [rate["tokens_per_second_per_accelerator"]["p50"] for rate in rates]
+    assert all(after >= before * 0.999 for before, after in pairwise(speeds))
+
+
+def test_a_usual_batch_of_images_grows_with_the_devices() -> None:
+    assert [estimate("resnet-50", num_accelerators=n)["batch_tokens"] for n in (8, 64)] == [1024, 2048]
 
 
 def test_tables_are_bytes_and_lie_on_all_devices() -> None:
