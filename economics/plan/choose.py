@@ -70,12 +70,14 @@ def plan_band(scan: Scan, best: Chosen, goal: Goal, *, slack_fraction: float = 0
     """Sizes and tokens of all feasible configurations nearly as good.
 
     For money and time: within `slack_fraction` of the best. For loss: at most the loss that the best reaches with
-    `slack_fraction` less money would, that is within ten per cent of the cheapest compute for it.
+    `slack_fraction` less money would, that is within ten per cent of the cheapest compute for it; and for about the same
+    money: where data or time binds before the budget does, much dearer mixes reach hardly another loss.
     """
     if goal == "best-loss":
-        affordable = scan.feasible & (scan.total_usd <= (best.training_usd + best.serving_usd) / (1 + slack_fraction))
+        spent = best.training_usd + best.serving_usd
+        affordable = scan.feasible & (scan.total_usd <= spent / (1 + slack_fraction))
         limit = scan.loss[affordable].min() if affordable.any() else best.loss
-        near = scan.feasible & (scan.loss <= limit)
+        near = scan.feasible & (scan.loss <= limit) & (scan.total_usd <= spent * (1 + slack_fraction))
     else:
         values, value = (
             (scan.total_usd, best.training_usd + best.serving_usd)

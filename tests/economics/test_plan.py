@@ -26,6 +26,7 @@ from economics.plan import (
     option_cost,
     options_compare,
     pareto_front,
+    plan_band,
     plan_choose,
     plan_scan,
 )
@@ -247,6 +248,17 @@ def test_the_verb_reads_a_file_and_prints_one_object(tmp_path, capsys):
     assert found["configurations_per_second"] > 0
     low, high = found["band"]["num_params"]
     assert low <= found["best"]["num_params"] <= high
+
+
+def test_the_band_is_about_as_dear_as_the_best_where_data_binds_long_before_the_budget():
+    """Ever larger models of a little data reach hardly another loss: they are within ten per cent of it, and no advice."""
+    found = plan_scan(
+        LAW, [OFFER], Limits(budget_usd=1e9, unique_tokens=2e9), sizes=SIZES, tokens=TOKENS, repeats=(15.4, 5.3)
+    )
+    best = plan_choose(found, "best-loss")
+    assert best.training_usd < 1e8
+    low, high = plan_band(found, best, "best-loss")["num_params"]
+    assert low <= best.num_params <= high < 2 * best.num_params
 
 
 @pytest.mark.parametrize(

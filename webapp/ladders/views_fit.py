@@ -26,6 +26,9 @@ from webapp.runs.views_data import json_response
 from webapp.teams.access import team_object
 from webapp.teams.models import Role
 
+ASKED = {"usd_per_hour": _("USD per hour"), "budget_usd": _("Budget in USD")}
+LEAST_USD, MOST_USD = 1e-9, 1e13
+
 COEFFICIENTS = (
     ("E", _("irreducible loss")),
     ("A", _("weight of the model's term")),
@@ -102,6 +105,7 @@ def _plan_context(request: HttpRequest, fitted: FittedLaw, points: Points, hardw
     """Return the plan at the asked budget and price; nothing where there is no law or no price."""
     if fitted.law is None or hardware is None:
         return {"plan": None, "hardware": hardware}
+    refusals = [text for name, title in ASKED.items() if (text := _refusal(request, name, str(title)))]
     price = _asked(request, "usd_per_hour")
     priced = replace(hardware, usd_per_hour=price) if price else hardware
     usual = default_budget(fitted, priced)
@@ -109,9 +113,10 @@ def _plan_context(request: HttpRequest, fitted: FittedLaw, points: Points, hardw
     try:
         plan = plan_of(fitted, points, priced, budget)
     except EconomicsError as error:
-        return {"plan": None, "hardware": priced, "plan_problem": str(error)}
+        return {"plan": None, "hardware": priced, "plan_problem": str(error), "refusals": refusals}
     at = log10(usual)
-    return {"plan": plan, "hardware": priced, "slider": {"low": at - 2, "high": at + 2, "at": log10(budget)}}
+    slider = {"low": at - 2, "high": at + 2, "at": log10(budget)}
+    return {"plan": plan, "hardware": priced, "slider": slider, "refusals": refusals}
 
 
 def _slid(request: HttpRequest) -> float | None:
@@ -127,7 +132,18 @@ def _asked(request: HttpRequest, name: str) -> float | None:
         value = float(request.GET.get(name, ""))
     except ValueError:
         return None
-    return value if 1e-9 < value < 1e13 else None
+    return value if LEAST_USD < value < MOST_USD else None
+
+
+def _refusal(request: HttpRequest, name: str, title: str) -> str:
+    """Return why a number that was typed is not used, and what stands in its place; empty where there is none, or it is."""
+    text = request.GET.get(name, "").strip()
+    if not text or _asked(request, name) is not None:
+        return ""
+    said = _(
+        "%(title)s: “%(text)s” is no amount above 0 and below ten trillion; write one like 12.50. Shown is the usual one."
+    )
+    return said % {"title": title, "text": text[:40]}
 
 
 def _coefficients(fit: ScalingFit, fitted: FittedLaw) -> list[dict[str, Any]]:

@@ -110,12 +110,21 @@ def _alternative(works: Sequence[WorkFacts], offer: HourOffer) -> Alternative | 
 
 
 def _part(work: WorkFacts, offer: HourOffer) -> tuple[Interval, Interval, Interval | None, Interval | None] | None:
-    """Return seconds, dollars, kWh and kg of one of the works; None where it does not fit."""
+    """Return seconds, dollars, kWh and kg of one of the works; None where it does not fit.
+
+    Power is drawn as at work from the start to the end, as it is reckoned for this machine.
+    """
     assert work.portable is not None
     steps = work.portable.elsewhere(
         offer.accelerator.facts(), units=max(work.amount, 1.0), usd_per_hour=offer.usd_per_hour, usd_spread=offer.spread
     )
-    return None if steps is None else (*_with_fixed(steps, work.fixed_seconds, offer), steps.energy_kwh, steps.co2e_kg)
+    if steps is None:
+        return None
+    seconds, usd = _with_fixed(steps, work.fixed_seconds, offer)
+    kwh, co2e_kg = (
+        seconds * (each.p50 / steps.wall_seconds.p50) if each else None for each in (steps.energy_kwh, steps.co2e_kg)
+    )
+    return seconds, usd, kwh, co2e_kg
 
 
 def _with_fixed(steps: Outcome, fixed_seconds: float, offer: HourOffer) -> tuple[Interval, Interval]:

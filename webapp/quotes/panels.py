@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Sum
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from economics.uncertainty import Interval
+from webapp.costs.models import LedgerEntry
 from webapp.jobs.models import HELD_STATES, Job
 from webapp.quotes.models import Quote, QuoteOutcome
 
 LEAST_FRACTION = 0.05
 """Of the work done, before which no course is told."""
 
-NAMES = {"seconds": _("time"), "usd": _("cost"), "kwh": _("energy"), "co2e_kg": "CO₂e", "memory_bytes": _("memory")}
+NAMES = {
+    "seconds": _("time"), "usd": _("cost"), "to_pay_usd": _("to pay"), "kwh": _("energy"), "co2e_kg": "CO₂e",
+    "memory_bytes": _("memory"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +74,11 @@ def against(job: Job, quote: Quote, outcome: QuoteOutcome | None) -> list[Agains
     found = []
     for name, title in NAMES.items():
         quoted = quote.interval(name)
-        actual = outcome.actual(name) if outcome else None
+        if name == "to_pay_usd" and quoted is None:
+            continue  # no contract: the cost is what is paid
+        actual = None
+        if outcome:
+            actual = _billed_usd(job) if name == "to_pay_usd" else outcome.actual(name)
         if course is not None:
             actual = course if name == "seconds" else _in_step(quote, name, course)
         if quoted is not None or actual is not None:
@@ -77,6 +86,13 @@ def against(job: Job, quote: Quote, outcome: QuoteOutcome | None) -> list[Agains
                 Against(name=name, title=str(title), quoted=quoted, actual=actual, is_course=course is not None)
             )
     return found
+
+
+def _billed_usd(job: Job) -> float | None:
+    """Return what a job's work was billed at: what left the bank, after credits and reserved hours."""
+    spent = LedgerEntry.objects.filter(job=job, kind__in=(LedgerEntry.Kind.COMPUTE, LedgerEntry.Kind.ENERGY))
+    billed: float | None = spent.aggregate(usd=Sum("billed_usd"))["usd"]
+    return None if billed is None else float(billed)
 
 
 def _course_seconds(job: Job) -> float | None:

@@ -6,7 +6,6 @@ import io
 import zipfile
 from datetime import date, timedelta
 from decimal import Decimal
-from types import SimpleNamespace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -98,6 +97,20 @@ def test_a_second_file_shows_added_changed_same_and_older() -> None:
     assert sorted(str(price.usd_per_hour) for price in newest) == ["1.100000", "1.800000", "2.200000", "9.000000"]
 
 
+GPUHUNT_COLUMNS = (
+    "instance_name,location,price,cpu,memory,gpu_count,gpu_name,gpu_memory,spot,disk_size,gpu_vendor,flags,cpu_arch,"
+    "provider_data\n"
+)
+GPUHUNT_NOW = f"""{GPUHUNT_COLUMNS}\
+p5.48xlarge,us-east-1,55.04,192,2048.0,8,H100,80.0,False,100.0,nvidia,,x86,{{}}
+p5.48xlarge,us-east-1a,24.1,192,2048.0,8,H100,80.0,True,100.0,nvidia,,x86,{{}}
+m5.large,us-east-1,0.096,2,8.0,0,,,False,,,,x86,{{}}
+v5litepod-8,us-west4,9.6,32,256.0,8,v5litepod,16.0,False,100.0,google,,x86,{{}}
+MI300X,EU-RO-1,2.49,24,256.0,1,MI300X,192.0,False,,amd,runpod-cluster,x86,"{{""pod_counts"": [1, 2]}}"
+gpu_1x_gh200,us-east-3,1.49,64,432.0,1,GH200,96.0,False,4096.0,nvidia,,arm,{{}}
+"""
+
+
 def test_skypilot_prices_are_per_instance_and_become_per_accelerator() -> None:
     batch = shown(SKYPILOT, provider="lambda")
     assert batch.format == "skypilot"
@@ -130,11 +143,31 @@ def test_gpuhunt_archive_names_providers_by_its_files() -> None:
     assert Price.objects.get(provider="oci", instance="gpu_2x_a100").accelerator.memory_bytes == 80e9  # type: ignore[union-attr]
 
 
+def test_gpuhunt_rows_of_its_present_format() -> None:
+    """As gpuhunt 0.1.34 writes them; a form that is not in the catalogue is not taken for another form of its name."""
+    batch = shown(GPUHUNT_NOW, name="aws.csv")
+    assert batch.counts["refused"] == 0
+    named = {row["instance"]: (row["accelerator"], row["is_known"]) for row in batch.rows}
+    assert named == {
+        "p5.48xlarge": ("H100 SXM", True), "gpu_1x_gh200": ("GH200", False), "v5litepod-8": ("v5litepod", False),
+        "MI300X": ("MI300X", True),
+    }  # fmt: skip
+    assert {(row["term"], row["amount"]) for row in batch.rows if row["instance"] == "p5.48xlarge"} == {
+        ("on-demand", "6.880000"), ("spot", "3.012500"),
+    }  # fmt: skip
+
+
+def test_refresh_that_gets_no_answer_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "MOST_SECONDS", 0.0)
+    with pytest.raises(NotReadable, match="no answer in 0 seconds"):
+        refresh.refresh(made_by=None)
+
+
 def test_refresh_reads_what_the_package_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    item = SimpleNamespace(
-        provider="oci", instance_name="BM.GPU.H100.8", location="eu", price=80.0, cpu=112, memory=2048.0, gpu_count=8,
-        gpu_name="H100", gpu_memory=80.0, spot=False,
-    )  # fmt: skip
+    item = {
+        "provider": "oci", "instance_name": "BM.GPU.H100.8", "location": "eu", "price": 80.0, "cpu": 112,
+        "memory": 2048.0, "gpu_count": 8, "gpu_name": "H100", "gpu_memory": 80.0, "spot": False,
+    }  # fmt: skip
     monkeypatch.setattr(refresh, "_fetched", lambda: [item])
     batch = refresh.refresh(made_by=None)
     assert batch.counts["added"] == 1

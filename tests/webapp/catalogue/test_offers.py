@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from economics.uncertainty import Interval
 from tests.factories import Cast
 from tests.webapp.costs.rows import charge, make_attempt, make_machine
-from tests.webapp.quotes.rows import CALIBRATION, make_worker
+from tests.webapp.quotes.rows import CALIBRATION, end_job, make_worker
 from tests.webapp.runs.rows import make_spec, make_version
 from webapp.catalogue.contracts import contract_left
 from webapp.catalogue.freshness import today
@@ -20,6 +21,7 @@ from webapp.catalogue.offers import team_offers
 from webapp.catalogue.ownership import hardware_hour
 from webapp.costs.models import Commitment, Machine
 from webapp.runs.estimates import estimate
+from webapp.runs.services import run_create
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +106,12 @@ def test_a_commitment_is_sunk_in_the_quote_as_in_the_ledger(cast: Cast) -> None:
     assert quote.usd.p50 == pytest.approx(quote.seconds.p50 / 3600 * 2.0, rel=0.05)
     assert quote.to_pay_usd == Interval(0, 0, 0)
     assert "预留: 240 reserved hours left" in quote.price_basis["contract"]
+    job = run_create(project=cast.project, created_by=cast.bob, version=version, spec=spec).latest_job
+    end_job(cast, job, worker, seconds=quote.seconds.p50)
+    page = cast.client(cast.vera).get(f"/jobs/{job.code}/").content.decode()
+    shown = dict(re.findall(r'data-quantity="(\w+)".*?data-actual="([^"]+)"', page, re.S))
+    assert float(shown["to_pay_usd"]) == 0
+    assert float(shown["usd"]) == pytest.approx(quote.usd.p50, rel=0.01)
 
 
 def test_the_ledger_takes_reserved_hours_first_and_once(cast: Cast) -> None:

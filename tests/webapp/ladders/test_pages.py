@@ -57,6 +57,15 @@ def test_plan_moves_with_the_budget_and_equals_the_optimal_band(cast: Cast) -> N
     assert 0.1 < two["regret"] < 0.3  # the well-known flatness: off by a factor of two costs about a fifth
 
 
+@pytest.mark.parametrize(("name", "text"), [("budget_usd", "1.234,5"), ("budget_usd", "-3"), ("usd_per_hour", "nan")])
+def test_an_amount_that_is_none_is_refused_in_words(cast: Cast, name: str, text: str) -> None:
+    measured_worker()
+    fit = make_fit(cast)
+    answer = cast.client(cast.vera).get(reverse("fit-plan", args=[fit.code]), {"hardware": "this", name: text})
+    assert f"“{text}” is no amount" in answer.content.decode()
+    assert answer.context["plan"] is not None  # the usual one, and said to be
+
+
 def test_wizard_proposes_quotes_edits_and_starts(cast: Cast, django_capture_on_commit_callbacks: Any) -> None:
     measured_worker()
     version = common(cast).version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from economics.catalogue.accelerators import find_accelerator
@@ -15,6 +16,9 @@ RENAMED = {
 }  # fmt: skip
 """As the two catalogues write them, where the plain search would take another form."""
 
+SAME_MEMORY = 0.15
+"""Some count GB, some GiB, some what is left of either: forms of one name differ by half and more."""
+
 
 def accelerator_named(text: str, *, memory_gb: float | None = None) -> tuple[str, bool]:
     """Return (name in the catalogue, True), or (the text itself, False) where the catalogue does not know it."""
@@ -23,13 +27,15 @@ def accelerator_named(text: str, *, memory_gb: float | None = None) -> tuple[str
 
 @lru_cache(maxsize=2_000)
 def _found(text: str, memory_gb: float | None) -> tuple[str, bool]:
-    for wanted in (f"{text} {memory_gb:g}GB" if memory_gb else "", RENAMED.get(text, ""), text):
-        if not wanted:
-            continue
+    plain = [RENAMED[text]] if text in RENAMED else [text]  # a form that the catalogue lacks is no other form
+    for wanted in [f"{text} {memory_gb:g}GB", *plain] if memory_gb else plain:
+        said = memory_gb or next((float(size) for size in re.findall(r"(\d+) ?GB\b", wanted)), None)
         try:
-            return find_accelerator(wanted).name, True
+            found = find_accelerator(wanted)
         except EconomicsError:
             continue
+        if said is None or abs(found.memory_bytes / (said * 1e9) - 1) < SAME_MEMORY:
+            return found.name, True
     return text, False
 
 

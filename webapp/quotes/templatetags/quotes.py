@@ -16,7 +16,7 @@ from webapp.ui.templatetags import figures
 
 register = template.Library()
 UNITS: dict[str, Callable[[Any], str]] = {
-    "seconds": figures.seconds, "usd": figures.usd, "kwh": figures.energy, "co2e_kg": figures.grams,
+    "seconds": figures.seconds, "usd": figures.usd, "to_pay_usd": figures.usd, "kwh": figures.energy, "co2e_kg": figures.grams,
     "memory_bytes": figures.size,
 }  # fmt: skip
 YEAR_SECONDS = 365.25 * 86_400

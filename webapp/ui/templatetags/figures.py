@@ -178,7 +178,7 @@ def grams(kilograms: Any) -> str:
 def percent(value: Any, digits: int = 0) -> str:
     """0.314 -> 31 %."""
     number = _number(value)
-    return UNKNOWN if number is None else f"{number * 100:.{digits}f} %"
+    return UNKNOWN if number is None else f"{number * 100:z.{digits}f} %"
 
 
 @register.filter
