@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from webapp.catalogue.freshness import today
+from webapp.catalogue import freshness
 from webapp.catalogue.importing.files import MAX_BYTES
 from webapp.catalogue.models import Contract, ContractUse, OwnHardware
 
@@ -70,7 +70,7 @@ class ImportForm(forms.Form):
         label=_("Provider"), max_length=80, required=False, help_text=_("Where the file does not name it.")
     )
     seen_on = forms.DateField(
-        label=_("Prices of"), initial=today, widget=forms.DateInput(attrs={"type": "date"}),
+        label=_("Prices of"), initial=lambda: freshness.today(), widget=forms.DateInput(attrs={"type": "date"}),
         help_text=_("The day on which they were seen, where the file does not say."),
     )  # fmt: skip
 
@@ -82,6 +82,6 @@ class ImportForm(forms.Form):
 
     def clean_seen_on(self) -> object:
         seen = self.cleaned_data["seen_on"]
-        if seen > today():
+        if seen > freshness.today():
             raise forms.ValidationError(_("This day has not come yet."))
         return seen

@@ -18,7 +18,7 @@ from economics.verbs.quote import DeviceFacts, JobFacts, PastJob, QuoteFile, quo
 from webapp.jobs.kinds import WorkFacts
 from webapp.quotes.devices import Device
 from webapp.quotes.history import OwnRate
-from webapp.quotes.load import Slowdown, slowdown
+from webapp.quotes.load import BUSY_FRACTION, Slowdown, slowdown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +55,8 @@ class QuoteFigures:
 
     price_basis: dict[str, Any] = field(default_factory=dict)
     grid_kg_per_kwh: float | None = None
+    busy_fraction_then: float | None = None
+    """Of the processor that other programs had while it was measured, where that was much."""
 
     @property
     def has_basis(self) -> bool:
@@ -100,6 +102,7 @@ def figures(
         num_own_jobs=len(past),
         assumptions=[*said["assumptions"], *work.assumptions, *_load_rows(slower)],
         file=msgspec.to_builtins(file),
+        busy_fraction_then=_busy_then(device) if work.units_per_second else None,
     )
 
 
@@ -137,6 +140,11 @@ def _base_seconds(work: WorkFacts, slower: Slowdown | None) -> float | None:
         return None
     rate = work.units_per_second * (slower.rate_factor if slower else 1.0)
     return work.fixed_seconds + work.amount / rate
+
+
+def _busy_then(device: Device) -> float | None:
+    busy = device.calibration.get("cpu_fraction_before") or 0.0
+    return float(busy) if busy > BUSY_FRACTION else None
 
 
 def _load_rows(slower: Slowdown | None) -> list[dict[str, Any]]:

@@ -30,6 +30,10 @@ LEAST_FACTOR = 1.15
 """A difference below this is what any machine does beside a job."""
 
 
+BUSY_FRACTION = 0.25
+"""Of the processor that others had before a calibration, above which it should be made again when they are gone."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
     """Cores that programs other than our jobs want, averaged over the last minute."""
@@ -86,17 +90,23 @@ def own_share(host: str) -> float:
 def slowdown(load: Load | None, busy_fraction_then: float | None) -> Slowdown | None:
     """Return how the load of now differs from what a calibration was timed beside; None where it does not by much.
 
+    What was timed among others is noisy besides: their share came and went while it was timed, between none of them and
+    all that was counted.
+
     Parameters
     ----------
     busy_fraction_then : share of the processor that others had before a calibration that counted them; None counts as none
     """
     if load is None:
         return None
-    factor = load.share_lost / (1.0 + (busy_fraction_then or 0.0))
+    then = 1.0 + (busy_fraction_then or 0.0)
+    factor, is_noisy = load.share_lost / then, then > 1 + BUSY_FRACTION
     if 1 / LEAST_FACTOR < factor < LEAST_FACTOR:
-        return None
-    half = log(factor) / 2
+        if not is_noisy:
+            return None
+        factor = 1.0
+    half, noise = log(factor) / 2, log(then) / 2 / Z90 if is_noisy else 0.0
     return Slowdown(
-        rate_factor=exp(-half), rate_spread=hypot(CALIBRATED_SPREAD, abs(half) / Z90), job_spread=abs(half) / Z90,
+        rate_factor=exp(-half), rate_spread=hypot(CALIBRATED_SPREAD, half / Z90, noise), job_spread=abs(half) / Z90,
         others_cores=load.others_cores, num_cores=load.num_cores,
     )  # fmt: skip

@@ -10,12 +10,14 @@ import pytest
 from django.test import Client
 
 from tests.census_rows import row_of
-from tests.factories import Cast, make_checkpoint
+from tests.factories import Cast, make_checkpoint, make_ended_job
 from tests.webapp.quotes.rows import CALIBRATION, end_job, make_worker
 from tests.webapp.runs.rows import make_spec, make_version
 from trainer.spec import spec_to_dict
 from webapp.catalogue.models import Accelerator, Price
+from webapp.datasets.models import SourceFile
 from webapp.jobs.models import Job, State
+from webapp.quotes.services import quote_made
 from webapp.registry.models import EvaluationSuite, ModelVersion
 from webapp.runs.services import run_create
 
@@ -58,6 +60,27 @@ def test_a_table_and_an_inspection_say_that_there_is_no_basis_yet(cast: Cast) ->
         cast.client(cast.vera), cast, kind="predict", checkpoint=checkpoint.code, table_bytes=5_000
     )
     assert "data-no-basis" in ask(cast.client(cast.vera), cast, kind="inspect", what="overlap")
+
+
+def test_a_preparation_with_paraphrases_is_not_told_by_those_without(cast: Cast) -> None:
+    """A model that says each line otherwise takes far longer than reading does."""
+    worker = make_worker(calibration=CALIBRATION)
+    dataset = row_of(SourceFile, cast).dataset
+    dataset.files.update(size_bytes=1_000_000)
+    job = make_ended_job(cast, kind="prepare", state=State.QUEUED, spec={"num_bytes": 1_000_000})
+    quote_made(job)
+    end_job(cast, job, worker, seconds=12)
+    client, plain = cast.client(cast.vera), {"kind": "prepare", "dataset": dataset.code, "augment-copies": 2}
+    assert likely(ask(client, cast, **plain), "quote_seconds") == pytest.approx(12, rel=0.05)
+    assert "data-no-basis" in ask(client, cast, **plain, **{"augment-paraphraser": "x"})
+    done = make_ended_job(
+        cast, kind="prepare", state=State.QUEUED,
+        spec={"num_bytes": 1_000_000, "recipe": {"augment": {"copies": 1, "paraphraser": "x"}}},
+    )  # fmt: skip
+    quote_made(done)
+    end_job(cast, done, worker, seconds=302)
+    twice = likely(ask(client, cast, **plain, **{"augment-paraphraser": "x"}), "quote_seconds")
+    assert twice == pytest.approx(602, rel=0.05)
 
 
 def test_work_on_a_model_tells_its_memory_and_why_it_is_not_rented_for(cast: Cast) -> None:

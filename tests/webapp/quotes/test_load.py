@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tests.factories import Cast, make_ended_job
 from tests.webapp.quotes.rows import CALIBRATION, make_worker
 from tests.webapp.runs.rows import make_spec, make_version
+from webapp.costs.models import Machine
 from webapp.jobs.models import Attempt
 from webapp.quotes import load
 from webapp.quotes.figures import QuoteFigures
@@ -37,6 +39,22 @@ def test_a_busy_machine_is_quoted_later_and_wider(cast: Cast, monkeypatch: pytes
     assert busy.p10 < 1.25 * quiet.p50, "and so must one that goes away"
 
 
+def test_a_calibration_made_among_others_widens_the_quote_and_asks_for_a_new_one(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = make_worker(calibration=CALIBRATION, host=socket.gethostname())
+    alone = quote_at(cast, monkeypatch, 0.1)
+    hardware = {"calibration": {**CALIBRATION, "cpu_fraction_before": 0.9}}
+    Machine.objects.filter(host=worker.host).update(hardware=hardware)
+    among = quote_at(cast, monkeypatch, 1.8)
+    assert alone.busy_fraction_then is None
+    assert among.busy_fraction_then == 0.9
+    widths = [quote.seconds.p90 / quote.seconds.p10 for quote in (alone, among)]  # type: ignore[union-attr]
+    assert widths[1] > 1.2 * widths[0]
+    page = render_to_string("quotes/_intervals.html", {"quote": among})
+    assert "measure it again" in page
+
+
 def test_the_load_stands_among_the_assumptions(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     make_worker(calibration=CALIBRATION, host=socket.gethostname())
     rows: dict[str, Any] = {row["name"]: row for row in quote_at(cast, monkeypatch, 4.0).assumptions}
@@ -44,7 +62,10 @@ def test_the_load_stands_among_the_assumptions(cast: Cast, monkeypatch: pytest.M
 
 
 def test_a_machine_that_was_measured_as_busy_as_it_is_now_moves_nothing() -> None:
-    assert slowdown(Load(others_cores=2.0, num_cores=2), 1.0) is None
+    same = slowdown(Load(others_cores=2.0, num_cores=2), 1.0)
+    assert same is not None
+    assert same.rate_factor == 1
+    assert same.rate_spread > 1.5 * load.CALIBRATED_SPREAD, "what was timed among others is noisy"
     assert slowdown(Load(others_cores=0.1, num_cores=2), None) is None
     freed = slowdown(Load(others_cores=0.0, num_cores=2), 1.0)
     assert freed is not None
