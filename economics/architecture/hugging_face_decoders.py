@@ -108,6 +108,10 @@ def _set_quirks(form: dict[str, Any], values: dict[str, Any], model_type: str, c
         values["experts"] = 0
     elif model_type == "granitemoehybrid" and not values.get("experts"):  # what all tokens share is all there is
         values["inner"] = values["shared_inner"]
+    elif model_type == "lfm2" and config.get("block_auto_adjust_ff_dim", True):  # two thirds, up to a whole block
+        whole = int(config.get("block_multiple_of") or 256)
+        wanted = float(config.get("block_ffn_dim_multiplier") or 1.0) * int(2 * int(values["inner"]) / 3)
+        values["inner"] = -(-int(wanted) // whole) * whole
     elif model_type == "persimmon":
         form["qk_norm"] = "head" if values["use_qk_norm"] else "none"
     elif model_type == "cohere" and values.get("use_qk_norm"):
