@@ -67,9 +67,19 @@ def _accelerator(name: str, row: dict[str, Any]) -> Accelerator:
 
 def _words(name: str) -> frozenset[str]:
     """The words of a name that tell forms apart: 'A100-SXM4-80GB' -> {a100, sxm, 80gb}."""
-    text = name.lower().replace("_", " ").replace("-", " ").replace("/", " ").replace("(", " ").replace(")", " ")
+    text = (
+        _without_processor(name)
+        .replace("_", " ")
+        .replace("-", " ")
+        .replace("/", " ")
+        .replace("(", " ")
+        .replace(")", " ")
+    )
     text = re.sub(r"\bsxm\d\b", "sxm", text)
     text = re.sub(r"\btrillium\b", "tpu v6e", text)
+    text = re.sub(r"\btpu\s?(?=v\d)", "tpu ", text)
+    text = re.sub(r"\bv5\s?lite\b", "v5e", text)
+    text = re.sub(r"\b8480(?!\+)", "8480+", text)
     text = re.sub(r"\b(ironwood|tpu\s?v7)\b", "tpu v7x", text)
     text = re.sub(r"\btrn(?=\d)", "trainium", text)
     text = re.sub(r"\b(gaudi|trainium)\s+(?=\d)", r"\1", text)
@@ -80,6 +90,21 @@ def _words(name: str) -> frozenset[str]:
     text = re.sub(r"\b(a100|h100|h200|b200|b300|v100|gh200|gb200|gb300|h800|h20)(?=[a-z])", r"\1 ", text)
     words = [w for w in text.split() if w not in _WORDS_LEFT_OUT and w not in ("dgxs", "per", "core")]
     return frozenset(words)
+
+
+def memory_gb_said(name: str) -> int | None:
+    """Return the GB that a name says, if any.
+
+    >>> memory_gb_said("H100 96GB"), memory_gb_said("a100-80g"), memory_gb_said("a10g")
+    (96, 80, None)
+    """
+    said = re.search(r"(\d+)\s*gi?b\b|(?<![a-z\d])(\d+)\s*g\b", _without_processor(name))
+    return int(said[1] or said[2]) if said else None
+
+
+def _without_processor(name: str) -> str:
+    """Drivers call a GH200 after the 480 GB of its processor; the accelerator has 96."""
+    return re.sub(r"\bgh200[ -]480\s?gi?b\b", "gh200 96gb", name.lower())
 
 
 def find_accelerator(name: str) -> Accelerator:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import re
 from typing import Any
 
 from economics.architecture.decoder import Decoder
 from economics.architecture.encoder import Encoder
 from economics.architecture.lookup import find_architecture, find_decoder
 from economics.architecture.sizing import decoder_of_size, mixture_of_size
-from economics.catalogue.accelerators import find_accelerator
+from economics.catalogue.accelerators import find_accelerator, memory_gb_said
 from economics.errors import InputError
 from economics.hardware import Accelerator, variant
 from economics.units import positive
@@ -83,10 +82,9 @@ def device_of(
     """Return the accelerator with its overrides; memory that its name says ("h100 96gb") is one, where no form has it."""
     device = find_accelerator(accelerator) if isinstance(accelerator, str) else accelerator
     if isinstance(accelerator, str) and memory_gb is None:
-        said = re.search(r"(\d+)\s*gi?b\b|(?<![a-z\d])(\d+)\s*g\b", accelerator.lower())
-        known = device.memory_bytes / 1e9
-        if said and (not known or abs(int(said[1] or said[2]) / known - 1) > SAID_OTHERWISE):
-            memory_gb = said[1] or said[2]
+        said, known = memory_gb_said(accelerator), device.memory_bytes / 1e9
+        if said is not None and (not known or abs(said / known - 1) > SAID_OTHERWISE):
+            memory_gb = said
     if not device.bf16_flop_per_second or not device.memory_bytes_per_second:
         raise InputError("accelerator", device.name, "one whose bf16 rate and bandwidth the catalogue knows")
 

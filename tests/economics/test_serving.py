@@ -25,7 +25,6 @@ from economics.serving.simulation import simulate_replica
 from economics.serving.speculative import speculative_speedup
 from economics.throughput.example_passes import encoder_layers
 from economics.verbs import serving
-from economics.verbs._options import device_of
 
 DAY = dt.date(2026, 11, 23)
 
@@ -166,13 +165,6 @@ def test_a_prompts_tokens_travel_to_experts_on_other_ranks() -> None:
         exchange_seconds(find_decoder("mixtral-8x7b")[0], find_accelerator("h100"), x, 2048) for x in layouts
     )
     assert alone == 0 < 3 * node < beyond
-
-
-@pytest.mark.parametrize(
-    ("name", "gigabytes"), [("a10g", 24), ("h100 96g", 96), ("h100-80g", 80), ("A100 80GB SXM", 80)]
-)
-def test_a_letter_that_belongs_to_the_name_is_no_unit(name: str, gigabytes: int) -> None:
-    assert device_of(name).memory_bytes == gigabytes * 1e9
 
 
 def test_utilisation_enters_the_costs_alone() -> None:
