@@ -15,5 +15,5 @@ from webapp.teams.models import Role
 @team_object(Project, Role.VIEWER, related=("team",))
 @require_GET
 def project_levers(request: HttpRequest, project: Project) -> HttpResponse:
-    context = {"project": project, "section": "plan", **levers(project)}
+    context = {"project": project, "section": "plan", "may_write": request.team_role >= Role.MEMBER, **levers(project)}  # type: ignore[attr-defined]
     return render(request, "planning/levers.html", context)

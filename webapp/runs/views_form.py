@@ -194,6 +194,8 @@ def _initial(
     if checkpoint is not None:
         found |= {"schedule.decay": "wsd", "name": f"{parent}-from-{checkpoint.step}"}
     found |= _started_from(project, request.GET.get("start", ""))
+    if request.GET.get("processes", "").isdecimal():
+        found["parallel.processes"] = request.GET["processes"]
     if request.GET.get("version"):
         version = _version_by_code(request.GET["version"])
         found |= {"version": version} if version else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import random
 from datetime import timedelta
 from decimal import Decimal
@@ -11,11 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 from django.utils import timezone
+from msgspec import to_builtins
 
 from tests.factories import Cast, make_checkpoint
-from tests.webapp.runs.rows import make_run
+from tests.webapp.runs.rows import make_run, make_version
+from trainer.families import get_family
 from webapp.costs.models import LedgerEntry
-from webapp.jobs.models import Job, JobEvent
+from webapp.jobs.models import Job, JobEvent, Worker
 from webapp.planning.efficiency.measured import Quality
 from webapp.planning.efficiency.page import best_of, levers, measured_of
 from webapp.registry.models import Compression, ModelVersion
@@ -72,6 +75,34 @@ def test_a_better_run_is_charged_only_up_to_what_the_other_reached(cast: Cast) -
     assert found.lever == "transfer"
     assert found.with_lever.usd.p50 == 2.5  # after a quarter it was better than the other at its end
     assert found.share.p50 == 0.75
+
+
+def test_a_lever_without_a_pair_has_a_button_to_one(cast: Cast) -> None:
+    """Each leads to a page that opens; who only looks has none, and where nothing was trained there is nothing to go on from."""
+    place = f"/projects/{cast.project.code}/levers/"
+    client = cast.client(cast.bob)
+    assert client.get(place).content.decode().count("Train a model first.") == 4
+    pictures = make_version(cast, data_kind="images", facts={"side": 32, "num_channels": 1, "num_labels": 10})
+    run = trained(cast, "digits", usd=1, losses=[2.0, 1.0], family="vision", version=pictures)
+    run.spec |= {"family": "vision", "model": to_builtins(get_family("vision").presets["tiny"])}
+    run.save()
+    make_checkpoint(cast, run, is_best=True)
+    assert "one device for a run" in client.get(place).content.decode()
+    Worker.objects.create(name="cpu@here/cpu", host="here", queue="cpu", hardware={"num_threads": 2})
+    page: Any = client.get(place)
+    buttons = {lever.name: lever.beginning for lever in page.context["levers"]}
+    text = html.unescape(page.content.decode())
+    assert "Train a model first." not in text
+    for name, wanted in (("transfer", "start="), ("augmentation", "what=augmentation"), ("parallel", "processes=2")):
+        assert wanted in buttons[name].url
+        assert f'href="{buttons[name].url}"' in text
+        assert client.get(buttons[name].url).status_code == 200, name
+    form = client.get(buttons["parallel"].url).content.decode()
+    assert '<option value="2" selected' in form
+    assert buttons["compression"].url == run.get_absolute_url()  # nothing is kept yet
+    looked = cast.client(cast.vera).get(place).content.decode()
+    assert "No pair yet." in looked
+    assert "Train digits again" not in looked
 
 
 def told_sums(run: Run, losses: list[float]) -> None:

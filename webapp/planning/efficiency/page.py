@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from webapp.planning.efficiency.beginning import Beginning, beginning_of
 from webapp.planning.efficiency.measured import Measured, measured_form, measured_pair
 from webapp.planning.efficiency.pairs import AUGMENTATION, COMPRESSION, PARALLEL, TRANSFER, run_pairs, smaller_forms
 from webapp.projects.models import Project
@@ -34,6 +35,8 @@ class Lever:
     """How a pair comes about, where there is none."""
 
     bars: list[Bar]
+    beginning: Beginning | None = None
+    """The nearest way to a first pair, where there is none."""
 
     @property
     def best(self) -> Measured | None:
@@ -64,17 +67,16 @@ def levers(project: Project) -> dict[str, Any]:
     lowest = min([0.0, *(max(each.share.p10, -1.0) for each in found)])
     span = 1.0 - lowest
     return {
-        "levers": [
-            Lever(
-                name=name, title=title_of(name), how=how_of(name),
-                bars=[_bar(each, lowest, span) for each in found if each.lever == name][:NUM_SHOWN],
-            )
-            for name in LEVERS
-        ],
+        "levers": [_lever(project, name, [_bar(each, lowest, span) for each in found if each.lever == name]) for name in LEVERS],
         "zero": round(100 * -lowest / span, 2),
         "lowest": lowest,
         "has_any": bool(found),
     }  # fmt: skip
+
+
+def _lever(project: Project, name: str, bars: list[Bar]) -> Lever:
+    beginning = None if bars else beginning_of(project, name)
+    return Lever(name=name, title=title_of(name), how=how_of(name), bars=bars[:NUM_SHOWN], beginning=beginning)
 
 
 def _bar(measured: Measured, lowest: float, span: float) -> Bar:

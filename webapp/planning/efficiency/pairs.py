@@ -43,18 +43,22 @@ def smaller_forms(project: Project) -> list[Compression]:
     return list(rows.select_related(*related).order_by("-created_at")[:NUM_PAIRS])
 
 
-def _ended_well(project: Project) -> list[Run]:
+def ended_well(project: Project) -> list[Run]:
     rows = Run.objects.filter(project=project, deleted_at=None, latest_job__state=State.SUCCEEDED)
     return list(rows.select_related("latest_job", "project", "dataset_version").order_by("-created_at")[:NUM_LATEST])
 
 
 def _transfers(project: Project) -> Iterator[RunPair]:
     """Yield runs that began with trained weights, each with one from scratch, of the same shape on the same data."""
-    for run in _ended_well(project):
-        is_pruned = (run.spec.get("prune") or {}).get("method", "none") != "none"
-        began_trained = bool((run.spec.get("transfer") or {}).get("source"))  # a branch goes on with its own run
-        if began_trained and not is_pruned and (scratch := scratch_runs(run)):
+    for run in ended_well(project):
+        if began_trained(run) and (scratch := scratch_runs(run)):
             yield RunPair(lever=TRANSFER, without=scratch[0], with_lever=run)
+
+
+def began_trained(run: Run) -> bool:
+    """Whether a run began with weights of another, whole; a branch goes on with its own run."""
+    is_pruned = (run.spec.get("prune") or {}).get("method", "none") != "none"
+    return bool((run.spec.get("transfer") or {}).get("source")) and not is_pruned
 
 
 def _augmentations(project: Project) -> Iterator[RunPair]:
@@ -71,7 +75,7 @@ def _parallels(project: Project) -> Iterator[RunPair]:
     """Yield runs shared by several processes, each with the newest of the same spec that one process did."""
     alone: dict[str, Run] = {}
     shared: list[Run] = []
-    for run in _ended_well(project):
+    for run in ended_well(project):
         if num_processes(run) > 1:
             shared.append(run)
         else:
