@@ -61,8 +61,15 @@ def attention_matmuls(decoder: DecoderShape) -> tuple[Matmul, ...]:
             Matmul(name="query_up", rows=latent.query_rank, columns=q, part="attention"),
         )
     up = h * (latent.nope_width + latent.value_width)
+    n, e = latent.index_heads, latent.index_width
+    index = (
+        Matmul(name="index_query", rows=latent.query_rank or d, columns=n * e, part="attention", split="none"),
+        Matmul(name="index_key", rows=d, columns=e, part="attention", split="none"),
+        Matmul(name="index_weight", rows=d, columns=n, part="attention", split="none"),
+    )
     return (
         *queries,
+        *(index if n else ()),
         Matmul(name="kv_down", rows=d, columns=latent.kv_rank + latent.rope_width, part="attention", split="none"),
         Matmul(name="kv_up", rows=latent.kv_rank, columns=up, part="attention"),
         Matmul(name="output", rows=h * latent.value_width, columns=d, part="attention", split="rows"),
@@ -119,7 +126,8 @@ def _attention_vectors(decoder: DecoderShape) -> int:
     if decoder.latent:  # norms on what is compressed; biases, where there are any, on the matrices that compress
         latent = decoder.latent
         biases = latent.kv_rank + latent.rope_width + latent.query_rank if decoder.qkv_bias else 0
-        return count + latent.kv_rank + latent.query_rank + biases
+        index_norm = 2 * latent.index_width if latent.index_heads else 0
+        return count + latent.kv_rank + latent.query_rank + biases + index_norm
     if decoder.qkv_bias:
         count += (h + 2 * k) * e
     if decoder.qk_norm == "head":

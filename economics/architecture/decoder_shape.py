@@ -69,6 +69,15 @@ class LatentAttention:
     value_width: int
     """Width of a head's values."""
 
+    index_heads: int = 0
+    """Heads that look for the tokens worth attending to (sparse attention); 0: all are."""
+
+    index_width: int = 0
+    """Width of such a head, and of its key, which the cache stores too."""
+
+    index_tokens: int = 0
+    """Tokens that are attended to, at most."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecoderShape:

@@ -41,6 +41,9 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "nope": ("qk_nope_head_dim",),
     "rope": ("qk_rope_head_dim",),
     "value": ("v_head_dim",),
+    "index_heads": ("index_n_heads",),
+    "index_width": ("index_head_dim",),
+    "index_tokens": ("index_topk",),
     "window": ("sliding_window",),
     "multi_query": ("multi_query", "multi_query_attention"),
     "query_groups": ("multi_query_group_num",),
@@ -55,7 +58,7 @@ _OTHER_SIZES = ("encoder_layers", "decoder_layers", "encoder_attention_heads", "
                 "max_source_positions", "max_target_positions", "local_attention")  # fmt: skip
 _AT_LEAST_ONE = ("layers", "width", "heads", "vocabulary")
 _MAY_BE_NONE = ("kv_heads", "head", "inner", "experts", "experts_per_token", "expert_inner", "shared_inner", "shared_experts",
-                "q_rank", "kv_rank", "nope", "rope", "value", "window")  # fmt: skip
+                "q_rank", "kv_rank", "nope", "rope", "value", "window", "index_heads", "index_width", "index_tokens")  # fmt: skip
 _LARGEST_SIZE = 1e9
 # Fields that a config may set to null, which is not the type's default but "none" or "as many as its fellow".
 _NULL_MEANS_NONE = ("kv_heads", "head", "inner", "shared_experts", "q_rank", "window")

@@ -154,6 +154,9 @@ def _latent(values: dict[str, Any]) -> LatentAttention | None:
         nope_width=int(values["nope"]),
         rope_width=int(values["rope"]),
         value_width=int(values["value"]),
+        index_heads=int(values.get("index_heads") or 0),
+        index_width=int(values.get("index_width") or 0),
+        index_tokens=int(values.get("index_tokens") or 0),
     )
 
 

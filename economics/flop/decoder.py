@@ -64,7 +64,7 @@ def attended_tokens(decoder: Decoder, sequence_length: int, *, causal: bool) -> 
     """Return the keys that a query meets, summed over the layers.
 
     Without causality it is the whole sequence in each layer; with it, on average half. Layers with a sliding window
-    meet at most the window.
+    meet at most the window, and attention that looks for its tokens first at most as many as it takes.
 
     >>> from economics.architecture import modern_decoder
     >>> tiny = modern_decoder(num_layers=2, model_width=8, num_heads=2, vocabulary_size=16)
@@ -73,13 +73,28 @@ def attended_tokens(decoder: Decoder, sequence_length: int, *, causal: bool) -> 
     """
     s = float(sequence_length)
     causal = causal and decoder.causal
-    whole = s / 2 if causal else s
-    total = (decoder.attention_layers - decoder.num_window_layers) * whole
-    if decoder.num_window_layers:
-        w = min(float(decoder.window or sequence_length), s)
-        seen = w - w * w / (2 * s) if causal else w
-        total += decoder.num_window_layers * seen
-    return total
+
+    def seen(most: float) -> float:
+        w = min(most, s)
+        return w - w * w / (2 * s) if causal else w
+
+    chosen = float(decoder.latent.index_tokens if decoder.latent else 0) or s
+    total = (decoder.attention_layers - decoder.num_window_layers) * seen(chosen)
+    return total + decoder.num_window_layers * seen(float(decoder.window or sequence_length))
+
+
+def index_flop_per_token(decoder: Decoder, sequence_length: int, *, causal: bool) -> float:
+    """Return the FLOP of looking for the tokens worth attending to: every token before is scored by every index head.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> index_flop_per_token(find_decoder("deepseek-v3")[0], 4096, causal=True)
+    0.0
+    """
+    latent = decoder.latent
+    if latent is None or not latent.index_heads:
+        return 0.0
+    keys = sequence_length / 2 if causal and decoder.causal else float(sequence_length)
+    return 2.0 * decoder.attention_layers * latent.index_heads * latent.index_width * keys
 
 
 def forward_flop_per_token(decoder: Decoder, sequence_length: int, *, convention: Convention = "full") -> Flop:
@@ -123,6 +138,7 @@ def forward_flop_per_token(decoder: Decoder, sequence_length: int, *, convention
         parts["state"] = Ls * decoder.state.flop_per_token if decoder.state else 0.0
         parts["attention_scores"] = 2.0 * decoder.num_heads * decoder.head * keys
         parts["attention_values"] = 2.0 * decoder.num_heads * decoder.value_head * keys
+        parts["attention_index"] = index_flop_per_token(decoder, sequence_length, causal=convention == "causal")
     return Flop(by_part={name: flop for name, flop in parts.items() if flop}, convention=convention)
 
 

@@ -40,7 +40,7 @@ from economics.constants import (
 from economics.hardware import Accelerator
 from economics.layout import Layout
 from economics.serving.formats import KVFormat, WeightFormat, computing_number, needs_unpacking, weight_bits
-from economics.serving.memory import kv_bytes_per_sequence, kv_ranks, state_bytes_per_sequence
+from economics.serving.memory import kv_ranks, read_bytes_per_sequence, state_bytes_per_sequence
 from economics.throughput.collectives import all_reduce_seconds, all_to_all_seconds, ring_of
 from economics.throughput.operations import sustained_fraction
 
@@ -164,7 +164,7 @@ def decode_seconds(
     sequences = max(1.0, batch / layout.data)
     holders = kv_ranks(decoder, layout.tensor) * layout.context
     # keys and values are read; states are read and written anew
-    cached = kv_bytes_per_sequence(decoder, tokens_per_sequence, kv) + state_bytes_per_sequence(decoder)
+    cached = read_bytes_per_sequence(decoder, tokens_per_sequence, kv) + state_bytes_per_sequence(decoder)
     cache = sequences * cached / holders / rated
     return DecodeTime(
         products=float((reading**x + computing**x) ** (1.0 / x)),

@@ -45,11 +45,27 @@ def kv_bytes_per_sequence(decoder: Decoder, num_tokens: float, kv: KVFormat = "b
     70272.0
     """
     latent = decoder.latent
-    width = latent.kv_rank + latent.rope_width if latent else 2 * decoder.kv_heads * decoder.head
+    width = latent.kv_rank + latent.rope_width + latent.index_width if latent else 2 * decoder.kv_heads * decoder.head
     full = decoder.attention_layers - decoder.num_window_layers
     seen = min(float(decoder.window), num_tokens) if decoder.window else num_tokens
     attended = full * num_tokens + decoder.num_window_layers * seen
     return kv_bytes(kv) * width * attended + state_bytes_per_sequence(decoder)
+
+
+def read_bytes_per_sequence(decoder: Decoder, num_tokens: float, kv: KVFormat = "bf16") -> float:
+    """Return what a step of decoding reads of a sequence's cache: all of it, but where the tokens are looked for first
+    the keys of that search and what it found.
+
+    >>> from economics.architecture.lookup import find_decoder
+    >>> llama = find_decoder("llama-3.1-8b")[0]
+    >>> read_bytes_per_sequence(llama, 100) == kv_bytes_per_sequence(llama, 100)
+    True
+    """
+    latent = decoder.latent
+    if latent is None or not latent.index_heads:
+        return kv_bytes_per_sequence(decoder, num_tokens, kv)
+    found = min(float(latent.index_tokens), num_tokens) * (latent.kv_rank + latent.rope_width)
+    return kv_bytes(kv) * decoder.attention_layers * (found + num_tokens * latent.index_width)
 
 
 def state_bytes_per_sequence(decoder: Decoder) -> float:

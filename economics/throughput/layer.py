@@ -14,7 +14,7 @@ from economics.architecture.decoder_parts import (
 )
 from economics.architecture.state_layers import StateLayer
 from economics.constants import EAGER_TRAFFIC
-from economics.flop.decoder import attended_tokens
+from economics.flop.decoder import attended_tokens, index_flop_per_token
 from economics.hardware import Accelerator, Number
 from economics.throughput.operations import attention_seconds, copy_seconds, matmul_seconds
 
@@ -162,6 +162,7 @@ def layer_time(
     keys = attended_tokens(decoder, sequence_length, causal=True) / decoder.num_layers
     heads = decoder.num_heads / tensor
     core = 2.0 * heads * (decoder.head + decoder.value_head) * keys * tokens
+    core += index_flop_per_token(decoder, sequence_length, causal=True) / decoder.num_layers * tokens
     elementwise_forward, elementwise_backward = elementwise_bytes_per_token(
         decoder, tensor=tensor, fused=fused, expert_layer=expert_layer, value_bytes=value_bytes, dropout=dropout,
         sequence_split=sequence_split,

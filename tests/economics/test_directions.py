@@ -112,6 +112,20 @@ def test_longer_context_costs_layers_with_a_state_nothing_and_the_others_what_at
     assert slower > 1.05 or not decoder.attention_layers
 
 
+def test_sparse_attention_reads_what_it_looks_for_and_what_it_found() -> None:
+    dense, sparse = (find_decoder(name)[0] for name in ("deepseek-v3", "deepseek-v3.2"))
+    h100, layout = find_accelerator("h100"), Layout(tensor=8)
+    caches = [
+        [decode_seconds(d, h100, layout=layout, batch=8, tokens_per_sequence=n).cache for n in (1_000, 100_000)]
+        for d in (dense, sparse)
+    ]
+    assert caches[1][0] > caches[0][0]  # short texts are read whole, and looked through besides
+    assert caches[0][1] / caches[1][1] == pytest.approx(576 / (128 + 576 * 2_048 / 100_000), rel=1e-6)
+    flop = [training_flop_per_token(d, 131_072).by_part for d in (dense, sparse)]
+    assert flop[1]["attention_scores"] == pytest.approx(flop[0]["attention_scores"] * 2_048 / 131_072)
+    assert 0 < flop[1]["attention_index"] < flop[0]["attention_scores"] / 2
+
+
 def test_decoding_over_a_longer_context_reads_a_longer_cache() -> None:
     h100 = find_accelerator("h100")
     caches = [decode_seconds(LLAMA, h100, layout=Layout(), batch=32, tokens_per_sequence=n).cache for n in (1e3, 8e3)]

@@ -120,6 +120,8 @@ CHANGES: list[dict[str, object]] = [
     {"model_type": "qwen3_5_text", "num_hidden_layers": 4, "linear_num_value_heads": 16},
     {"model_type": "qwen3_5_moe_text", "num_hidden_layers": 4, "num_experts": 16},
     {"model_type": "olmo_hybrid", "num_hidden_layers": 4},
+    {"model_type": "deepseek_v32", "num_hidden_layers": 2, "index_n_heads": 16, "index_head_dim": 64},
+    {"model_type": "glm_moe_dsa", "num_hidden_layers": 4, "n_routed_experts": 8},
     {"model_type": "lfm2", "num_hidden_layers": 3, "layer_types": ["conv", "full_attention", "conv"], "conv_bias": True},
     {"model_type": "lfm2", "num_hidden_layers": 2, "full_attn_idxs": [1], "block_ffn_dim_multiplier": 1.3},
 ]  # fmt: skip
