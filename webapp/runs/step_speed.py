@@ -25,7 +25,7 @@ from trainer.sections import BatchSpec, Dtype
 from trainer.spec import TrainSpec
 from webapp.quotes.load import CALIBRATED_SPREAD
 from webapp.runs.architectures import Facts, link_of
-from webapp.runs.step_models import StepForm, StepModel, precision_of, step_model
+from webapp.runs.step_models import FORWARD_SHARE, StepForm, StepModel, precision_of, step_model
 
 THREADS_EXPONENT = 0.8
 """Products go with the number of threads to this power: cores share caches, clock and what the program does alone."""
@@ -98,13 +98,19 @@ def measuring_seconds(
 ) -> float | None:
     """Return what `measuring` one example takes (a validation, the test) or `reporting` on it; None where nothing was timed.
 
-    It goes with the FLOP of an example, or with what the family's link says it goes with, from the timed size nearest.
+    It goes with the FLOP of an example, or with what the family's link says it goes with, from the timed size nearest. A
+    ViT is not told by nets of convolutions: where none of its sort was timed, it takes what forward is of its own step.
     """
     wanted = work_of_measuring(spec.family, spec.model, step, spec.batch.sequence_length, facts)
     dtype = dtype_of(spec, step.architecture.parameters().total, calibration)
     steps = [each for each in calibration.get("steps") or [] if each.get("family") == spec.family]
-    steps = [each for each in steps if each.get("dtype", "float32") == dtype] or steps
-    timed = [found for each in steps if (found := _timed_measuring(each, what))]
+    steps = [each for each in steps if each.get(f"{what}_seconds_per_example")]
+    alike = [each for each in steps if (found := _timed_step(each)) and sort_of(found[1]) == sort_of(step)]
+    if steps and not alike:
+        speed = step_speed(spec, step, calibration)
+        return FORWARD_SHARE * speed.seconds / spec.batch.sequences_per_step if speed else None
+    alike = [each for each in alike if each.get("dtype", "float32") == dtype] or alike
+    timed = [each for each in (_timed_measuring(of_one, what) for of_one in alike) if each]
     if not timed:
         return None
     works, rates = (np.log(column) for column in zip(*sorted(timed), strict=True))

@@ -11,7 +11,7 @@ from tests.webapp.quotes.rows import CALIBRATION
 from trainer.families import get_family
 from trainer.sections import BatchSpec, DataSpec
 from trainer.spec import TrainSpec
-from webapp.runs.step_speed import dtype_of, machine_accelerator, step_speed
+from webapp.runs.step_speed import dtype_of, machine_accelerator, measuring_seconds, step_speed
 from webapp.runs.taught_step import step_model_of
 
 FACTS = {"vocab_size": 4_096}
@@ -114,3 +114,27 @@ def test_what_the_model_knows_of_a_step_of_few_examples_is_not_taken_for_overhea
     assert speed is not None
     assert speed.overhead_seconds == pytest.approx(0.0, abs=1e-9)
     assert speed.seconds == pytest.approx(slower * modelled("tiny", 8))
+
+
+@pytest.mark.parametrize(("preset", "share"), [("vgg11", None), ("vit-tiny", 1 / 3)])
+def test_a_vision_transformer_is_not_measured_at_the_rate_of_convolutions(preset: str, share: float | None) -> None:
+    data = {"side": 32, "num_channels": 3, "num_labels": 10}
+    timed = {
+        "family": "vision", "preset": "resnet18", "sequence_length": 1, "sequences_per_step": 32, "seconds_per_step": 0.4,
+        "measuring_seconds_per_example": 1e-6, "data": data,
+    }  # fmt: skip
+    calibration = {**CALIBRATION, "steps": [*CALIBRATION["steps"], timed]}
+    spec = replace(
+        spec_of("nano", length=1, sequences=8, dtype="float32"), family="vision",
+        model=get_family("vision").presets[preset],
+    )  # fmt: skip
+    step = step_model_of(spec, data)
+    assert step is not None
+    measuring, speed = measuring_seconds(spec, step, data, calibration), step_speed(spec, step, calibration)
+    assert measuring
+    assert speed is not None
+    if share:
+        assert measuring == pytest.approx(share * speed.seconds / 8)
+    else:
+        assert measuring < 1e-5
+    assert measuring_seconds(spec, step, data, calibration, what="reporting") is None
