@@ -123,6 +123,8 @@ def _attention_vectors(decoder: DecoderShape) -> int:
     count = d if decoder.attention_output_bias else 0
     if decoder.attention_sinks:
         count += h
+    if decoder.inner_norms:
+        count += h * decoder.value_head
     if decoder.latent:  # norms on what is compressed; biases, where there are any, on the matrices that compress
         latent = decoder.latent
         biases = latent.kv_rank + latent.rope_width + latent.query_rank if decoder.qkv_bias else 0
@@ -145,11 +147,10 @@ def norm_size(decoder: DecoderShape) -> int:
 
 
 def _dense_vectors(decoder: DecoderShape) -> int:
+    count = decoder.activation_parameters + (decoder.feed_forward_width if decoder.inner_norms else 0)
     if not decoder.feed_forward_bias:
-        return decoder.activation_parameters
-    return (
-        decoder.feed_forward_width * (2 if decoder.gated else 1) + decoder.model_width + decoder.activation_parameters
-    )
+        return count
+    return count + decoder.feed_forward_width * (2 if decoder.gated else 1) + decoder.model_width
 
 
 def _expert_vectors(decoder: DecoderShape) -> int:
@@ -185,10 +186,10 @@ def decoder_parameters(decoder: DecoderShape) -> Parameters:
     attention = attention_matmuls(decoder)
     dense = dense_feed_forward_matmuls(decoder)
     experts = expert_matmuls(decoder)
-    table = decoder.vocabulary_size * width
+    table, widening = decoder.vocabulary_size * decoder.table_width, decoder.widening
 
     parts = {
-        "embedding": table,
+        "embedding": table + widening,
         "positions": (decoder.context_length + decoder.num_extra_positions) * width
         if decoder.positions == "learned"
         else 0,
@@ -216,10 +217,10 @@ def decoder_parameters(decoder: DecoderShape) -> Parameters:
         active["experts"] = num_expert_layers * (chosen + vectors * mixture.experts_per_token)
     state = num_state * sum(m.stored for m in state_matmuls(decoder))
     matmul = num_attention * sum(m.stored for m in attention) + num_dense_layers * sum(m.stored for m in dense) + state
-    matmul += num_expert_layers * sum(m.stored for m in experts) + table
+    matmul += num_expert_layers * sum(m.stored for m in experts) + table + widening
     active_matmul = num_attention * sum(m.active for m in attention) + num_dense_layers * sum(m.active for m in dense)
     active_matmul += state
-    active_matmul += num_expert_layers * sum(m.active for m in experts) + table
+    active_matmul += num_expert_layers * sum(m.active for m in experts) + table + widening
     return Parameters(
         by_part={name: count for name, count in parts.items() if count},
         active_by_part={name: count for name, count in active.items() if count},

@@ -117,6 +117,11 @@ class DecoderShape:
     activation_parameters: int = 0
     """Learned numbers of the activation function, per layer."""
     head_bias: bool = False
+    embedding_width: int = 0
+    """Width of the table (and of the output head) where it is not the model's: a matrix widens, another narrows; 0: the
+    model's."""
+    inner_norms: bool = False
+    """Norms on what attention reads, before its output matrix, and on what the feed-forward part multiplies with its last."""
     tied_embeddings: bool = False
     """The output head uses the embedding's matrix."""
     qk_norm: Literal["none", "head", "full"] = "none"
@@ -172,6 +177,16 @@ class DecoderShape:
     def value_head(self) -> int:
         """Head width of the values."""
         return self.latent.value_width if self.latent else self.head
+
+    @property
+    def table_width(self) -> int:
+        """Width of the table, resolved."""
+        return self.embedding_width or self.model_width
+
+    @property
+    def widening(self) -> int:
+        """Parameters in the matrices between a table of another width and the layers."""
+        return 0 if self.table_width == self.model_width else 2 * self.table_width * self.model_width
 
     @property
     def attention_layers(self) -> int:

@@ -10,7 +10,6 @@ from typing import Any
 from economics.architecture.decoder import Decoder
 from economics.architecture.decoder_shape import LatentAttention, Mixture
 from economics.architecture.hugging_face_hybrids import with_state
-from economics.errors import InputError
 
 
 @lru_cache(maxsize=1)
@@ -99,8 +98,10 @@ def _set_quirks(form: dict[str, Any], values: dict[str, Any], model_type: str, c
     elif model_type in ("internlm", "internlm2", "internlm3"):  # their bias is one of attention alone
         form |= {"qkv_bias": bool(values.get("bias") or values.get("qkv_bias")), "feed_forward_bias": False}
         form["attention_output_bias"] = bool(values.get("bias"))
-    elif model_type == "opt" and int(config.get("word_embed_proj_dim") or values["width"]) != int(values["width"]):
-        raise InputError("word_embed_proj_dim", config["word_embed_proj_dim"], f"the model's width ({values['width']})")
+    elif model_type == "opt":
+        form["embedding_width"] = int(config.get("word_embed_proj_dim") or values.get("table") or 0)
+        before = config.get("do_layer_norm_before", values.get("norm_before", True))
+        form["final_norm"] = bool(before and not config.get("_remove_final_layer_norm"))
     elif model_type == "llama4_text" and config:  # experts and the one for all tokens are alike; dense layers are wider
         values["expert_inner"] = values["shared_inner"] = config.get("intermediate_size") or values["expert_inner"]
         values["inner"] = config.get("intermediate_size_mlp") or model_types()[model_type]["defaults"]["inner"]

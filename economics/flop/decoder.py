@@ -129,7 +129,7 @@ def forward_flop_per_token(decoder: Decoder, sequence_length: int, *, convention
         "attention_projections": 2.0 * La * sum(m.active for m in attention_matmuls(decoder)),
         "state_projections": 2.0 * Ls * sum(m.active for m in state_matmuls(decoder)),
         "feed_forward": 2.0 * Lf * sum(m.active for m in dense_feed_forward_matmuls(decoder)),
-        "output_head": 2.0 * decoder.vocabulary_size * decoder.model_width,
+        "output_head": 2.0 * (decoder.vocabulary_size * decoder.table_width + decoder.widening),
     }
     for part in ("experts", "shared_experts", "router"):
         parts[part] = 2.0 * Lx * sum(m.active for m in expert_matmuls(decoder) if m.part == part)

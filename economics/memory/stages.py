@@ -84,7 +84,7 @@ def pipeline_stages(decoder: Decoder, layout: Layout, num_micro_batches: int) ->
     """Return the first and the last stage: one of them is the fullest."""
     p = layout.pipeline
     dense_layer, mixture_layer, experts = _layer_params(decoder, layout)
-    table = decoder.vocabulary_size * decoder.model_width / layout.tensor
+    table = (decoder.vocabulary_size * decoder.table_width + decoder.widening) / layout.tensor
     positions = decoder.parameters().by_part.get("positions", 0)
     num_expert = decoder.num_expert_layers / p
     num_dense = (decoder.num_layers - decoder.num_expert_layers) / p

@@ -91,8 +91,9 @@ def kv_ranks(decoder: Decoder, tensor: int) -> int:
 def stored_weight_bytes(decoder: Decoder, weights: WeightFormat) -> float:
     """Return the bytes of a model's weights: matrices in their format, tables and vectors in bf16."""
     counted = decoder.parameters()
-    head = 0 if decoder.tied_embeddings else decoder.vocabulary_size * decoder.model_width
-    in_layers = counted.matmul - decoder.vocabulary_size * decoder.model_width
+    table = decoder.vocabulary_size * decoder.table_width
+    head = 0 if decoder.tied_embeddings else table
+    in_layers = counted.matmul - table
     quantised = in_layers + head
     return quantised * weight_bits(weights) / 8.0 + (counted.total - quantised) * 2.0
 

@@ -123,7 +123,7 @@ def _head_seconds(work: Workload, tokens: float) -> float:
     """The output head and the loss, forward and backward, and the embedding's look-up."""
     decoder, device, number = work.decoder, work.accelerator, work.precision
     columns = decoder.vocabulary_size / work.layout.tensor
-    d = decoder.model_width
+    d = decoder.table_width
     precise: Number = "bf16" if number == "fp8" else number
     products = matmul_seconds(device, tokens, d, columns, number=precise)
     products += matmul_seconds(device, tokens, columns, d, number=precise)
