@@ -12,6 +12,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from webapp.budgets.decision import Decision, decided
 from webapp.budgets.errors import BudgetAnswer, BudgetRefused
@@ -47,8 +48,15 @@ def _asks(request: HttpRequest, decision: Decision) -> bool:
     )
 
 
+def _back(request: HttpRequest) -> str:
+    """Return the page with the form: where it was sent from, since many forms send to an address that shows nothing."""
+    came_from = request.headers.get("Referer", "")
+    is_here = url_has_allowed_host_and_scheme(came_from, allowed_hosts={request.get_host()})
+    return came_from if is_here else request.get_full_path()
+
+
 def _question(request: HttpRequest, answer: BudgetAnswer, decision: Decision) -> HttpResponse:
-    list(messages.get_messages(request))  # what the view left there says the same again
+    list(messages.get_messages(request))  # what the view left there says the same again: it is neither shown nor kept
     team = answer.standings[0].budget.team
     role = role_in(request.user, team)
     kept = [
@@ -71,6 +79,6 @@ def _question(request: HttpRequest, answer: BudgetAnswer, decision: Decision) ->
     context = {
         "answer": answer, "rows": rows, "kept": kept, "team": team, "refused": isinstance(answer, BudgetRefused),
         "may_override": role is not None and role >= Role.ADMIN, "reason": decision.override_reason, "confirm": CONFIRM,
-        "reason_name": REASON, "units": Budget.Unit,
+        "reason_name": REASON, "units": Budget.Unit, "messages": [], "back": _back(request),
     }  # fmt: skip
     return render(request, "budgets/question.html", context, status=409)

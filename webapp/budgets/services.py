@@ -113,8 +113,8 @@ def _refusal(found: Standing, usd: Interval | None, hours: Interval | None) -> s
 
 def _question(found: Standing, usd: Interval | None, hours: Interval | None) -> str:
     return _(
-        "The budget of %(scope)s for %(month)s has %(free)s free; this job may take up to %(most)s (it will probably take "
-        "%(expected)s). At the limit it is saved and stopped. Confirm to go on."
+        "The budget of %(scope)s for %(month)s has %(free)s free; this job may take up to %(most)s, and will probably "
+        "take %(expected)s. At the limit it is saved and stopped. Confirm to go on."
     ) % _facts(found, usd, hours)  # fmt: skip
 
 

@@ -37,8 +37,11 @@ def test_any_form_asks_and_sends_itself_again(cast: Cast) -> None:
     p50, p90 = held_by_one(cast)
     make_budget(cast, (p50 + p90) / 2)
     path, browser = f"/projects/{cast.project.code}/calibrate/", cast.client(cast.bob)
-    answer = browser.post(path, {"kept": "as it was"})
+    sender = f"http://testserver/projects/{cast.project.code}/costs/"
+    answer = browser.post(path, {"kept": "as it was"}, headers={"Referer": sender})
     page = answer.content.decode()
+    assert page.count("this job may take up to") == 1
+    assert f'href="{sender}"' in page  # the form's own address answers to POST alone
     assert answer.status_code == 409
     assert 'data-answer="question"' in page
     assert '<input type="hidden" name="kept" value="as it was">' in page
