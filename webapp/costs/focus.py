@@ -81,9 +81,17 @@ def _with_point(text: str) -> str:
     return text
 
 
+def plain_day(text: str) -> str:
+    """2026/11/3, 3.11.2026 and 2026年11月3日 -> 2026-11-03. 3/11/2026 could be two days and is left as it is: no day."""
+    found = re.fullmatch(r"(?P<y>\d{4})(?:[/.]|年)(?P<m>\d{1,2})(?:[/.]|月)(?P<d>\d{1,2})日?", text) or re.fullmatch(
+        r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})", text
+    )
+    return f"{found['y']}-{int(found['m']):02}-{int(found['d']):02}" if found else text
+
+
 def moment_in(given: Mapping[str, str], name: str) -> datetime:
     """Return a time with its zone; a day alone is its beginning."""
-    text = given.get(name, "")
+    text = plain_day(given.get(name, ""))
     try:
         found = parse_datetime(text)
         day = None if found else parse_date(text)
@@ -92,9 +100,8 @@ def moment_in(given: Mapping[str, str], name: str) -> datetime:
     if found is None and day is not None:
         found = datetime.combine(day, datetime.min.time())
     if found is None:
-        raise ValueError(
-            _("%(column)s is %(text)r; write a time as 2026-11-23T00:00:00Z.") % {"column": FIELDS[name], "text": text[:40]}
-        )  # fmt: skip
+        said = _("%(column)s is %(text)r; write a day as 2026-11-23, a time as 2026-11-23T00:00:00Z.")
+        raise ValueError(said % {"column": FIELDS[name], "text": text[:40]})
     if not FIRST_DAY <= found.date() <= timezone.localdate() + FARTHEST:
         raise ValueError(
             _("%(column)s is %(text)s; no invoice is of that time.") % {"column": FIELDS[name], "text": text[:40]}

@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.factories import Cast
 from tests.webapp.costs.rows import charge, make_attempt, make_machine
 from webapp.costs.charges import FileRefused, charges_read
-from webapp.costs.focus import amount_in
+from webapp.costs.focus import amount_in, moment_in
 from webapp.costs.models import ColumnMap, Invoice, InvoiceLine, InvoiceUpload, LedgerEntry
 from webapp.costs.reconcile import differences
 
@@ -149,6 +149,26 @@ def test_amounts_are_read_in_either_notation_and_never_guessed(text: str, amount
         return
     with pytest.raises(ValueError, match=r"not a number|that large"):
         amount_in({"billed_cost": text}, "billed_cost", needed=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026/11/3", 3),
+        ("3.11.2026", 3),
+        ("2026年11月3日", 3),
+        ("2026-11-03", 3),
+        ("3/11/2026", None),
+        ("31.11.2026", None),
+    ],
+)
+def test_days_are_read_as_they_are_written_where_they_can_be_one_day_alone(text: str, day: int | None) -> None:
+    if day is not None:
+        found = moment_in({"starts_at": text}, "starts_at")
+        assert (found.year, found.month, found.day) == (2026, 11, day)
+        return
+    with pytest.raises(ValueError, match="write a day as"):
+        moment_in({"starts_at": text}, "starts_at")
 
 
 def test_the_difference_is_shown_by_day_and_service_and_booked_once(cast: Cast) -> None:
