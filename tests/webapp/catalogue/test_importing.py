@@ -107,6 +107,7 @@ p5.48xlarge,us-east-1a,24.1,192,2048.0,8,H100,80.0,True,100.0,nvidia,,x86,{{}}
 m5.large,us-east-1,0.096,2,8.0,0,,,False,,,,x86,{{}}
 v5litepod-8,us-west4,9.6,32,256.0,8,v5litepod,16.0,False,100.0,google,,x86,{{}}
 MI300X,EU-RO-1,2.49,24,256.0,1,MI300X,192.0,False,,amd,runpod-cluster,x86,"{{""pod_counts"": [1, 2]}}"
+h100.64,it-1,2.1,32,256.0,1,H100,64.0,False,100.0,nvidia,,x86,{{}}
 gpu_1x_gh200,us-east-3,1.49,64,432.0,1,GH200,96.0,False,4096.0,nvidia,,arm,{{}}
 """
 
@@ -149,7 +150,7 @@ def test_gpuhunt_rows_of_its_present_format() -> None:
     assert batch.counts["refused"] == 0
     named = {row["instance"]: (row["accelerator"], row["is_known"]) for row in batch.rows}
     assert named == {
-        "p5.48xlarge": ("H100 SXM", True), "gpu_1x_gh200": ("GH200", False), "v5litepod-8": ("v5litepod", False),
+        "p5.48xlarge": ("H100 SXM", True), "gpu_1x_gh200": ("GH200 96GB", True), "h100.64": ("H100", False), "v5litepod-8": ("v5litepod", False),
         "MI300X": ("MI300X", True),
     }  # fmt: skip
     assert {(row["term"], row["amount"]) for row in batch.rows if row["instance"] == "p5.48xlarge"} == {
