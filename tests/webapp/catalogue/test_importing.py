@@ -150,8 +150,8 @@ def test_gpuhunt_rows_of_its_present_format() -> None:
     assert batch.counts["refused"] == 0
     named = {row["instance"]: (row["accelerator"], row["is_known"]) for row in batch.rows}
     assert named == {
-        "p5.48xlarge": ("H100 SXM", True), "gpu_1x_gh200": ("GH200 96GB", True), "h100.64": ("H100", False), "v5litepod-8": ("v5litepod", False),
-        "MI300X": ("MI300X", True),
+        "p5.48xlarge": ("H100 SXM", True), "gpu_1x_gh200": ("GH200 96GB", True), "h100.64": ("H100 64GB", False),
+        "v5litepod-8": ("TPU v5e", True), "MI300X": ("MI300X", True),
     }  # fmt: skip
     assert {(row["term"], row["amount"]) for row in batch.rows if row["instance"] == "p5.48xlarge"} == {
         ("on-demand", "6.880000"), ("spot", "3.012500"),

@@ -12,7 +12,7 @@ from webapp.catalogue.models import Accelerator
 RENAMED = {
     "V100-32GB": "V100 SXM2 32GB", "V100": "V100 SXM2 16GB", "A100": "A100 40GB SXM", "A100-80GB": "A100 80GB SXM",
     "A100-80GB-SXM": "A100 80GB SXM", "H100-SXM": "H100 SXM", "H200-SXM": "H200 SXM", "A6000": "RTX A6000",
-    "RTX6000-Ada": "RTX 6000 Ada", "GH200": "GH200 96GB",
+    "RTX6000-Ada": "RTX 6000 Ada", "GH200": "GH200 96GB", "v5litepod": "TPU v5e",
 }  # fmt: skip
 """As the two catalogues write them, where the plain search would take another form."""
 
@@ -36,7 +36,7 @@ def _found(text: str, memory_gb: float | None) -> tuple[str, bool]:
             continue
         if said is None or abs(found.memory_bytes / (said * 1e9) - 1) < SAME_MEMORY:
             return found.name, True
-    return text, False
+    return (f"{text} {memory_gb:g}GB" if memory_gb else text), False
 
 
 def accelerator_rows() -> dict[str, Accelerator]:
