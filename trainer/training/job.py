@@ -223,7 +223,7 @@ def make_setting(
     if group.shards_model:
         machine = replace(machine, compile="off")
         reasons["compile"] = "off: a model that several processes hold parts of runs as it is"
-    apply_machine(machine, num_processes=group.size)
+    reasons |= apply_machine(machine, num_processes=group.size)
     if not group.shards_model:  # its parts go there one by one
         model.to(device)
     train = version.open_split("train")

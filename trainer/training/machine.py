@@ -161,27 +161,30 @@ def unhindered_clock(kind: str) -> Callable[[], float]:
     return time.thread_time if kind == "cpu" else time.perf_counter
 
 
-def apply_machine(machine: MachineSpec, *, num_processes: int = 1) -> None:
-    """Set torch up as decided; before the first tensor is made. Processes that share a run share its threads."""
+def apply_machine(machine: MachineSpec, *, num_processes: int = 1) -> dict[str, str]:
+    """Set torch up as decided; before the first tensor is made. Processes that share a run share its threads. Return why
+    for what was set up and is no setting."""
     torch.set_num_threads(max(1, machine.num_threads // num_processes))
-    if machine.device == "cpu":
-        keep_freed_memory()
+    reasons = {}
+    if machine.device == "cpu" and keep_freed_memory():
+        reasons["freed_memory"] = "kept for what comes next: the system would fill it with zeros again for each step"
     if machine.device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its bits only with this
         torch.cuda.set_device(machine.device if ":" in machine.device else "cuda:0")
         torch.set_float32_matmul_precision("high")
     torch.use_deterministic_algorithms(machine.deterministic, warn_only=not machine.device.startswith("cpu"))
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return reasons
 
 
-def keep_freed_memory() -> None:
-    """Let the C library keep what is freed for what comes next, where it is glibc: it would give large pieces back to the
-    system, which fills them with zeros again for the next step. Measured with `THP_MEM_ALLOC_ENABLE=1` in a GPT of 6
-    million parameters: none instead of 7,000 page faults a step, and a tenth more tokens per second."""
+def keep_freed_memory() -> bool:
+    """Let the C library keep what is freed for what comes next, and say whether it can: glibc would give large pieces back
+    to the system, which fills them with zeros again for the next step. Measured with `THP_MEM_ALLOC_ENABLE=1` in a GPT of
+    6 million parameters: none instead of 7,000 page faults a step, and a tenth more tokens per second."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, 2**30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    if mallopt is None:
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, 2**30) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
 
 
 def duration(seconds: float) -> str:

@@ -142,11 +142,13 @@ def attempts_of(run: Run) -> Any:
 
 
 def config_context(run: Run) -> dict[str, Any]:
+    settings = dict(sorted(run.resolved.items())) | (run.facts.get("parallel") or {})
+    reasons = run.resolved_reasons
     return {
         "config": sorted(flat(run.spec)),
         "resolved": [
-            (name, value, run.resolved_reasons.get(name, ""))
-            for name, value in [*sorted(run.resolved.items()), *(run.facts.get("parallel") or {}).items()]
+            *((name, value, reasons.get(name, "")) for name, value in settings.items()),
+            *((name, "", why) for name, why in reasons.items() if name not in settings),
         ],
         "facts": sorted(flat(run.facts)),
     }  # fmt: skip

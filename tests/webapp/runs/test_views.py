@@ -309,3 +309,13 @@ def test_the_form_begins_with_what_the_data_are_for(cast: Cast) -> None:
         assert form["model.objective"].value() == objective
         assert form["batch.sequence_length"].value() == 128
         assert [field.name for field in form.model_essentials()] == ["model.objective"]
+
+
+def test_what_was_set_up_and_is_no_setting_stands_beside_what_was_chosen(cast: Cast, run: Run) -> None:
+    why = "kept for what comes next: the system would fill it with zeros again for each step"
+    Run.objects.filter(pk=run.pk).update(
+        resolved={"dtype": "float32"}, resolved_reasons={"dtype": "small", "freed_memory": why}
+    )
+    page = cast.client(cast.vera).get(f"{run.get_absolute_url()}?tab=config").content.decode()
+    assert "<dt>freed_memory</dt><dd><p" in page
+    assert why in page
