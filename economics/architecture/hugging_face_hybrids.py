@@ -33,22 +33,26 @@ def layer_kinds(config: dict[str, Any], values: dict[str, Any], usual: dict[str,
     listed = config.get(name) or usual.get("layer_types")
     if listed and (name == "hybrid_override_pattern") != isinstance(listed, str):
         raise InputError(name, listed, "a list of kinds of layers; only hybrid_override_pattern is a word")
-    if listed:
-        unknown = [kind for kind in listed if kind not in _KINDS]
-        if unknown:
-            raise InputError(name, unknown[0], "one of " + ", ".join(_KINDS))
-        return [_KINDS[kind] for kind in listed]
-    layers = int(values["layers"])
-    indices = config.get("attn_layer_indices", config.get("full_attn_idxs"))
-    if indices is not None:
-        if not isinstance(indices, list):
-            raise InputError("attn_layer_indices", indices, "a list of layers, counted from 0")
-        return ["attention" if i in indices else "state" for i in range(layers)]
-    every = int(
-        config.get("attn_layer_period", config.get("full_attention_interval")) or usual.get("attention_every", 0)
-    )
+    if not listed:
+        return ["attention" if attends else "state" for attends in _attending(config, values, usual)]
+    unknown = [kind for kind in listed if kind not in _KINDS]
+    if unknown:
+        raise InputError(name, unknown[0], "one of " + ", ".join(_KINDS))
+    return [_KINDS[kind] for kind in listed]
+
+
+def _attending(config: dict[str, Any], values: dict[str, Any], usual: dict[str, Any]) -> list[bool]:
+    """Which layers attend, where a config names their numbers or a period."""
+    layers = range(int(values["layers"]))
+    named = config.get("attn_layer_indices", config.get("full_attn_idxs"))
+    if named is not None:
+        if not isinstance(named, list):
+            raise InputError("attn_layer_indices", named, "a list of layers, counted from 0")
+        return [i in named for i in layers]
+    given = config.get("attn_layer_period", config.get("full_attention_interval"))
+    every = int(given or usual.get("attention_every", 0))
     at = int(config.get("attn_layer_offset", usual.get("attention_at", max(0, every - 1))))
-    return ["attention" if every and i % every == at else "state" for i in range(layers)]
+    return [bool(every) and i % every == at for i in layers]
 
 
 def with_state(decoder: Decoder, usual: dict[str, Any], values: dict[str, Any], config: dict[str, Any]) -> Decoder:

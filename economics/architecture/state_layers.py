@@ -49,11 +49,8 @@ class StateLayer:
     @property
     def convolved(self) -> int:
         """Channels that pass the short convolution."""
-        if self.kind == "mamba2":
-            return self.inner + 2 * self.num_groups * self.state_width
-        if self.kind == "delta":
-            return self.inner + 2 * self.num_groups * self.state_width
-        return self.inner
+        beside = self.kind in ("mamba2", "delta")  # what writes and reads the state passes it too
+        return self.inner + (2 * self.num_groups * self.state_width if beside else 0)
 
     @property
     def columns_in(self) -> int:
