@@ -152,6 +152,9 @@ def students_of(version: ModelVersion, start: TrainSpec) -> dict[str, tuple[str,
             _("half the layers"),
             replace(start.model, num_layers=start.model.num_layers // 2),
         )
+    if getattr(start.model, "num_decoder_layers", 1) > 1:
+        fewer = {name: max(1, getattr(start.model, name) // 2) for name in ("num_encoder_layers", "num_decoder_layers")}
+        candidates["half-as-deep"] = (_("half the layers"), replace(start.model, **fewer))
     if not why_uncut(family, start.model):
         candidates["half-as-wide"] = (_("half the heads, neurons or channels"), shrunk_model(family, start.model, 0.5))
     for name, preset in family.presets.items():

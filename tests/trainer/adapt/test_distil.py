@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
 from tests.trainer.conftest import last_checkpoint, make_documents, metric, of_kind, run_job, train_dict, write_version
+from tests.trainer.data.parts.test_prepare import WORDS
 from tests.trainer.training.test_resume import assert_same_end
 from trainer.cli.main import main
+from trainer.cli.train import train_dict as train_dict_of
+from trainer.data.parts.recipe import PairsRecipe
+from trainer.data.prepare import prepare
+from trainer.data.recipe import TokenizerStep
+from trainer.data.shards import PreparedVersion
+from trainer.data.sources import SourceSpec
+from trainer.data.spec import PrepareSpec
 from trainer.events import Failed, Finished, Message, Resolved, Stopped
 from trainer.inference.loading import load_model
 from trainer.models.next_token import Taught, next_token_loss
+from trainer.training.task import Batch
 from trainer.training.teacher import Teacher, soft_loss
 
 LARGE = {"num_layers": 2, "model_width": 64, "num_heads": 4, "context_length": 32}
@@ -65,6 +76,52 @@ def test_the_fused_loss_has_the_value_and_gradient_of_the_plain_one(share: float
     assert torch.allclose(fused, plain, rtol=1e-5)
     for one, other in zip(*(torch.autograd.grad(each, [hidden, weight]) for each in (fused, plain)), strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-7)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> PreparedVersion:
+    """Two words, and the same two the other way round."""
+    folder = tmp_path_factory.mktemp("pairs")
+    rows = [{"source": f"{a} {b} {n}", "target": f"{b} {a}"} for n in range(3) for a in WORDS for b in WORDS if a != b]
+    (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    recipe = PairsRecipe(tokenizer=TokenizerStep(vocab_size=300))
+    spec = PrepareSpec(sources=[SourceSpec(path=str(folder / "pairs.jsonl"))], data_kind="pairs", recipe=recipe)
+    return prepare(spec, folder / "version")
+
+
+def test_a_translator_teaches_a_smaller_one(pairs: PreparedVersion, tmp_path: Path) -> None:
+    """Of each next token the teacher tells the odds; filling teaches nothing. The student learns through the whole job."""
+    raw = train_dict_of(data=pairs.path, family="transformer", preset="tiny", steps=8)
+    raw["model"] |= {
+        "num_encoder_layers": 1,
+        "num_decoder_layers": 1,
+        "model_width": 32,
+        "num_heads": 2,
+        "num_scored": 2,
+    }
+    raw["batch"] |= {"sequence_length": 16, "sequences_per_step": 8}
+    raw["evaluation"] |= {"every_steps": 8, "max_batches": 1}
+    raw["machine"] = {"device": "cpu", "dtype": "float32", "num_threads": 1}
+    run_job(tmp_path / "teacher", raw)
+    source = last_checkpoint(tmp_path / "teacher")
+    small = {**raw, "model": {**raw["model"], "feed_forward_width": 16}, "distil": {"teacher": str(source)}}
+    events = run_job(tmp_path / "student", small)
+    assert of_kind(events, Finished), events[-1]
+
+    loaded, other = load_model(source), load_model(last_checkpoint(tmp_path / "student")).model
+    batch = loaded.task.batch(pairs.open_split("train"), np.arange(4))
+    filled = {**batch, "target": torch.where(batch["foretold"] < 0, 7, batch["target"])}
+
+    def loss(told: Batch, model: torch.nn.Module) -> float:
+        with torch.no_grad():
+            teacher = Teacher(model=model, temperature=2.0, weight=0.5)
+            return float(loaded.task.distilled_loss(loaded.model, told, teacher=teacher))
+
+    with torch.no_grad():
+        hard = float(loaded.task.loss(loaded.model, batch))
+    assert loss(batch, loaded.model) == pytest.approx(hard / 2, rel=1e-4)  # it says what the student says
+    assert loss(batch, other) > hard / 2
+    assert loss(filled, other) == pytest.approx(loss(batch, other), rel=1e-4)
 
 
 def test_what_both_say_alike_costs_nothing() -> None:

@@ -108,6 +108,7 @@ FAMILY = Family(
     formats=("folder", "onnx", "torch_export"),
     shrunk=shrunk,
     prunable=frozenset({"feed_forward_width"}),
+    taught=lambda model: True,
     defaults={
         "batch": {"sequence_length": 64, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 2e-3, "beta2": 0.98, "weight_decay": 0.01},

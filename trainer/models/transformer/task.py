@@ -26,6 +26,7 @@ from trainer.models.transformer.spec import TransformerSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task, count_parameters
+from trainer.training.teacher import Teacher
 
 NOT_LEARNT = -100
 """Target of a place that is only filling."""
@@ -84,7 +85,19 @@ class TransformerTask(Task):
         return {"target": filled(read, filler=self.end)[0], "foretold": filled(foretold, filler=NOT_LEARNT)[0]}
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        logits = model(batch["source"], batch["source_mask"], batch["target"])  # (B, T, V)
+        return self.loss_of(model(batch["source"], batch["source_mask"], batch["target"]), batch)
+
+    def distilled_loss(self, model: nn.Module, batch: Batch, *, teacher: Teacher) -> Tensor:
+        """Both read the same source and the same target so far; of each next token the teacher tells the odds."""
+        asked = (batch["source"], batch["source_mask"], batch["target"])
+        logits = model(*asked)
+        with torch.no_grad():
+            taught = teacher.model(*asked)
+        is_there = batch["foretold"] != NOT_LEARNT
+        return teacher.mixed(self.loss_of(logits, batch), logits[is_there], taught[is_there])
+
+    def loss_of(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of logits (B, T, V) against the data."""
         return F.cross_entropy(
             logits.flatten(0, 1).float(),
             batch["foretold"].flatten(),

@@ -66,6 +66,9 @@ def _augmentation(project: Project, runs: list[Run]) -> Beginning | None:
         if without and real_changes(run, without):
             url = f"{reverse('run-ablate', args=[run.code])}?{urlencode({'what': WITH_AUGMENTATION})}"
             return Beginning(label=_("Train %(run)s again without it") % {"run": run}, url=url)
+    if runs:
+        said = _("No model here was trained with augmentation yet: of pictures, or of texts said in other words.")
+        return Beginning(label=said)
     return None
 
 
