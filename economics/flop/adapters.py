@@ -32,7 +32,9 @@ def adapter_parameters(decoder: Decoder, *, rank: int, targets: tuple[str, ...] 
     unknown = [name for name in targets if name not in matrices]
     if unknown:
         raise InputError("targets", unknown[0], "one of " + ", ".join(sorted(matrices)))
-    return decoder.num_layers * sum(rank * (matrices[name].rows + matrices[name].columns) for name in targets)
+    layers = {"attention": decoder.attention_layers, "feed_forward": decoder.feed_forward_layers}
+    chosen = [matrices[name] for name in targets]
+    return sum(layers[m.part] * rank * (m.rows + m.columns) for m in chosen)
 
 
 def adapter_training_flop_per_token(
