@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
+from trainer.families import get_family
 from webapp.runs.models import Run
 from webapp.runs.prices import usd_per_hour
 
@@ -69,4 +70,5 @@ def sharing_panel(request: HttpRequest, run: Run) -> str:
     sharing = sharing_of(run)
     if sharing is None:
         return ""
-    return render_to_string("runs/_sharing.html", {"run": run, "sharing": sharing}, request=request)
+    shown = {"run": run, "sharing": sharing, "unit": get_family(run.family).unit}
+    return render_to_string("runs/_sharing.html", shown, request=request)
