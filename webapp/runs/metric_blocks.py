@@ -23,7 +23,7 @@ _WRITE = f"""
     INSERT INTO runs_metricblock ({", ".join(_COLUMNS)})
     SELECT * FROM unnest({", ".join(f"%b::{kind}[]" for kind in _COLUMNS.values())})
     ON CONFLICT ({", ".join(_KEYS)}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _FIELDS)}
-"""
+"""  # nosec B608: of the columns' names above alone
 
 
 @dataclass(slots=True)
