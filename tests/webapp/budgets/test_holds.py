@@ -59,12 +59,13 @@ def quantiles(cast: Cast) -> tuple[float, float]:
 
 
 def end(job: Job, *, hours: float, outcome: str = "succeeded") -> None:
-    """Let a worker take the job and end it after so many hours."""
+    """Let a worker take the job and end it after so many hours; it begins now, so that it counts in this month."""
     found = claim()
     assert found.job_id == job.pk
-    started = timezone.now() - timedelta(hours=hours)
-    Attempt.objects.filter(job=job, fence=found.fence).update(started_at=started)
-    attempt_finish(found, End(outcome=outcome, code="done", sentence="Done."))  # type: ignore[arg-type]
+    now = timezone.now()
+    Attempt.objects.filter(job=job, fence=found.fence).update(started_at=now)
+    ended = End(outcome=outcome, code="done", sentence="Done.")  # type: ignore[arg-type]
+    attempt_finish(found, ended, ended_at=now + timedelta(hours=hours))
 
 
 def test_p90_is_held_and_the_rest_released_at_the_end(cast: Cast) -> None:
