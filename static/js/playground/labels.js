@@ -1,13 +1,13 @@
 // What a model tells of a text: labels with their probabilities, and the text with the parts that it marks.
 
-export function barRow(text, probability) {
+export function barRow(text, probability, shown = `${(probability * 100).toFixed(probability < 0.01 ? 2 : 1)} %`) {
   const row = document.createElement("tr");
   const name = document.createElement("td");
   name.className = "mono";
   name.textContent = text;
   const number = document.createElement("td");
   number.className = "num";
-  number.textContent = `${(probability * 100).toFixed(probability < 0.01 ? 2 : 1)} %`;
+  number.textContent = shown;
   const cell = document.createElement("td");
   const bar = document.createElement("meter");
   bar.max = 1;
@@ -24,6 +24,24 @@ export function labelTable(labels, most = 20) {
   const body = table.createTBody();
   body.append(...labels.slice(0, most).map(({ label, probability }) => barRow(label, probability)));
   return table;
+}
+
+export function similarLines(similar, vector, words) {
+  // How like the first line each other is, by cosine, and the first line's vector to take along.
+  const copy = document.createElement("button");
+  copy.type = "button";
+  copy.className = "button small";
+  copy.textContent = `${words.copyVector} (${vector.length})`;
+  copy.dataset.copy = JSON.stringify(vector);
+  copy.dataset.copied = words.copied;
+  const note = document.createElement("p");
+  note.className = "muted small";
+  note.textContent = similar.length ? words.cosine : words.alone;
+  if (!similar.length) return [note, copy];
+  const table = document.createElement("table");
+  table.className = "candidates";
+  table.createTBody().append(...similar.map(({ text, cosine }) => barRow(text, Math.max(cosine, 0), cosine.toFixed(3))));
+  return [note, table, copy];
 }
 
 export function markedText(text, spans) {

@@ -174,8 +174,12 @@ def test_texts_of_a_kind_get_vectors_close_together(version: Path, tmp_path: Pat
     loaded = load_model(last_checkpoint(tmp_path))
     asked = "rain wind cloud sun storm\nfrost cold warm rain storm\nsalt bread knife oven soup"
     found = loaded.task.answer(loaded.model, asked)
-    assert found["labels"][0]["label"].startswith("frost")
-    assert found["labels"][0]["probability"] > found["labels"][1]["probability"] + 0.2
+    first, second = found["similar"]
+    assert first["text"].startswith("frost")
+    assert first["cosine"] > second["cosine"] + 0.2
+    own = torch.tensor([each["vector"] for each in loaded.task.answers(loaded.model, asked.splitlines())])
+    assert first["cosine"] == pytest.approx(float(own[0] @ own[1]), abs=1e-4)
+    assert "explain" not in loaded.task.abilities  # there is no label to explain
 
 
 def test_data_without_labels_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -122,13 +122,13 @@ class Embed(Objective):
 
     @torch.inference_mode()
     def predict(self, model: Bert, text: str) -> dict[str, Any]:
-        """Return the text's vector; of several lines also how like the first each other is."""
+        """Return the text's vector; of several lines also how like the first each other is, by cosine."""
         lines = [line for line in text.splitlines() if line.strip()] or [text]
         vectors = self.vectors(model, lines)
-        likeness = (vectors[1:] @ vectors[0]).tolist()
-        ranked = sorted(zip(lines[1:], likeness, strict=True), key=lambda pair: -pair[1])
-        labels = [{"label": line, "probability": max(value, 0.0)} for line, value in ranked]
-        return {"labels": labels, "vector": vectors[0].tolist()}
+        cosines = (vectors[1:] @ vectors[0]).tolist()
+        ranked = sorted(zip(lines[1:], cosines, strict=True), key=lambda pair: -pair[1])
+        similar = [{"text": line, "cosine": cosine} for line, cosine in ranked]
+        return {"labels": [], "similar": similar, "vector": vectors[0].tolist()}
 
     def predict_many(self, model: Bert, texts: Sequence[str]) -> list[dict[str, Any]]:
         return [{"labels": [], "vector": vector.tolist()} for vector in self.vectors(model, texts)]

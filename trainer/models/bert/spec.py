@@ -164,6 +164,12 @@ def suited(data: DataFacts) -> dict[str, Objective]:
     return {"objective": "multi_label" if any(separator in name for name in data.label_names) else "classify"}
 
 
+def abilities_of_spec(spec: BertSpec) -> frozenset[str]:
+    """Return what a model can be asked for: why it gave a label only where it gives one to the whole text."""
+    usual = frozenset({"predict", "attention"})
+    return usual | {"explain"} if spec.objective in ("classify", "multi_label") else usual
+
+
 FAMILY = Family(
     name="bert",
     title="BERT",
@@ -174,6 +180,7 @@ FAMILY = Family(
     task="trainer.models.bert.task:BertTask",
     formats=("folder", "onnx", "torch_export"),
     abilities=frozenset({"predict", "attention", "explain"}),
+    abilities_of_spec=abilities_of_spec,
     defaults={
         "batch": {"sequence_length": 128},
         "optimizer": {"learning_rate": 5e-4, "weight_decay": 0.01, "beta2": 0.999},
