@@ -43,8 +43,15 @@ class Found:
     against: list[str]
     """Codes of the runs from scratch."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the range leaves anything out: from none to without end is no answer."""
+        return self.is_lower_bound or self.low > 0 or self.high is not None
+
     def shown(self) -> str:
         """Return the multiplier with what is left open, as the table writes it."""
+        if not self.is_known:
+            return str(_("not known"))
         if self.is_lower_bound:
             return f"≥ {self.low:.3g} ×"
         end = "…" if self.high is None else f"{self.high:.3g}"
@@ -54,7 +61,11 @@ class Found:
         """Return what the figure means and what it does not know."""
         values = {"measure": measure_words(self.measure), "n": len(self.against)}
         found = []
-        if self.is_lower_bound:
+        if not self.is_known:
+            found.append(
+                _("Its best was its first measurement, which may be chance; train it longer or measure more often.")
+            )
+        elif self.is_lower_bound:
             found.append(_("From scratch it never came to this %(measure)s.") % values)
         elif self.high is None:
             found.append(
@@ -76,8 +87,7 @@ def worth_store(run: Run) -> None:
         if not found:
             continue
         facts = {**each.facts, WORTH: [{name: getattr(row, name) for name in Found.__slots__} for row in found]}
-        for row in found:
-            facts[FACT if row.measure == LOSS else FACT_SCORE] = row.multiplier
+        facts |= {FACT if row.measure == LOSS else FACT_SCORE: row.multiplier for row in found if row.is_known}
         each.facts = facts
         Run.objects.filter(pk=each.pk).update(facts=facts)
 

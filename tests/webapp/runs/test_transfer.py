@@ -10,7 +10,7 @@ from tests.webapp.runs.rows import make_run, make_version
 from webapp.datasets.models import DatasetVersion
 from webapp.runs.metrics import metrics_append
 from webapp.runs.models import Run
-from webapp.runs.transfer import FACT, stored, worth_store, worths_of
+from webapp.runs.transfer import FACT, Found, stored, worth_store, worths_of
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +66,19 @@ def test_more_seeds_from_scratch_widen_the_range(cast: Cast) -> None:
     (found,) = worths_of(moved)
     assert len(found.against) == 2
     assert found.multiplier == pytest.approx(2 ** ((0.5 + 0.9) / 2))  # the geometric mean of the two
+
+
+def test_a_best_that_may_be_chance_is_not_told_as_a_number() -> None:
+    values = {
+        "measure": "validation/loss",
+        "multiplier": 4.0,
+        "is_lower_bound": False,
+        "knows_scatter": True,
+        "against": [],
+    }
+    nothing, something = Found(**values, low=0.0, high=None), Found(**values, low=0.3, high=None)
+    assert (nothing.shown(), something.shown()) == ("not known", "4 × (0.3–…)")
+    assert "may be chance" in nothing.sentences()[0]
 
 
 def test_the_page_says_what_cannot_be_told_and_how_to_know_it(cast: Cast) -> None:
