@@ -98,7 +98,7 @@ def test_a_commitment_is_sunk_in_the_quote_as_in_the_ledger(cast: Cast) -> None:
     spec = make_spec(version, num_steps=4_000)
     Commitment.objects.create(
         team=cast.team, name="预留", provider="Clouds", machine=Machine.objects.get(host=worker.host), num_devices=1,
-        starts_on=today(), ends_on=today() + timedelta(days=9), usd_per_device_hour=1, upfront_usd=240,
+        starts_on=today() - timedelta(days=1), ends_on=today() + timedelta(days=9), usd_per_device_hour=1, upfront_usd=264,
     )  # fmt: skip
     quote = estimate(spec, version, team=cast.team).quote
     assert quote.seconds is not None
