@@ -97,6 +97,19 @@ class JobUnderTest:
         )
         return self.state
 
+    def wait_until_told(self) -> None:
+        """Wait until the lease was renewed twice, or ended: whatever was asked of the job before, its trainer is told."""
+        seen: set[Any] = set()
+
+        def is_told() -> bool:
+            lease = self.rows(
+                "SELECT l.renewed_at FROM jobs_lease l JOIN jobs_job j ON j.id = l.job_id WHERE j.code = %s", self.code
+            )
+            seen.update(lease)
+            return not lease or len(seen) > 2
+
+        eventually(is_told, what=f"two renewals of the lease of {self.code}")
+
     @property
     def is_final(self) -> bool:
         return self.state in ("succeeded", "stopped", "failed", "cancelled")

@@ -90,7 +90,7 @@ def assert_equals_undisturbed(stack: Installation, job: JobUnderTest) -> None:
 
 def test_a_sweep_outlives_its_worker_and_stops_what_falls_behind(stack: Installation) -> None:
     """A bad rate has nobody to be compared with and ends; a good one goes on through a kill; a bad one after it is stopped."""
-    num_steps, first_rung = 400, 40
+    num_steps, first_rung = 1_200, 120
     owner = stack.client()
     rates = {"optimizer.learning_rate": "1e-6, 1e-2, 1e-7"}
     sweep = SweepUnderTest.start(
@@ -99,8 +99,9 @@ def test_a_sweep_outlives_its_worker_and_stops_what_falls_behind(stack: Installa
     with sweep.held(2, once=lambda job: job.events("checkpoint")) as job:
         old = kill_group(stack, "worker-cpu")
         stack.wait_healed("worker-cpu", old)
-    with sweep.held(3, once=lambda job: job.events("evaluation")):
+    with sweep.held(3, once=lambda job: job.events("evaluation")) as third:
         eventually(lambda: sweep.trials("t.stopped_at_step")[2][0], what=sweep.describe)
+        third.wait_until_told()  # thawed before, it might come to its last step first
     assert sweep.wait_until_done() in ("All 3 runs are made.", "The grid is complete.")
     assert [attempt[2] for attempt in job.attempts()] == ["worker_lost", "done"]
     assert job.events("started")[1][3]["resumed_from_step"] >= first_rung
