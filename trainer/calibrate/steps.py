@@ -15,12 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from trainer.calibrate.timing import median_seconds
 from trainer.data.kinds import MadeUp, get_data_kind, load
 from trainer.families import Family, families, get_family
-from trainer.sections import (
-    BatchSpec,
-    DataSpec,
-    MachineSpec,
-    RegularisationSpec,
-)
+from trainer.sections import BatchSpec, DataSpec, MachineSpec, RegularisationSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.machine import resolve_machine, unhindered_clock

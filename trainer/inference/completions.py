@@ -76,9 +76,8 @@ class Completions:
             "temperature": settings.temperature,
             "top_p": settings.top_p,
             "min_p": settings.min_p,
-            "top_k": settings.top_k or -1
-            if settings.temperature
-            else 1,  # or llama.cpp sorts its vocabulary for the likeliest
+            # without a temperature the likeliest is taken: asked for 1, llama.cpp does not sort its vocabulary for it
+            "top_k": (settings.top_k or -1) if settings.temperature else 1,
             "repetition_penalty": penalty,  # vLLM's name, and llama.cpp's
             "repeat_penalty": penalty,
             "repeat_last_n": LONGEST_TEXT,

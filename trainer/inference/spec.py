@@ -38,4 +38,4 @@ class EvaluateSpec:
         if not self.splits:
             raise SpecError("splits is empty; name at least one of train, validation, test")
         for name in ("batch_size", "max_batches"):
-            check_at_least(f"{name}", getattr(self, name), 0)
+            check_at_least(name, getattr(self, name), 0)

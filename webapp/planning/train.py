@@ -11,13 +11,7 @@ from django.utils.translation import gettext as _
 
 from economics.scaling.predict import predict_loss
 from trainer.errors import SpecError
-from trainer.sections import (
-    BatchSpec,
-    DataSpec,
-    EvaluationSpec,
-    OptimizerSpec,
-    ScheduleSpec,
-)
+from trainer.sections import BatchSpec, DataSpec, EvaluationSpec, OptimizerSpec, ScheduleSpec
 from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.jobs.errors import JobRefused

@@ -15,13 +15,7 @@ from django.utils.translation import gettext as _
 from trainer.compress.spec import TRAINED
 from trainer.errors import SpecError
 from trainer.families import get_family, shrunk_model
-from trainer.sections import (
-    DistilSpec,
-    OptimizerSpec,
-    PruneSpec,
-    ScheduleSpec,
-    TransferSpec,
-)
+from trainer.sections import DistilSpec, OptimizerSpec, PruneSpec, ScheduleSpec, TransferSpec
 from trainer.spec import TrainSpec, spec_from_dict, spec_to_dict
 from webapp.jobs.errors import JobRefused
 from webapp.jobs.models import Attempt, Job, State
