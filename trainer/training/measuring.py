@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,10 @@ from trainer.metrics.scores import Scores, scores_name, write_scores
 from trainer.parallel.group import Group
 from trainer.sections import MachineSpec
 from trainer.training.machine import DTYPES
+from trainer.training.modes import answering
 from trainer.training.task import Batch, Split, Task
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +35,6 @@ class Interrupted(Exception):
     """The pass was broken off because the job was told to end."""
 
 
-@torch.no_grad()
 def measure_split(
     task: Task,
     model: nn.Module,
@@ -48,14 +50,10 @@ def measure_split(
 ) -> dict[str, float]:
     """Return the metrics of a pass over the split, shared by a group; empty where it holds nothing to measure."""
     group = group or Group()
-    was_training = model.training
-    model.eval()
     totals: dict[str, Tensor] = {}
-    try:
-        batches = task.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches)
-        for number, (batch, counts) in enumerate(group.rounds(batches), start=1):
-            if should_stop():
-                raise Interrupted
+    batches = task.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches)
+    with answering(model):
+        for number, (batch, counts) in enumerate(_until_stopped(group.rounds(batches), should_stop), start=1):
             with autocast(machine):
                 sums = group.call(task.measure, model, to_device(batch, machine.device))
             if not counts:
@@ -63,8 +61,6 @@ def measure_split(
             totals = {name: totals[name] + value if totals else value for name, value in sums.items()}
             on_sums(batch, sums)
             on_batch(number)
-    finally:
-        model.train(was_training)
     return task.summarise({name: _plain(total) for name, total in group.total(totals).items()}) if totals else {}
 
 
@@ -91,7 +87,6 @@ def report_split(
     return SplitReport(report=report, scores=task.scores(whole)) if report is not None else None
 
 
-@torch.no_grad()
 def rows_of_split(
     task: Task,
     model: nn.Module,
@@ -103,24 +98,30 @@ def rows_of_split(
     should_stop: Callable[[], object] = lambda: None,
 ) -> dict[str, np.ndarray]:
     """Return the family's `details` of every example of a split; empty where it tells none."""
-    was_training = model.training
-    model.eval()
     rows: dict[str, list[np.ndarray]] = {}
-    try:
-        for batch in task.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches):
-            if should_stop():
-                raise Interrupted
+    batches = task.evaluation_batches(split, batch_size=batch_size, max_batches=max_batches)
+    with answering(model):
+        for batch in _until_stopped(batches, should_stop):
             with autocast(machine):
                 found = task.details(model, to_device(batch, machine.device))
             if not found:
                 return {}
             for name, tensor in found.items():
-                rows.setdefault(name, []).append(
-                    tensor.float().cpu().numpy() if tensor.is_floating_point() else tensor.cpu().numpy()
-                )
-    finally:
-        model.train(was_training)
+                rows.setdefault(name, []).append(_on_host(tensor))
     return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def _until_stopped(rounds: Iterable[T], should_stop: Callable[[], object]) -> Iterator[T]:
+    """Yield what a pass goes over; raise `Interrupted` once the job was told to end."""
+    for each in rounds:
+        if should_stop():
+            raise Interrupted
+        yield each
+
+
+def _on_host(tensor: Tensor) -> np.ndarray:
+    """Return a tensor as NumPy has it, which knows no bfloat16."""
+    return (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
 
 
 def tell_report(context: JobContext, found: SplitReport, *, step: int, content_hash: str) -> None:

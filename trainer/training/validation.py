@@ -14,6 +14,7 @@ from trainer.families import get_family
 from trainer.metrics.report import Picture
 from trainer.training.measuring import autocast, measure_split
 from trainer.training.meter import finite
+from trainer.training.modes import answering
 from trainer.training.setting import Setting
 from trainer.training.state import Best, TrainState
 from trainer.training.task import Batch
@@ -93,17 +94,13 @@ def show_training_pictures(setting: Setting, batch: Batch) -> None:
         setting.context.emit(Sample(step=0, pictures=[asdict(picture) for picture in pictures]))
 
 
-@torch.no_grad()
 def sample_pictures(setting: Setting, model: nn.Module) -> list[Picture]:
     """Return pictures with what the model says of them, as it answers when it does not learn."""
-    split, was_training = setting.version.open_split("validation"), model.training
+    split = setting.version.open_split("validation")
     if not split.num_documents:
         return []
-    model.eval()
-    try:
+    with answering(model):
         return setting.task.sample_pictures(model, split)
-    finally:
-        model.train(was_training)
 
 
 def judge(setting: Setting, state: TrainState, metrics: dict[str, float | None]) -> bool:

@@ -27,6 +27,7 @@ from trainer.models.gpt.template import ChatTemplate, Turn
 from trainer.models.next_token import next_token_loss
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
+from trainer.training.modes import answering
 from trainer.training.task import Batch, Loss, Task, count_parameters
 from trainer.training.teacher import Teacher
 
@@ -118,13 +119,10 @@ class GPTTask(Task):
 
     def sample(self, model: nn.Module, prompt: str, *, num_tokens: int, seed: int) -> str | None:
         assert isinstance(model, GPT)
-        was_training = model.training
-        model.eval()
         settings = SamplingSpec(num_tokens=num_tokens, seed=seed)
         tokens = self.sample_tokens(prompt, context_length=model.context_length, num_new_tokens=num_tokens)
-        text = "".join(w.text for w in generate(model, tokens, settings, self.assets.tokenizer))
-        model.train(was_training)
-        return text
+        with answering(model):
+            return "".join(w.text for w in generate(model, tokens, settings, self.assets.tokenizer))
 
     def sample_tokens(self, prompt: str, *, context_length: int, num_new_tokens: int) -> list[int]:
         """Return what a sample goes on from: a text, or, for a model that answers, a question."""

@@ -25,6 +25,7 @@ from trainer.models.transformer.search import Hypothesis, beam_search, draw_text
 from trainer.models.transformer.spec import TransformerSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
+from trainer.training.modes import answering
 from trainer.training.task import Batch, Task, count_parameters
 from trainer.training.teacher import Teacher
 
@@ -217,11 +218,8 @@ class TransformerTask(Task):
     def sample(self, model: nn.Module, prompt: str, *, num_tokens: int, seed: int) -> str | None:
         if not prompt:
             return None
-        was_training = model.training
-        model.eval()
-        text: str = self.answer(model, prompt)["written"]
-        model.train(was_training)
-        return text
+        with answering(model):
+            return str(self.answer(model, prompt)["written"])
 
     def documents(self, split: PartsSplit, example: int) -> Sequence[int]:
         return [example]
