@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,3 +31,8 @@ class Change:
             "low": self.low,
             "high": self.high,
         }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return it as `row` wrote it."""
+        return cls(metric=row["metric"], before=row["before"], after=row["after"], low=row["low"], high=row["high"])

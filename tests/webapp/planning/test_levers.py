@@ -17,9 +17,10 @@ from msgspec import to_builtins
 from tests.factories import Cast, make_checkpoint
 from tests.webapp.runs.rows import make_run, make_version
 from trainer.families import get_family
+from trainer.metrics.change import Change
 from webapp.costs.models import LedgerEntry
 from webapp.jobs.models import Job, JobEvent, Worker
-from webapp.planning.efficiency.measured import Quality
+from webapp.planning.efficiency.measured import is_as_good
 from webapp.planning.efficiency.page import best_of, levers, measured_of
 from webapp.registry.models import Compression, ModelVersion
 from webapp.registry.paired import Units
@@ -173,8 +174,8 @@ def test_a_smaller_form_is_a_pair_and_its_interval_decides(cast: Cast, low: floa
 
 
 def test_quality_that_is_good_when_high_is_judged_the_other_way() -> None:
-    assert Quality(name="accuracy", without=0.9, with_lever=0.95).is_equal
-    assert not Quality(name="accuracy", without=0.9, with_lever=0.9, low=-0.05, high=0.05).is_equal
+    assert is_as_good(Change(metric="accuracy", before=0.9, after=0.95))
+    assert not is_as_good(Change(metric="accuracy", before=0.9, after=0.9, low=-0.05, high=0.05))
 
 
 def test_a_lever_that_cost_more_goes_to_the_left(cast: Cast) -> None:

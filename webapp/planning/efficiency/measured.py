@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
-from typing import Any
 
 from django.utils.translation import gettext as _
 
 from economics.uncertainty import Interval
 from trainer.families import families
+from trainer.metrics.change import Change
 from trainer.metrics.direction import lower_is_better
 from webapp.costs.queries import job_spend
 from webapp.jobs.models import Job
@@ -42,30 +42,6 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Quality:
-    """A measure of both sides on the test split; difference is with the lever minus without."""
-
-    name: str
-    without: float
-    with_lever: float
-    low: float | None = None
-    high: float | None = None
-    """95 % interval of the difference, paired; None where only one figure a side is known."""
-
-    @property
-    def difference(self) -> float:
-        return self.with_lever - self.without
-
-    @property
-    def is_equal(self) -> bool:
-        """At most 1 % worse, by the far end of the interval where there is one."""
-        worst = self.difference
-        if self.low is not None and self.high is not None:
-            worst = self.high if lower_is_better(self.name) else self.low
-        return (worst if lower_is_better(self.name) else -worst) <= MARGIN * abs(self.without)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
     lever: str
     title: str
@@ -74,7 +50,8 @@ class Measured:
     per: str
     """What the costs are of."""
 
-    quality: Quality | None
+    quality: Change | None
+    """A measure of both sides on the test split, from without the lever to with it."""
 
     @property
     def share(self) -> Interval:
@@ -90,7 +67,15 @@ class Measured:
     @property
     def is_equal(self) -> bool | None:
         """None where nothing tells the quality of both."""
-        return self.quality.is_equal if self.quality else None
+        return is_as_good(self.quality) if self.quality else None
+
+
+def is_as_good(change: Change) -> bool:
+    """Say whether quality got at most 1 % worse, by the far end of the interval where there is one."""
+    worst = change.difference
+    if change.low is not None and change.high is not None:
+        worst = change.high if lower_is_better(change.metric) else change.low
+    return (worst if lower_is_better(change.metric) else -worst) <= MARGIN * abs(change.before)
 
 
 def measured_pair(pair: RunPair) -> Measured | None:
@@ -163,23 +148,17 @@ def _cost_to(run: Run, curve: list[tuple[int, float]], level: float, sign: int) 
     return None
 
 
-def _quality(pair: RunPair, main: str) -> Quality | None:
+def _quality(pair: RunPair, main: str) -> Change | None:
     """Return the test measure that decides in the family, with its interval where the answers of both were kept."""
     effects = effects_of([AblationPair(before=pair.with_lever, after=pair.without, seed=0)])
     found = next((effect for effect in effects if effect.name == main), None)
     if found is None:
         return None
-    return Quality(name=found.name, without=found.without, with_lever=found.with_it, low=found.low, high=found.high)
+    return Change(metric=found.name, before=found.without, after=found.with_it, low=found.low, high=found.high)
 
 
-def _quality_of_form(row: Compression) -> Quality | None:
-    changes: list[dict[str, Any]] = row.report.get("differences") or []
+def _quality_of_form(row: Compression) -> Change | None:
+    changes = [Change.from_row(found) for found in row.report.get("differences") or []]
     family = families().get(row.version.run.family)
     main = family.main_metric.partition("/")[2] if family else ""
-    change = next((each for each in changes if each["metric"] == main), changes[0] if changes else None)
-    if change is None:
-        return None
-    return Quality(
-        name=change["metric"], without=change["before"], with_lever=change["after"], low=change["low"],
-        high=change["high"],
-    )  # fmt: skip
+    return next((change for change in changes if change.metric == main), changes[0] if changes else None)
