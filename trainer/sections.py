@@ -226,6 +226,9 @@ class TransferSpec:
     source: str = ""
     """Folder of the weights to start from: a checkpoint, an exported model, or one of Hugging Face. Empty: random weights."""
 
+    source_name: str = ""
+    """What people call that model, for the run's log. Empty: the name of the folder."""
+
     freeze_layers: int = 0
     """Blocks, counted from the input, that stay as they are; with any, the embeddings stay too. -1: all but the head."""
 

@@ -63,7 +63,7 @@ def start_from(task: Task, model: nn.Module, transfer: TransferSpec) -> Started:
     new = f"; new: {', '.join(sorted(missing))}" if missing else ""
     return Started(
         sentence=(
-            f"Started from {source.path.name}: {len(loaded):,} tensors taken over{new}. "
+            f"Started from {transfer.source_name or source.path.name}: {len(loaded):,} tensors taken over{new}. "
             f"{learning:,} of {whole:,} parameters learn.{what_was_pruned(task, source, pruned)}"
         ),
         facts={

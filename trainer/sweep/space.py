@@ -86,8 +86,8 @@ class Setting:
         return round(value) if self.is_whole else float(f"{value:.6g}")
 
 
-FOLDERS = {"transfer.source", "distil.teacher"}
-"""Settings that name a folder of this machine: a run begins with one, and who may read it is asked there."""
+FOLDERS = {"transfer.source", "transfer.source_name", "distil.teacher"}
+"""Settings that name a folder of this machine, or say what it is: a run begins with one, and who may read it is asked there."""
 
 
 def read_setting(family: Family, name: str, text: str) -> Setting:

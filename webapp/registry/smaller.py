@@ -52,7 +52,7 @@ def pruned_spec(version: ModelVersion, *, prune: PruneSpec, num_steps: int) -> T
             model = shrunk_model(get_family(start.family), model, prune.fraction)
         return replace(
             of_length(start, num_steps), model=model, prune=prune,
-            transfer=TransferSpec(source=str(version_checkpoint(version).path)),
+            transfer=TransferSpec(source=str(version_checkpoint(version).path), source_name=str(version)),
             optimizer=slower(start.optimizer),
         )  # fmt: skip
     except SpecError as error:

@@ -34,7 +34,12 @@ class StartingPoint:
     """A model to start from."""
 
     path: str
+    name: str
+    """What people call it."""
+
     label: str
+    """Its name, with where it is and what to know before it is chosen."""
+
     model: Any
     """Its settings, as its family has them; None where it is of another family, from which this one can start."""
 
@@ -57,7 +62,8 @@ def _checkpoints(project: Project, family: Family) -> Iterator[StartingPoint]:
         except SpecError:
             continue  # of an older version
         model = spec.model if row.run.family == family.name else None
-        yield StartingPoint(path=str(row.path), label=_named(row), model=model, is_checkpoint=True)
+        name = _named(row)
+        yield StartingPoint(path=str(row.path), name=name, label=name, model=model, is_checkpoint=True)
 
 
 def paraphrasers(project: Project) -> Iterator[tuple[str, str]]:
@@ -86,7 +92,8 @@ def _on_server(family: Family) -> Iterator[StartingPoint]:
         if is_usable:
             label = _("%(folder)s, on the server") % {"folder": folder}
             has_tokenizer = (folder / TOKENIZER_FILE).is_file()
-            yield StartingPoint(path=str(folder), label=_warned(label, family, has_tokenizer), model=model)
+            label = _warned(label, family, has_tokenizer)
+            yield StartingPoint(path=str(folder), name=folder.name, label=label, model=model)
 
 
 def model_folders() -> Iterator[Path]:
@@ -108,7 +115,9 @@ def _uploaded(project: Project, family: Family) -> Iterator[StartingPoint]:
         if is_usable:
             label = _("%(dataset)s, uploaded") % {"dataset": dataset.name}
             label = _warned(label, family, TOKENIZER_FILE in files)
-            yield StartingPoint(path=str(upload_folder(dataset)), label=label, model=model, dataset=dataset)
+            yield StartingPoint(
+                path=str(upload_folder(dataset)), name=dataset.name, label=label, model=model, dataset=dataset
+            )
 
 
 def _warned(label: str, family: Family, has_tokenizer: bool) -> str:

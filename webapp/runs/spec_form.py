@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, fields
+from typing import Any
 
 import msgspec
 from django import forms
-from django.utils.functional import Promise
+from django.db.models import QuerySet
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -37,13 +37,14 @@ from trainer.sections import (
 from trainer.spec import TrainSpec
 from webapp.datasets.models import DatasetVersion
 from webapp.projects.models import Project
+from webapp.runs.choice_fields import parallel_fields, source_field, teacher_field
 from webapp.runs.data_facts import data_facts
-from webapp.runs.sources import StartingPoint, put_together, starting_points
+from webapp.runs.setting_fields import Text, section_fields
+from webapp.runs.sources import put_together, starting_points
 from webapp.runs.spreading import most_devices
 from webapp.runs.unit_words import plural
 from webapp.ui.field_docs import field_docs
 
-Text = Promise | str
 SECTIONS: dict[str, tuple[Text, type]] = {
     "batch": (_("Batch"), BatchSpec),
     "schedule": (_("Length and learning rate over it"), ScheduleSpec),
@@ -61,20 +62,6 @@ ESSENTIAL = (
     "schedule.num_steps", "batch.sequences_per_step", "batch.sequence_length", "optimizer.learning_rate",
     "schedule.decay", "evaluation.every_steps",
 )  # fmt: skip
-LONG_TEXT = {"evaluation.sample_prompt"}
-LABELS: dict[str, Text] = {
-    "schedule.num_steps": _("Steps"),
-    "batch.sequences_per_step": _("Sequences per step"),
-    "batch.sequence_length": _("Sequence length, tokens"),
-    "evaluation.every_steps": _("Validate every, steps"),
-    "transfer.freeze_layers": _("Frozen blocks"),
-    "checkpoint.every_steps": _("Checkpoint every, steps"),
-    "checkpoint.keep_last": _("Latest ones kept"),
-    "optimizer.name": _("Optimiser"),
-    "optimizer.eps": "ε",
-    "optimizer.beta1": "β₁",
-    "optimizer.beta2": "β₂",
-}
 _NAMED = re.compile(r"\b[a-z_]+\.[a-z_0-9]+\b")
 _PATH = re.compile(r"`\$\.([a-z_0-9.]+)`")
 
@@ -114,42 +101,42 @@ class SpecForm(forms.Form):
     ) -> None:
         self.family, self.branch_from = family, branch_from
         super().__init__(data, initial={**(spec_values(start) if start else {}), **(initial or {})})
-        versions = (
-            DatasetVersion.objects.filter(
-                dataset__project=project,
-                ready_at__isnull=False,
-                data_kind__in=family.data_kinds,
-                dataset__archived_at=None,
-            )
-            .select_related("dataset")
-            .defer("report")
-            .order_by("-ready_at")
-        )
+        versions = versions_of(project, family)
         self.fields["version"].queryset = versions  # type: ignore[attr-defined]
         self.fields["name"].widget.attrs["placeholder"] = _("chosen for you if left empty")
         default = start.model if start else next(iter(family.presets.values()))
-        self.fields |= section_fields("model", family.spec_type, default)
-        for prefix, (_title, cls) in SECTIONS.items():
-            self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
-        if family.unit != "token":  # an example is one thing, not a window of many
-            self.fields["batch.sequence_length"].widget = forms.HiddenInput()
-            units = plural(family.unit)
-            self.fields["batch.sequences_per_step"].label = _("%(units)s per step") % {"units": units.capitalize()}
-        most = most_devices(start.machine.device if start else "auto")
-        for name, field in parallel_fields(self.fields, most).items():
-            self.fields[name] = field
+        self._add_settings(default, start)
         self.points = {point.path: point for point in starting_points(project, family)}
-        self.fields["transfer.source"] = source_field(self.fields["transfer.source"], list(self.points.values()))
-        self.fields["distil.teacher"] = teacher_field(self.fields["distil.teacher"], list(self.points.values()))
+        self._offer_choices(start)
         if start is None:
             if context := getattr(default, "context_length", None):
                 self.fields["batch.sequence_length"].initial = context
             for name, value in {**family_defaults(family), **self._suited(versions)}.items():
                 self.fields[name].initial = value
+
+    def _add_settings(self, model: Any, start: TrainSpec | None) -> None:
+        """Add a field for each setting, as `start` has it or as it is by default."""
+        self.fields |= section_fields("model", self.family.spec_type, model)
+        for prefix, (_title, cls) in SECTIONS.items():
+            self.fields |= section_fields(prefix, cls, getattr(start, prefix) if start else cls())
         self.fields |= {"seed": forms.IntegerField(label=_("Seed"), initial=start.seed if start else 1, min_value=0)}
         self.fields["seed"].help_text = field_docs(TrainSpec).get("seed", "")
+        if self.family.unit != "token":  # an example is one thing, not a window of many
+            self.fields["batch.sequence_length"].widget = forms.HiddenInput()
+            units = plural(self.family.unit)
+            self.fields["batch.sequences_per_step"].label = _("%(units)s per step") % {"units": units.capitalize()}
 
-    def _suited(self, versions: Any) -> dict[str, Any]:
+    def _offer_choices(self, start: TrainSpec | None) -> None:
+        """Put choices in the place of what a person cannot know: paths of models, and how many devices there are."""
+        points = list(self.points.values())
+        self.fields["transfer.source"] = source_field(self.fields["transfer.source"], points)
+        self.fields["transfer.source_name"].widget = forms.HiddenInput()
+        self.fields["distil.teacher"] = teacher_field(self.fields["distil.teacher"], points)
+        most = most_devices(start.machine.device if start else "auto")
+        for name, field in parallel_fields(self.fields, most).items():
+            self.fields[name] = field
+
+    def _suited(self, versions: QuerySet[DatasetVersion]) -> dict[str, Any]:
         """Return the settings of the model that suit the data that the form begins with."""
         chosen = self.initial.get("version")
         version = versions.defer(None).filter(**({"pk": getattr(chosen, "pk", chosen)} if chosen else {})).first()
@@ -188,6 +175,8 @@ class SpecForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Build the spec part by part, so that each part can say what is wrong with it."""
         cleaned = super().clean() or self.cleaned_data
+        point = self.points.get(cleaned.get("transfer.source", ""))
+        cleaned["transfer.source_name"] = point.name if point else ""
         parts: dict[str, Any] = {}
         for prefix, cls in {"model": self.family.spec_type, **{k: c for k, (_t, c) in SECTIONS.items()}}.items():
             values = {f.name: cleaned.get(f"{prefix}.{f.name}") for f in fields(cls)}
@@ -208,7 +197,7 @@ class SpecForm(forms.Form):
         except SpecError as error:
             self._add(str(error), "model")
             return cleaned
-        if point := self.points.get(self.spec.transfer.source):
+        if point:
             put_together(point)
         for sentence in cross_checks(self.spec):
             self._add(sentence, "batch")
@@ -240,61 +229,12 @@ def cross_checks(spec: TrainSpec) -> list[str]:
     return []
 
 
-def source_field(plain: forms.Field, points: list[StartingPoint]) -> forms.ChoiceField:
-    """Return the choice of a model to start from, in the place of a path; each says the settings that go with it."""
-    field = forms.ChoiceField(
-        choices=[("", _("Random weights")), *((point.path, point.label) for point in points)],
-        required=False,
-        label=_("Start from"),
-        help_text=_(
-            "The model's sizes must be those of the one it starts from, and the data prepared with its tokenizer."
-        ),
-        initial=plain.initial,
+def versions_of(project: Project, family: Family) -> QuerySet[DatasetVersion]:
+    """Return the prepared data of a project that a family can learn from, the newest first."""
+    found = DatasetVersion.objects.filter(
+        dataset__project=project, dataset__archived_at=None, ready_at__isnull=False, data_kind__in=family.data_kinds
     )
-    shapes = {point.path: model_values(point.model) if point.model else {} for point in points}
-    field.widget.attrs["data-sources"] = msgspec.json.encode(shapes).decode()
-    return field
-
-
-def teacher_field(plain: forms.Field, points: list[StartingPoint]) -> forms.ChoiceField:
-    """Return the choice of a model to learn from, in the place of a path: a checkpoint of this family."""
-    checkpoints = [(point.path, point.label) for point in points if point.is_checkpoint and point.model]
-    return forms.ChoiceField(
-        choices=[("", _("None")), *checkpoints],
-        required=False,
-        label=_("Teacher"),
-        help_text=_(
-            "It answers every batch, too, which costs its forward pass. Its tokenizer or classes must be the data's."
-        ),
-        initial=plain.initial,
-    )
-
-
-def parallel_fields(plain: Mapping[str, forms.Field], most: int) -> dict[str, forms.Field]:
-    """Return the choice of processes, from one to what the machine has; hidden where that is one."""
-    processes, strategy = plain["parallel.processes"], plain["parallel.strategy"]
-    chosen = processes.initial if isinstance(processes.initial, int) else 1
-    numbers = [str(n) for n in range(1, max(most, chosen) + 1)]
-    field = forms.TypedChoiceField(
-        choices=[("auto", _("chosen by the quote")), *((number, number) for number in numbers)],
-        coerce=lambda value: value if value == "auto" else int(value),
-        required=False,
-        empty_value="auto",
-        label=processes.label,
-        help_text=processes.help_text,
-        initial=processes.initial,
-    )
-    held = forms.TypedChoiceField(
-        choices=strategy.choices,  # type: ignore[attr-defined]
-        required=False,
-        empty_value="auto",
-        label=strategy.label,
-        help_text=strategy.help_text,
-        initial=strategy.initial,
-    )
-    if len(numbers) == 1:
-        field.widget, held.widget = forms.HiddenInput(), forms.HiddenInput()
-    return {"parallel.processes": field, "parallel.strategy": held}
+    return found.select_related("dataset").defer("report").order_by("-ready_at")
 
 
 def family_defaults(family: Family) -> dict[str, Any]:
@@ -302,55 +242,11 @@ def family_defaults(family: Family) -> dict[str, Any]:
     return {f"{part}.{name}": value for part, found in family.defaults.items() for name, value in found.items()}
 
 
-def section_fields(prefix: str, cls: type, start: Any) -> dict[str, forms.Field]:
-    """Return the form fields of a settings dataclass."""
-    hints, docs = get_type_hints(cls), field_docs(cls)
-    return {
-        f"{prefix}.{field.name}": _field(f"{prefix}.{field.name}", hints[field.name], docs.get(field.name, ""), start)
-        for field in fields(cls)
-        if field.default is not MISSING or field.default_factory is not MISSING
-    }
-
-
-def _field(name: str, hint: Any, help_text: str, start: Any) -> forms.Field:
-    short = name.partition(".")[2]
-    common: dict[str, Any] = {
-        "label": setting_label(name),
-        "help_text": help_text,
-        "initial": getattr(start, short),
-    }
-    if hint is bool:
-        return forms.BooleanField(required=False, **common)
-    if get_origin(hint) is Literal:
-        return forms.ChoiceField(choices=[(value, value) for value in get_args(hint)], **common)
-    if hint is int:
-        return forms.IntegerField(**common)
-    if hint is float:
-        return forms.FloatField(widget=forms.NumberInput(attrs={"step": "any"}), **common)
-    widget = forms.Textarea(attrs={"rows": 2}) if name in LONG_TEXT else forms.TextInput()
-    return forms.CharField(required=False, strip=False, widget=widget, empty_value="", **common)
-
-
-def setting_label(name: str) -> Text:
-    """model.num_layers -> Layers; the docstring of the field says the rest."""
-    if (label := LABELS.get(name)) is not None:
-        return label
-    signs = {"qk": "QK", "kv": "KV", "rope": "RoPE", "dtype": "number format"}
-    short = name.rpartition(".")[2].removeprefix("num_")
-    words = " ".join(signs.get(word, word) for word in short.split("_"))
-    return words[:1].upper() + words[1:]
-
-
 def spec_values(spec: TrainSpec) -> dict[str, Any]:
     """Return a spec as the form's fields have it."""
     plain = msgspec.to_builtins(spec)
     found = {f"{prefix}.{key}": value for prefix in ("model", *SECTIONS) for key, value in plain[prefix].items()}
     return {**found, "seed": spec.seed}
-
-
-def model_values(model: Any) -> dict[str, Any]:
-    """Return a model's settings as the form's fields have them."""
-    return {f"model.{key}": value for key, value in msgspec.to_builtins(model).items()}
 
 
 def named_field(sentence: str) -> str | None:

@@ -24,7 +24,8 @@ from webapp.runs import services
 from webapp.runs.estimates import estimate
 from webapp.runs.fitting import FitRefused, fit
 from webapp.runs.models import Checkpoint, Run
-from webapp.runs.spec_form import SpecForm, model_values, named_field, spec_values
+from webapp.runs.setting_fields import model_values
+from webapp.runs.spec_form import SpecForm, named_field, spec_values
 from webapp.runs.views_data import json_response
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User

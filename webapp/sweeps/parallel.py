@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.sweep.space import Setting
-from webapp.runs.spec_form import setting_label
+from webapp.runs.setting_fields import setting_label
 from webapp.sweeps.models import Sweep, Trial
 from webapp.ui.templatetags.figures import figure
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from trainer.sweep.importance import ENOUGH_RUNS_A_SETTING, MIN_RUNS, importances
 from trainer.sweep.rates import RATE, rate_rule, width_of, width_setting
 from webapp.jobs.display import shown_state, state_word
-from webapp.runs.spec_form import setting_label
+from webapp.runs.setting_fields import setting_label
 from webapp.sweeps.frontier import frontier_chart
 from webapp.sweeps.models import Sweep, Trial
 from webapp.sweeps.parallel import parallel

@@ -6,6 +6,7 @@ The references here are written anew from the papers with the published names of
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,8 @@ def test_logits_are_those_of_the_reference(tmp_path: Path, name: str) -> None:
     assert (source.family, source.names, source.model.architecture) == ("vision", "state_dict", name)
     task = task_of(path, source.model)
     model = build_model(task)
-    told = start_from(task, model, task.spec.transfer)
+    told = start_from(task, model, replace(task.spec.transfer, source_name="Pictures of streets"))
+    assert told.sentence.startswith("Started from Pictures of streets: ")
     assert "new" not in told.sentence
     pictures = torch.rand(3, 3, SIDE, SIDE)
     mean, deviation = (torch.tensor(values)[:, None, None] for values in (MEAN, DEVIATION))

@@ -57,6 +57,7 @@ def test_an_uploaded_model_gets_a_folder(cast: Cast, settings: Any, tmp_path: Pa
     assert files_total(dataset)["num_broken"] == 0  # weights are read by a run, not as text
     point = starting_points(cast.project, get_family("bert"))[0]
     put_together(point)
+    assert point.name == "MiniLM"
     assert json.loads((Path(point.path) / "config.json").read_text()) == CONFIG
 
 
@@ -70,7 +71,9 @@ def test_the_form_takes_a_checkpoint_and_no_other_path(cast: Cast, settings: Any
     assert "transfer.source" in refused.context["form"].errors
     taken = client.post(url, form_data(run, key="form-2", **{"transfer.source": str(checkpoint.path)}))
     assert taken.status_code == 302, taken.context["form"].errors
-    assert Run.objects.order_by("-id")[0].spec["transfer"]["source"] == str(checkpoint.path)
+    transfer = Run.objects.order_by("-id")[0].spec["transfer"]
+    assert transfer["source"] == str(checkpoint.path)
+    assert transfer["source_name"].startswith(f"{run.name} · step 100")
 
 
 def test_bare_weights_of_others_are_offered_to_the_families_that_can_start_from_them(
