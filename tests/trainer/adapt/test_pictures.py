@@ -108,16 +108,17 @@ class PatchTransformer(nn.Module):
 
 
 class Stacked(nn.Module):
-    """VGG-11 as timm names it: its dense layers are convolutions."""
+    """VGG-11 as timm names it, with batch norms or without: its dense layers are convolutions."""
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, *, normed: bool = False) -> None:
         super().__init__()
         layers, channels = [], 3
         for width in (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"):
             if width == "M":
                 layers.append(nn.MaxPool2d(2))
             else:
-                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]  # type: ignore[arg-type]
+                layers.append(nn.Conv2d(channels, width, 3, padding=1))  # type: ignore[arg-type]
+                layers += [nn.BatchNorm2d(width), nn.ReLU()] if normed else [nn.ReLU()]  # type: ignore[arg-type]
                 channels = width  # type: ignore[assignment]
         self.features = nn.Sequential(*layers)
         self.pre_logits, self.head = nn.Module(), nn.Module()
@@ -134,6 +135,7 @@ REFERENCES: dict[str, Any] = {
     "resnet50": lambda: Residual((3, 4, 6, 3), deep=True, num_classes=10),
     "vit_tiny": lambda: PatchTransformer(depth=12, heads=3, width=192, patch=16, num_classes=10),
     "vgg11": lambda: Stacked(10),
+    "vgg11_bn": lambda: Stacked(10, normed=True),
 }
 
 
@@ -157,11 +159,17 @@ def task_of(source: Path, model: Any, *, family: str = "vision", classes: int = 
     return make_task(spec, Assets(label_names=[str(i) for i in range(classes)], facts=FACTS))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "vit_tiny", pytest.param("vgg11", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "name", [*list(REFERENCES)[:3], *(pytest.param(name, marks=pytest.mark.long) for name in ("vgg11", "vgg11_bn"))]
+)
 def test_logits_are_those_of_the_reference(tmp_path: Path, name: str) -> None:
     reference, path = saved(tmp_path, name)
     source = read_source(path)
-    assert (source.family, source.names, source.model.architecture) == ("vision", "state_dict", name)
+    assert (source.family, source.names, source.model.architecture) == (
+        "vision",
+        "state_dict",
+        name.removesuffix("_bn"),
+    )
     task = task_of(path, source.model)
     model = build_model(task)
     told = start_from(task, model, replace(task.spec.transfer, source_name="Pictures of streets"))

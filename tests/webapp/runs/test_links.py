@@ -29,6 +29,7 @@ FACTS = {"side": 32, "num_channels": 1, "num_labels": 7}
         VisionSpec(width_fraction=0.3, inner_fraction=0.4),
         VisionSpec(architecture="resnet50", inner_fraction=0.25),
         VisionSpec(architecture="vgg13", width_fraction=0.25),
+        VisionSpec(architecture="vgg13", width_fraction=0.25, batch_norm="on"),
         VisionSpec(architecture="vit_tiny"),
     ],
     ids=lambda spec: f"{spec.architecture}-{spec.width_fraction}-{spec.inner_fraction}",

@@ -32,8 +32,8 @@ def read_boxed_images(sources: list[SourceSpec], skips: SkipCounter) -> Iterator
             if data is None:
                 continue
             has_pictures = True
-            boxes = coco.of(path)
-            boxes = yolo.of(path) if boxes is None else boxes
+            said = coco.of(path), yolo.of(path, skips)
+            boxes = said[1] if said[0] is None else said[0]
             has_boxes = has_boxes or bool(boxes)
             yield RawImage(data, where, boxes=boxes or ())
     names = ", ".join(source.display_name for source in sources[:3])
@@ -48,6 +48,8 @@ def read_boxed_images(sources: list[SourceSpec], skips: SkipCounter) -> Iterator
         )
     for path in coco.pictures.unasked():
         skips.passed_over("in the COCO file, but no picture is there", path)
+    for where in yolo.unasked():
+        skips.passed_over("text file without a picture of its name", where)
 
 
 def read_annotations(sources: list[SourceSpec], skips: SkipCounter) -> tuple[CocoPictures, YoloPictures]:
@@ -60,5 +62,5 @@ def read_annotations(sources: list[SourceSpec], skips: SkipCounter) -> tuple[Coc
             if PurePosixPath(path).suffix.lower() == ".json":
                 read_coco(data, where, coco, skips)
             else:
-                read_yolo(data, path, where, yolo, skips)
+                read_yolo(data, path, where, yolo)
     return coco, yolo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -24,23 +25,38 @@ PASSED_OVER = {
 
 @dataclass(slots=True)
 class YoloPictures:
-    """What text files say of each picture, and the names of the classes."""
+    """What text files say of each picture, and the names of the classes. A text is read when its picture is asked for:
+    only then are its lines boxes, and not words about the data."""
 
-    by_place: dict[str, list[tuple[int, RawBox]]] = field(default_factory=dict)
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By place: where the file lies, and what stands in it."""
+
     names: dict[int, str] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
 
-    def of(self, path: str) -> list[RawBox] | None:
-        """Return the boxes of a picture; None where no text file goes with it."""
-        found = self.by_place.get(_place(path))
-        if found is None:
+    def of(self, path: str, skips: SkipCounter) -> list[RawBox] | None:
+        """Return the boxes of a picture; None where no text file goes with it. Wrong lines are counted."""
+        place = _place(path)
+        if place not in self.texts:
             return None
-        return [
-            RawBox(self.names.get(number, str(number)), box.corners, is_relative=True, where=box.where)
-            for number, box in found
-        ]
+        self.asked.add(place)
+        (file, text), boxes = self.texts[place], []
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                where = f"{file} line {number:,}"
+                found = _box(line, self.names, where)
+                if isinstance(found, str):
+                    skips.broken("bad box", where, found)
+                else:
+                    boxes.append(found)
+        return boxes
+
+    def unasked(self) -> Iterator[str]:
+        """Yield the text files that no picture goes with."""
+        return (where for place, (where, _) in self.texts.items() if place not in self.asked)
 
 
-def read_yolo(data: bytes, path: str, where: str, into: YoloPictures, skips: SkipCounter) -> None:
+def read_yolo(data: bytes, path: str, where: str, into: YoloPictures) -> None:
     """Add what a file says: names of classes, or the boxes of a picture."""
     name = PurePosixPath(path).name.lower()
     try:
@@ -53,14 +69,7 @@ def read_yolo(data: bytes, path: str, where: str, into: YoloPictures, skips: Ski
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         into.names |= dict(enumerate(lines))
     elif name not in PASSED_OVER:
-        boxes = into.by_place.setdefault(_place(path), [])
-        for number, line in enumerate(text.splitlines(), start=1):
-            if line.strip():
-                found = _box(line, f"{where} line {number:,}")
-                if isinstance(found, str):
-                    skips.broken("bad box", f"{where} line {number:,}", found)
-                else:
-                    boxes.append(found)
+        into.texts[_place(path)] = where, text
 
 
 def names_in_yaml(text: str) -> dict[int, str]:
@@ -86,8 +95,8 @@ def _plain(text: str) -> str:
     return text.split(" #")[0].strip()
 
 
-def _box(line: str, where: str) -> tuple[int, RawBox] | str:
-    """Return class and box of a line; a sentence where it is none."""
+def _box(line: str, names: Mapping[int, str], where: str) -> RawBox | str:
+    """Return the box of a line; a sentence where it is none. Without any names, the classes are called by their numbers."""
     parts = line.split()
     if len(parts) != 5:
         return f"it has {len(parts)} values; a box is: class, centre x, centre y, width, height"
@@ -97,10 +106,12 @@ def _box(line: str, where: str) -> tuple[int, RawBox] | str:
         return f"“{line.strip()[:80]}” is not five numbers"
     if number < 0:
         return f"class {number} is below 0"
+    if names and number not in names:
+        return f"class {number} has no name; the named ones are 0 to {max(names)}"
     if max(abs(x), abs(y), width, height) > 2:
         return "its numbers are above 2; YOLO's are shares of the picture's sides, from 0 to 1"
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return number, RawBox("", corners, is_relative=True, where=where)
+    return RawBox(names.get(number, str(number)), corners, is_relative=True, where=where)
 
 
 def _place(path: str) -> str:

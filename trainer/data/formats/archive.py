@@ -19,6 +19,7 @@ MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 IGNORED_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _ENCRYPTED = 0x1
+_NAME_IS_UTF8 = 0x800
 _PIECE_BYTES = 1 << 16
 
 
@@ -30,6 +31,8 @@ def open_archive(file: BinaryIO, where: str, size_bytes: int, limits: ReadLimits
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise InputError(f"{where} is not a whole zip ({error}); make or copy it again.") from error
     members = archive.infolist()
+    for member in members:
+        member.filename = readable_name(member)
     _check_sizes(members, where, size_bytes, limits)
     seen: set[str] = set()
     for member in members:
@@ -40,6 +43,23 @@ def open_archive(file: BinaryIO, where: str, size_bytes: int, limits: ReadLimits
         seen.add(plain)
     _check_overlap(members, where)
     return archive
+
+
+def readable_name(member: zipfile.ZipInfo) -> str:
+    """Return the name of a member as it was meant.
+
+    Where a zip does not say that its names are UTF-8, Python reads code page 437. macOS writes UTF-8 all the same, and
+    Windows in Chinese its own code page; what is neither stays as it is.
+    """
+    if member.flag_bits & _NAME_IS_UTF8 or member.filename.isascii():
+        return member.filename
+    raw = member.filename.encode("cp437")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return member.filename
 
 
 def text_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,19 @@ BLANK_DEVIATION = 1.0
 SMALL_SIDE = 16
 FLAT_LEVELS = 2
 """Neighbouring cells that differ by no more are called flat: compression moves grey levels by one or two."""
+
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises at bytes that are no whole picture: its readers of GIF and TIFF fail at whatever a wrong length leads to."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
@@ -61,7 +76,7 @@ def decode(data: bytes, recipe: ImageRecipe) -> DecodedImage:
     try:
         num_frames = getattr(image, "n_frames", 1)
         image = upright(image).convert(mode)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except DAMAGED as error:
         raise BrokenImageError(f"cut short or damaged ({error})") from error
     width, height = image.size
     resized = resize(image, recipe.resize)
@@ -88,7 +103,7 @@ def open_image(data: bytes, *, max_pixels: int) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         raise BrokenImageError("no picture in a form that is known") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (*DAMAGED, Image.DecompressionBombError) as error:
         raise BrokenImageError(str(error)) from error
     if image.width * image.height > max_pixels:
         raise BrokenImageError(f"{image.width:,} x {image.height:,} pixels, more than {max_pixels:,}")

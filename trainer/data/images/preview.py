@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from trainer.data.images.decode import BrokenImageError, open_image, upright
+from trainer.data.images.decode import DAMAGED, BrokenImageError, open_image, upright
 from trainer.data.images.drawing import draw_box
 from trainer.data.images.gather import Reader
 from trainer.data.images.reading import TABLE_ENDINGS, RawImage, read_images, read_labels
@@ -91,7 +91,7 @@ def _thumbnail(image: Image.Image, raw: RawImage) -> str:
     """Return a small copy as a data URL. Decoding happens here, in the limited child process."""
     try:
         small = upright(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
+    except DAMAGED as error:
         raise BrokenImageError(f"cut short or damaged ({error})") from error
     sides = np.array(small.size)
     small.thumbnail((BOXES_SIDE, BOXES_SIDE) if raw.boxes else (SHOWN_SIDE, SHOWN_SIDE))

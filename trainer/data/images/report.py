@@ -22,6 +22,7 @@ from trainer.data.spec import PrepareSpec
 NUM_SAMPLES, NUM_PAIRS = 24, 12
 THUMBNAIL_SIDE = 96
 BOXES_SIDE = 192
+ONE = {"have": "has", "are": "is"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,13 +125,21 @@ def _warnings(
             "or add a table with the columns path and label."
         )
     if per_class.get(-1):
-        found.append(f"{per_class[-1]:,} images have no class; models that tell classes apart leave them out.")
+        found.append(f"{images(per_class[-1], 'have')} no class; models that tell classes apart leave them out.")
     in_train = set(labels[keep & (splits == 0)].tolist())
     unseen = sorted({int(label) for label in labels[keep & (splits != 0)].tolist()} - in_train - {-1})
     if unseen:
         listed = ", ".join(names[label] for label in unseen[:5])
-        found.append(f"{len(unseen)} classes are in validation or test and not in training: {listed}.")
+        found.append(
+            f"{len(unseen)} {'class is' if len(unseen) == 1 else 'classes are'} in validation or test and not in training: "
+            f"{listed}."
+        )
     return found
+
+
+def images(count: int, verb: str) -> str:
+    """Return how many images are or have something: `1 image has`, `3 images have`."""
+    return f"{count:,} image {ONE[verb]}" if count == 1 else f"{count:,} images {verb}"
 
 
 def _odd_pictures(outcome: Outcome) -> list[str]:
@@ -139,19 +148,19 @@ def _odd_pictures(outcome: Outcome) -> list[str]:
     if len(doubtful):
         example = found.sources[int(doubtful[0])]
         told.append(
-            f"{len(doubtful):,} images are the same, or nearly the same, as one of another class, such as {example}: one of "
+            f"{images(len(doubtful), 'are')} the same, or nearly the same, as one of another class, such as {example}: one of "
             "both classes is wrong."
         )
     if found.moving:
         told.append(
-            f"{len(found.moving):,} images have several frames or pages, such as {found.moving[0]}: the first one is taken."
+            f"{images(len(found.moving), 'have')} several frames or pages, such as {found.moving[0]}: the first one is taken."
         )
     return told
 
 
 def _box_warnings(found: Gathered, keep: NDArray[np.bool_]) -> list[str]:
     empty = sum(not len(found.boxes[i]) for i in np.flatnonzero(keep))
-    return [f"{empty:,} images have no box; a model learns from them what is nothing."] if empty else []
+    return [f"{images(empty, 'have')} no box; a model learns from them what is nothing."] if empty else []
 
 
 def _balance(per_class: Counter[int], unit: str) -> list[str]:

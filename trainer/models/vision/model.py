@@ -27,7 +27,7 @@ def build_net(spec: VisionSpec, *, side: int, num_channels: int, num_classes: in
     if spec.architecture in VGGS:
         if side < 32:
             raise SpecError(f"VGG halves a picture five times, so it needs 32 pixels a side; these have {side}")
-        return VGG(spec.architecture, **common, **sizes)  # type: ignore[arg-type]
+        return VGG(spec.architecture, **common, **sizes, batch_norm=spec.has_batch_norm(side))  # type: ignore[arg-type]
     patch = spec.patch(side)
     if side % patch:
         raise SpecError(f"model.patch_side ({patch}) must divide the side of the pictures ({side})")

@@ -1,6 +1,6 @@
 """One picture at inference: brought to what the model learnt from, and the heat map of where it looked (Grad-CAM).
 
-Source: Selvaraju et al. 2017. For a ViT the patches' last states take the place of the last convolution's.
+Source: Selvaraju et al. 2017. For a ViT the patches that the last layer reads take the place of the last convolution's map.
 """
 
 from __future__ import annotations
@@ -36,11 +36,9 @@ def heat_map(model: Classifier, picture: Tensor) -> tuple[list[list[float]], Ten
         features = net.extract(model.normalised(picture)).detach().requires_grad_()
         logits = net.classify(features)[0]
         (gradient,) = torch.autograd.grad(logits.max(), features)
-    if isinstance(net, ViT):  # the head reads the class token alone: how alike each patch is to what it says
-        seen = torch.relu(features[0, 1:] @ features[0, 0]).reshape(net.places, net.places)
-    else:
-        weights = gradient.mean(dim=(2, 3), keepdim=True)
-        seen = torch.relu((weights * features).sum(dim=1))[0]
-    seen = seen.detach()
+    if isinstance(net, ViT):
+        features, gradient = net.as_map(features), net.as_map(gradient)
+    weights = gradient.mean(dim=(2, 3), keepdim=True)
+    seen = torch.relu((weights * features).sum(dim=1))[0].detach()
     top = float(seen.max())
     return (seen / top if top > 0 else seen).cpu().round(decimals=3).tolist(), logits.detach().float().cpu()

@@ -38,11 +38,11 @@ def inner_width(width: int, fraction: float) -> int:
     return max(1, round(width * fraction))
 
 
-def vgg_stage(name: str, layer: int, *, is_small: bool) -> int:
+def vgg_stage(name: str, layer: int, *, batch_norm: bool) -> int:
     """Return the stage of a layer of `features`: convolutions with what follows each, and a pooling after each stage."""
     end = 0
     for stage, depth in enumerate(VGGS[name]):
-        end += depth * (3 if is_small else 2) + 1
+        end += depth * (3 if batch_norm else 2) + 1
         if layer < end:
             return stage
     return len(VGGS[name]) - 1

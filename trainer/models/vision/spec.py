@@ -35,6 +35,9 @@ class VisionSpec:
     inner_fraction: float = 1.0
     """Channels inside the blocks of a ResNet as a share of the usual ones: fewer are left by pruning."""
 
+    batch_norm: Literal["auto", "on", "off"] = "auto"
+    """VGG: normalise after each convolution, as vgg16_bn does. auto: with the small stem; deep ones hardly learn without."""
+
     patch_side: int = 0
     """ViT: side of a patch in pixels. 0: a fourteenth of the picture, at least 4."""
 
@@ -78,6 +81,10 @@ class VisionSpec:
 
     def has_small_stem(self, side: int) -> bool:
         return self.stem == "small" or (self.stem == "auto" and side < 128)
+
+    def has_batch_norm(self, side: int) -> bool:
+        """Say of a VGG for pictures of that side whether it normalises; a ResNet always does, a ViT never."""
+        return self.batch_norm == "on" or (self.batch_norm == "auto" and self.has_small_stem(side))
 
     def patch(self, side: int) -> int:
         """Return the side of a patch for pictures of that side."""

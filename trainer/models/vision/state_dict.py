@@ -56,7 +56,8 @@ def spec_of_shapes(shapes: Shapes) -> VisionSpec | None:
         return None
     patch = named["conv_proj.weight"][2] if architecture in VITS else 0
     stem = "small" if architecture in RESNETS and named["conv1.weight"][2] == 3 else "large"
-    return VisionSpec(architecture=architecture, stem=stem, patch_side=patch)  # type: ignore[arg-type]
+    batch_norm = "on" if architecture in VGGS and "features.1.running_mean" in named else "auto"
+    return VisionSpec(architecture=architecture, stem=stem, batch_norm=batch_norm, patch_side=patch)  # type: ignore[arg-type]
 
 
 def _resnet(shapes: Shapes) -> str | None:
@@ -73,9 +74,9 @@ def _resnet(shapes: Shapes) -> str | None:
 
 
 def _vgg(shapes: Shapes) -> str | None:
-    """VGG without batch norms, as published."""
+    """VGG as published, with batch norms or without."""
     widths = [shape[0] for name, shape in sorted(shapes.items(), key=_place) if _is_convolution(name, shape)]
-    if not widths or shapes.get("classifier.0.weight", (0,))[0] != VGG_HIDDEN or "features.1.weight" in shapes:
+    if not widths or shapes.get("classifier.0.weight", (0,))[0] != VGG_HIDDEN:
         return None
     for name, depths in VGGS.items():
         if widths == [width for depth, width in zip(depths, VGG_WIDTHS, strict=True) for _ in range(depth)]:

@@ -48,10 +48,6 @@ class VisionTask(Task):
     def names(self) -> tuple[str, ...]:
         return self.assets.label_names
 
-    @property
-    def is_small(self) -> bool:
-        return self.model_spec.has_small_stem(self.side)
-
     def labelled(self, split: ImageSplit) -> np.ndarray:
         """Return the numbers of the pictures that have a class."""
         if split.name not in self._labelled:
@@ -239,7 +235,8 @@ class VisionTask(Task):
         architecture = self.model_spec.architecture
         if architecture in VGGS:
             found = re.match(r"(?:net|average)\.features\.(\d+)\.", name)
-            return vgg_stage(architecture, int(found[1]), is_small=self.is_small) if found else None
+            batch_norm = self.model_spec.has_batch_norm(self.side)
+            return vgg_stage(architecture, int(found[1]), batch_norm=batch_norm) if found else None
         found = re.match(r"(?:net|average)\.(?:layer(\d)|encoder\.layers\.encoder_layer_(\d+))\.", name)
         if found is None:
             return None

@@ -11,12 +11,19 @@ from trainer.models.vision.sizes import VGG_HIDDEN, VGGS, vgg_widths
 class VGG(nn.Module):
     """Pictures (B, C, S, S) in, logits (B, classes) out.
 
-    Large: two hidden layers of 4,096 over 7 x 7 places, as published. Small: the mean of all places and one matrix, with
-    batch normalisation, without which small pictures hardly learn in deep VGGs.
+    Large: two hidden layers of 4,096 over 7 x 7 places, as published. Small: the mean of all places and one matrix.
     """
 
     def __init__(
-        self, name: str, *, num_channels: int, num_classes: int, width_fraction: float, small_stem: bool, dropout: float
+        self,
+        name: str,
+        *,
+        num_channels: int,
+        num_classes: int,
+        width_fraction: float,
+        small_stem: bool,
+        batch_norm: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -24,7 +31,7 @@ class VGG(nn.Module):
         for depth, width in zip(VGGS[name], vgg_widths(width_fraction), strict=True):
             for _ in range(depth):
                 layers.append(nn.Conv2d(num_in, width, 3, padding=1))
-                layers += [nn.BatchNorm2d(width)] if small_stem else []
+                layers += [nn.BatchNorm2d(width)] if batch_norm else []
                 layers.append(nn.ReLU(inplace=True))
                 num_in = width
             layers.append(nn.MaxPool2d(2, 2, ceil_mode=small_stem))
@@ -49,11 +56,13 @@ class VGG(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def extract(self, x: Tensor) -> Tensor:
-        """Return what the last convolution sees (B, D, s, s): where Grad-CAM looks."""
-        found: Tensor = self.features(x)
-        return found
+        """Return what the last convolution sees (B, D, s, s), before it is halved once more: where Grad-CAM looks."""
+        for layer in list(self.features)[:-1]:
+            x = layer(x)
+        return x
 
     def classify(self, features: Tensor) -> Tensor:
+        features = self.features[-1](features)
         pooled = features.mean(dim=(2, 3)) if self.small_stem else F.adaptive_avg_pool2d(features, 7).flatten(1)
         logits: Tensor = self.classifier(pooled)
         return logits

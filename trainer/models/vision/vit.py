@@ -41,8 +41,15 @@ class Encoder(nn.Module):
             self.layers.add_module(f"encoder_layer_{number}", EncoderLayer(width, num_heads, dropout))
         self.ln = nn.LayerNorm(width, eps=1e-6)
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.ln(self.layers(self.dropout(x + self.pos_embedding)))
+    def read(self, x: Tensor) -> Tensor:
+        """Return what all layers but the last make of the tokens (B, T, D)."""
+        x = self.dropout(x + self.pos_embedding)
+        for layer in list(self.layers)[:-1]:
+            x = layer(x)
+        return x
+
+    def finish(self, x: Tensor) -> Tensor:
+        out: Tensor = self.ln(self.layers[-1](x))
         return out
 
 
@@ -65,14 +72,20 @@ class ViT(nn.Module):
         nn.init.normal_(self.get_submodule("heads.head").weight, std=0.01)  # type: ignore[arg-type]
 
     def extract(self, x: Tensor) -> Tensor:
-        """Return what the last layer says of each patch (B, D, s, s): where Grad-CAM looks. The class token comes along."""
+        """Return what the last layer reads (B, 1 + s * s, D), the class token first: where Grad-CAM looks.
+
+        Not what it says: the classes are told from the class token alone, so that the patches' last states change nothing.
+        """
         patches = self.conv_proj(x).flatten(2).transpose(1, 2)  # (B, s * s, D)
         tokens = torch.cat([self.class_token.expand(len(x), -1, -1), patches], dim=1)
-        read: Tensor = self.encoder(tokens)
-        return read
+        return self.encoder.read(tokens)
+
+    def as_map(self, features: Tensor) -> Tensor:
+        """Return the patches (B, D, s, s) of what `extract` returns, or of its gradient."""
+        return features[:, 1:].transpose(1, 2).reshape(len(features), -1, self.places, self.places)
 
     def classify(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.heads(features[:, 0])
+        logits: Tensor = self.heads(self.encoder.finish(features)[:, 0])
         return logits
 
     def forward(self, x: Tensor) -> Tensor:

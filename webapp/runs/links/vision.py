@@ -24,7 +24,7 @@ def to_architecture(model: VisionSpec, facts: Facts) -> ResNet | VGG | VisionTra
         widths = sizes.vgg_widths(model.width_fraction)
         stages = tuple((width,) * depth for depth, width in zip(sizes.VGGS[name], widths, strict=True))
         hidden = 0 if is_small else round(sizes.VGG_HIDDEN * model.width_fraction)
-        return VGG(stages=stages, batch_norm=is_small, hidden=hidden, **common)
+        return VGG(stages=stages, batch_norm=model.has_batch_norm(side), hidden=hidden, **common)
     num_layers, num_heads, width = sizes.VITS[name]
     return VisionTransformer(
         num_layers=num_layers, model_width=width, num_heads=num_heads, patch_size=model.patch(side), **common

@@ -76,7 +76,7 @@ def test_yolo_text_says_the_same_as_coco(tmp_path: Path) -> None:
     splits, report = prepared(tmp_path, members)
     assert {tuple(row[:4]) for row in all_boxes(splits)} == {PLACES["pad"]}
     assert report["labels"] == [{"label": "狗", "documents": 11}]
-    assert report["warnings"] == ["1 images have no box; a model learns from them what is nothing."]
+    assert report["warnings"] == ["1 image has no box; a model learns from them what is nothing."]
 
 
 def test_bad_boxes_are_left_out_and_named_with_file_and_line(tmp_path: Path) -> None:
@@ -98,8 +98,29 @@ def test_bad_boxes_are_left_out_and_named_with_file_and_line(tmp_path: Path) -> 
     told = " | ".join(skipped["bad box"]["examples"])
     assert f"instances.json line {line}, annotations[1] (id 50): bbox is [1, 1, 0, 5]" in told
     assert "image_id 99 is not among the images" in told
-    with pytest.raises(InputError, match=r"labels/3.txt line 2: bad box: it has 3 values"):
+    with pytest.raises(InputError, match=r"labels/3.txt line 2: bad box: it has 3 values"):  # of 3.png, which is there
         prepare_with_none_allowed(tmp_path)
+
+
+def test_words_about_the_data_are_no_boxes_and_classes_without_a_name_are_told(tmp_path: Path) -> None:
+    members = {
+        **pictures(),
+        "data.yaml": "names:\n  0: 猫\n  1: dog\n".encode(),
+        "labels/0.txt": b"0 0.5 0.5 0.2 0.2\r\n1 0.5 0.5 0.3 0.3\r\n7 0.5 0.5 0.2 0.2\r\n",
+        "labels/1.txt": b"",
+        "labels/gone.txt": b"0 0.5 0.5 0.2 0.2\n",
+        "notes.txt": b"taken in March\n" * 200,
+    }
+    splits, report = prepared(tmp_path, members)
+    assert len(all_boxes(splits)) == 2
+    assert {row["label"] for row in report["labels"]} == {"猫", "dog"}
+    skipped = {row["reason"]: row for row in report["skipped"]}
+    assert skipped["bad box"]["examples"] == [
+        "data.zip/labels/0.txt line 3: class 7 has no name; the named ones are 0 to 1"
+    ]
+    assert {name.rpartition("/")[2] for name in skipped["text file without a picture of its name"]["examples"]} == {
+        "gone.txt", "notes.txt",
+    }  # fmt: skip
 
 
 def prepare_with_none_allowed(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 
 from tests.trainer.data.images.pictures import classes, encoded, picture, zip_of
 from trainer.data.child import preview_in_child
-from trainer.data.images.decode import decode
+from trainer.data.images.decode import BrokenImageError, decode
 from trainer.data.images.prepare import prepare
 from trainer.data.images.recipe import ImageRecipe, ReadStep, ResizeStep
 from trainer.data.shards import PreparedVersion, open_version
@@ -164,6 +165,38 @@ def test_a_wrong_table_is_told_where(tmp_path: Path, data: bytes, name: str, sen
     path = zip_of(tmp_path / "x.zip", {"a.png": encoded(picture(1)), name: data})
     with pytest.raises(InputError, match=sentence):
         prepared(tmp_path / "v", path)
+
+
+def test_damaged_pictures_of_any_form_are_counted_and_never_end_the_preparation() -> None:
+    """Pillow fails at wrong lengths in other ways than at wrong pixels: a GIF that ends between frames, a TIFF without sizes."""
+    chance, frames = random.Random(1), [picture(8_000 + i) for i in range(2)]
+    whole = [
+        encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), encoded(frames[0], "TIFF"),
+        encoded(frames[0], "PNG"), encoded(frames[0].convert("CMYK"), "JPEG"), encoded(frames[0], "WEBP"),
+    ]  # fmt: skip
+    broken = 0
+    for data in whole:
+        for _ in range(120):
+            damaged = bytearray(data[: chance.randrange(len(data))] if chance.random() < 0.3 else data)
+            for _ in range(chance.choice([1, 5, 20])):
+                if damaged:
+                    damaged[chance.randrange(min(len(damaged), 400))] = chance.randrange(256)
+            try:
+                decode(bytes(damaged), SMALL)
+            except BrokenImageError:
+                broken += 1
+    assert broken > 300
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_names_of_a_zip_made_on_macos_or_in_chinese_windows_are_read(tmp_path: Path, encoding: str) -> None:
+    """Neither says how its names are written."""
+    name = "花猫".encode(encoding)
+    stand_in = "x" * len(name)
+    path = zip_of(tmp_path / "pets.zip", {f"{stand_in}/{i}.png": encoded(picture(i)) for i in range(3)})
+    path.write_bytes(path.read_bytes().replace(stand_in.encode() + b"/", name + b"/"))
+    _, report = prepared(tmp_path / "version", path)
+    assert [row["label"] for row in report["labels"]] == ["花猫"]
 
 
 def test_a_picture_that_claims_too_many_pixels_is_not_unpacked(tmp_path: Path) -> None:

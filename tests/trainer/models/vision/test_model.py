@@ -26,6 +26,14 @@ PUBLISHED = {
     "vgg19": (143_667_240, "393fac8b08b63fbe"),
     "vit_base": (86_567_656, "2c2360f6707280a8"),
 }
+OTHER_FORMS = {
+    "vgg11": 132_868_840,
+    "vgg13": 133_053_736,
+    "vgg16": 138_365_992,
+    "vgg19": 143_678_248,
+    "vit_tiny": 5_717_416,  # as timm counts them
+    "vit_small": 22_050_664,
+}
 
 
 def digest(net: nn.Module) -> str:
@@ -39,6 +47,14 @@ def test_counts_and_names_are_the_published_ones(name: str) -> None:
         spec = VisionSpec(architecture=name, stem="large")  # type: ignore[arg-type]
         net = build_net(spec, side=224, num_channels=3, num_classes=1_000, dropout=0.0)
     assert (sum(p.numel() for p in net.parameters()), digest(net)) == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_counts_with_batch_norms_and_of_smaller_transformers_are_the_published_ones(name: str) -> None:
+    with torch.device("meta"):
+        spec = VisionSpec(architecture=name, stem="large", batch_norm="on")  # type: ignore[arg-type]
+        net = build_net(spec, side=224, num_channels=3, num_classes=1_000, dropout=0.0)
+    assert sum(p.numel() for p in net.parameters()) == OTHER_FORMS[name]
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "vgg11", "vit_tiny"])

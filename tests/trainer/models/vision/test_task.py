@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -26,6 +28,9 @@ from trainer.errors import InputError
 from trainer.events import Artifact, Evaluation, Finished, Sample
 from trainer.inference.loading import load_model
 from trainer.metrics.report import read_report
+from trainer.models.vision.model import Classifier, build_net
+from trainer.models.vision.picture import heat_map
+from trainer.models.vision.spec import VisionSpec
 
 
 def stripes(seed: int, *, upright: bool) -> Image.Image:
@@ -83,6 +88,45 @@ def test_it_learns_reports_and_answers(version: Path, tmp_path: Path) -> None:
     assert heat.max() == 1
     with pytest.raises(InputError, match="cannot be read"):
         loaded.task.answer_image(loaded.model, b"no picture")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small steps wait for their threads where others work beside them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    ("architecture", "side", "num_steps"), [("resnet18", 32, 30), ("vgg11", 64, 30), ("vit_tiny", 32, 15)]
+)
+def test_the_heat_map_is_where_it_looked(architecture: Any, side: int, num_steps: int) -> None:
+    """Of a net that has learnt to see whether a corner is bright."""
+    torch.manual_seed(3)
+    spec = VisionSpec(architecture=architecture, width_fraction=0.125, stem="small", patch_side=8)
+    net = build_net(spec, side=side, num_channels=1, num_classes=2, dropout=0.0)
+    model = Classifier(net, mean=[0.5], deviation=[0.25], ema_decay=0.0).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for _ in range(num_steps):
+        pictures, classes = with_bright_corners(16, side)
+        torch.autograd.backward(torch.nn.functional.cross_entropy(model(pictures), classes))
+        optimizer.step()
+        optimizer.zero_grad()
+    pictures, classes = with_bright_corners(32, side)
+    model.eval()
+    assert (model(pictures).argmax(1) == classes).float().mean() > 0.9
+    maps = torch.stack([torch.tensor(heat_map(model, picture[None])[0]) for picture in pictures[classes == 1]])
+    half = maps.size(1) // 2
+    assert maps[:, :half, :half].mean() > 1.2 * maps.mean()
+
+
+def with_bright_corners(num: int, side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    pictures, classes = 0.4 * torch.rand(num, 1, side, side), torch.arange(num) % 2
+    pictures[classes == 1, :, side // 16 : side * 3 // 8, side // 16 : side * 3 // 8] += 0.6
+    return pictures, classes
 
 
 def test_stopped_and_resumed_equals_uninterrupted(version: Path, tmp_path: Path) -> None:
