@@ -58,16 +58,32 @@ def draw(positives: Tensor, counts: Tensor, spec: RecommenderSpec) -> Drawn | No
     return Drawn(items, expected[items], expected[positives])
 
 
-def sampled_softmax(queries: Tensor, taken: Tensor, others: Tensor, positives: Tensor, drawn: Drawn) -> Tensor:
-    """Return the mean loss. `queries` and vectors of the items `taken` are (M, D), those of the `others` (S, D)."""
+def sampled_softmax(
+    queries: Tensor, taken: Tensor, others: Tensor, positives: Tensor, drawn: Drawn, weights: Tensor
+) -> Tensor:
+    """Return the mean loss, by the interactions' `weights` (M,).
+
+    `queries` and vectors of the items `taken` are (M, D), those of the `others` (S, D).
+    """
     right = (queries * taken).sum(dim=1).float()  # (M,)
     wrong = (queries @ others.T).float() - drawn.log_expected  # (M, S)
     wrong = wrong.masked_fill(drawn.items == positives[:, None], float("-inf"))
-    return (torch.logsumexp(torch.cat([right[:, None], wrong], dim=1), dim=1) - right).mean()
+    losses = torch.logsumexp(torch.cat([right[:, None], wrong], dim=1), dim=1) - right
+    return weighted_mean(losses, weights)
 
 
-def sampled_logistic(right: Tensor, wrong: Tensor, is_same: Tensor, drawn: Drawn) -> Tensor:
+def whole_softmax(scores: Tensor, positives: Tensor, weights: Tensor) -> Tensor:
+    """Return the same of the scores of all items (M, N)."""
+    return weighted_mean(F.cross_entropy(scores.float(), positives, reduction="none"), weights)
+
+
+def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of losses (M,) in which each interaction counts as much as the data says."""
+    return (losses * weights).sum() / weights.sum()
+
+
+def sampled_logistic(right: Tensor, wrong: Tensor, is_same: Tensor, drawn: Drawn, weights: Tensor) -> Tensor:
     """Return the mean loss of telling each item taken (M,) from each drawn one (M, S): yes or no (Gutmann and Hyvärinen 2010)."""
     right = right.float() - drawn.log_expected_positive
     wrong = (wrong.float() - drawn.log_expected).masked_fill(is_same, float("-inf"))
-    return F.softplus(-right).mean() + F.softplus(wrong).sum(dim=1).mean()
+    return weighted_mean(F.softplus(-right) + F.softplus(wrong).sum(dim=1), weights)

@@ -33,6 +33,11 @@ def low_ratings(table: Table, step: CheckStep) -> NDArray[np.bool_]:
     return np.asarray(table.ratings < step.min_rating)
 
 
+def takes_nothing(table: Table) -> NDArray[np.bool_]:
+    """Return which interactions weigh nothing or less: something was given back."""
+    return np.asarray(table.weights <= 0)
+
+
 def copies(table: Table, step: CheckStep, *, has_times: bool) -> NDArray[np.bool_]:
     """Return which interactions are copies of another one, or repeats that are not wanted. Needs order by time."""
     removed = np.zeros(len(table), bool)
@@ -94,14 +99,21 @@ def bots(
     return is_bot, reasons
 
 
-def too_few(table: Table, step: FilterStep) -> tuple[NDArray[np.bool_], list[LeftOut]]:
-    """Return which interactions go because their user or item has too few, until all that stay have enough (a k-core)."""
+def too_few(
+    table: Table, step: FilterStep, is_before: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.bool_], list[LeftOut]]:
+    """Return which interactions go because their user or item has too few, until all that stay have enough (a k-core).
+
+    Only what `is_before` the validation counts, lest a rare item stay because of what comes later; new users and items,
+    which have nothing before, are counted by what they have.
+    """
+    if is_before is None:
+        is_before = np.ones(len(table), bool)
     keep, rounds = np.ones(len(table), bool), 0
     while True:
-        users = np.bincount(table.users[keep], minlength=1)
-        items = np.bincount(table.items[keep], minlength=1)
-        enough = np.zeros(len(table), bool)
-        enough[keep] = (users[table.users[keep]] >= step.min_per_user) & (items[table.items[keep]] >= step.min_per_item)
+        users = _counted(table.users, keep, is_before)[table.users]
+        items = _counted(table.items, keep, is_before)[table.items]
+        enough = keep & (users >= step.min_per_user) & (items >= step.min_per_item)
         if int(enough.sum()) == int(keep.sum()):
             break
         keep, rounds = enough, rounds + 1
@@ -109,6 +121,14 @@ def too_few(table: Table, step: FilterStep) -> tuple[NDArray[np.bool_], list[Lef
     reason = f"users with fewer than {step.min_per_user} or items with fewer than {step.min_per_item} interactions"
     count = int(removed.sum())
     return removed, [LeftOut(reason=reason, count=count, examples=[f"after {rounds} rounds"])] if count else []
+
+
+def _counted(numbers: NDArray[np.int32], keep: NDArray[np.bool_], is_before: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how many kept interactions each user or item has before the validation, or in all where it is new."""
+    size = int(numbers.max(initial=-1)) + 1
+    is_old = np.bincount(numbers[is_before], minlength=size) > 0
+    before, every = (np.bincount(numbers[chosen], minlength=size) for chosen in (keep & is_before, keep))
+    return np.where(is_old, before, every)
 
 
 def shown(table: Table, chosen: NDArray[Any], users: list[str], items: list[str], *, has_times: bool) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from trainer.data import preparing
 from trainer.data.interactions import checks
@@ -24,7 +25,7 @@ from trainer.data.interactions.features import encode
 from trainer.data.interactions.reading import Gathered, Table, gather
 from trainer.data.interactions.recipe import InteractionRecipe
 from trainer.data.interactions.report import Outcome, Step, build_report
-from trainer.data.interactions.split import TRAIN, divide
+from trainer.data.interactions.split import TRAIN, Division, divide, lies_before
 from trainer.data.interactions.store import Item, finish, write_side, write_split
 from trainer.data.interactions.times import is_order_only
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
@@ -103,12 +104,16 @@ def check(found: Gathered, recipe: InteractionRecipe) -> tuple[Table, list[Step]
 
     low = checks.low_ratings(table, recipe.check)
     leave_out("ratings", low, reason(f"rating below {recipe.check.min_rating:g}", low))
+    if found.has_weights:
+        nothing = checks.takes_nothing(table)
+        leave_out("weights", nothing, reason("weight of 0 or less", nothing))
     copied = checks.copies(table, recipe.check, has_times=found.has_times)
     leave_out("duplicates", copied, reason("the same user, item and time, or a repeat that is not wanted", copied))
     has_moments = found.has_times and not is_order_only(table.times)
     is_bot, reasons = checks.bots(table, recipe.check, users, has_moments=has_moments)
     leave_out("bots", is_bot[table.users], reasons)
-    few, reasons = checks.too_few(table, recipe.filter)
+    is_before = lies_before(table, recipe.split, has_times=found.has_times)
+    few, reasons = checks.too_few(table, recipe.filter, is_before)
     leave_out("filter", few, reasons)
     if len(table) < FEWEST:
         told = "; ".join(f"{why.reason}: {why.count:,}" for step in steps for why in step.reasons)
@@ -135,6 +140,7 @@ def pack(
     users = [user_list[i] for i in kept_users]
     items = [(item_list[i], found.titles.get(int(i), "")) for i in kept_items]
     division = divide(table, recipe.split, users, [name for name, _ in items], has_times=found.has_times)
+    warnings = forget_late(found, table, division, kept_users, kept_items)
     encoded = {"user": encode(found.users, kept_users), "item": encode(found.items, kept_items)}
     facts = {
         "num_users": len(users),
@@ -164,6 +170,29 @@ def pack(
     )
     outcome = Outcome(
         found=found, skips=skips, table=table, division=division, users=users, items=items, steps=steps, facts=facts,
-        warnings=encoded["user"].warnings + encoded["item"].warnings,
+        warnings=warnings + encoded["user"].warnings + encoded["item"].warnings,
     )  # fmt: skip
     return outcome, manifest
+
+
+def forget_late(
+    found: Gathered, table: Table, division: Division, kept_users: NDArray[np.int64], kept_items: NDArray[np.int64]
+) -> list[str]:
+    """Forget what became known of users and items of the training part only after it; say so."""
+    warnings = []
+    for name, side, kept, numbers in (
+        ("user", found.users, kept_users, table.users),
+        ("item", found.items, kept_items, table.items),
+    ):
+        if division.cuts is None or not side.known_since:
+            continue
+        present, places = np.unique(
+            numbers, return_index=True
+        )  # by time, so that each one's first place is its first moment
+        first = dict(zip(kept[present].tolist(), table.times[places].tolist(), strict=True))
+        if count := side.forget_late(first, division.cuts[0]):
+            warnings.append(
+                f"{count:,} values of {name} features became known only after the training part; "
+                "they are left out, since no model could have learnt from them."
+            )
+    return warnings

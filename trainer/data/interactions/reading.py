@@ -27,6 +27,9 @@ from trainer.errors import InputError
 BATCH_ROWS = 65_536
 HEAD_ROWS = 200
 
+ALWAYS = -(2**63)
+"""When what a table of users or items says became known."""
+
 Values = dict[int, str]
 """Number of a user or an item -> its value of one feature."""
 
@@ -37,15 +40,36 @@ class Side:
 
     numbers: dict[str, int] = field(default_factory=dict)
     features: dict[str, Values] = field(default_factory=dict)
+    known_since: dict[str, dict[int, int]] = field(default_factory=dict)
+    """Feature -> moment of the interaction that told the value; none for what was always known."""
+
     num_conflicts: int = 0
-    """Values that differ from one that was read before for the same user or item; the first one stays."""
+    """Values that differ from one that was read before for the same user or item; the earliest one stays."""
 
     def number(self, name: str) -> int:
         return self.numbers.setdefault(name, len(self.numbers))
 
-    def describe(self, feature: str, number: int, value: str) -> None:
-        if value and self.features.setdefault(feature, {}).setdefault(number, value) != value:
-            self.num_conflicts += 1
+    def describe(self, feature: str, number: int, value: str, moment: int = ALWAYS) -> None:
+        """Keep a value, unless one is known from an earlier moment: a later one would tell of the future."""
+        if not value:
+            return
+        values, since = self.features.setdefault(feature, {}), self.known_since.setdefault(feature, {})
+        self.num_conflicts += values.get(number, value) != value
+        if number not in values or moment < since.get(number, ALWAYS):
+            values[number] = value
+            since[number] = moment
+            if moment == ALWAYS:
+                del since[number]
+
+    def forget_late(self, first_moments: dict[int, int], cut: int) -> int:
+        """Forget values that were told from `cut` on of users or items that were there before; return how many."""
+        num_forgotten = 0
+        for feature, since in self.known_since.items():
+            late = [number for number, moment in since.items() if moment >= cut > first_moments.get(number, cut)]
+            for number in late:
+                del self.features[feature][number]
+            num_forgotten += len(late)
+        return num_forgotten
 
 
 @dataclass(slots=True)
@@ -182,29 +206,48 @@ def _interactions(batch: list[Row], columns: Columns, found: Gathered, file: Ope
         _numbers(batch, kept, columns.rating, np.nan),
         _numbers(batch, kept, columns.weight, 1.0),
     )
-    _describe(batch, kept, table, columns, found)
-    found.taken.update(np.unique(table.items).tolist())
     found.has_ratings |= bool(columns.rating)
     found.has_weights |= bool(columns.weight)
-    if not columns.time:
-        return table
-    found.has_times = True
-    table.times, is_time = parse_times([batch[position][1].get(columns.time) for position in kept])
-    for index in np.flatnonzero(~is_time):
-        number, row = batch[kept[int(index)]]
-        _broken(file, number, "no time that can be read", f"{columns.time} is {str(row.get(columns.time))[:40]!r}")
-    return table.take(is_time) if not is_time.all() else table
+    is_read = {"rating": ~np.isinf(table.ratings), "weight": np.isfinite(table.weights)}
+    if columns.time:
+        found.has_times = True
+        table.times, is_read["time"] = parse_times([batch[position][1].get(columns.time) for position in kept])
+    if not all(each.all() for each in is_read.values()):
+        table, kept = _without_unread(batch, kept, table, is_read, columns, file)
+    _describe(batch, kept, table, columns, found)
+    found.taken.update(np.unique(table.items).tolist())
+    return table
+
+
+def _without_unread(
+    batch: list[Row],
+    kept: list[int],
+    table: Table,
+    is_read: dict[str, NDArray[np.bool_]],
+    columns: Columns,
+    file: OpenFile,
+) -> tuple[Table, list[int]]:
+    """Tell of rows with a time, a rating or a weight that cannot be read, and leave them out."""
+    are_whole = np.ones(len(table), bool)
+    for role, read in is_read.items():
+        column = getattr(columns, role)
+        for index in np.flatnonzero(~read & are_whole):
+            number, row = batch[kept[int(index)]]
+            _broken(file, number, f"no {role} that can be read", f"{column} is {str(row.get(column))[:40]!r}")
+        are_whole &= read
+    return table.take(are_whole), [kept[int(index)] for index in np.flatnonzero(are_whole)]
 
 
 def _describe(batch: list[Row], kept: list[int], table: Table, columns: Columns, found: Gathered) -> None:
-    """Keep what the rows say of their users and items."""
+    """Keep what the rows say of their users and items, and since when."""
+    moments = table.times.tolist() if columns.time else [ALWAYS] * len(kept)
     for side, numbers, names in (
         (found.users, table.users, columns.user_features),
         (found.items, table.items, columns.item_features),
     ):
         for name in names:
-            for number, position in zip(numbers.tolist(), kept, strict=True):
-                side.describe(name, number, value_of(batch[position][1].get(name)))
+            for number, position, moment in zip(numbers.tolist(), kept, moments, strict=True):
+                side.describe(name, number, value_of(batch[position][1].get(name)), moment)
     if columns.title:
         for number, position in zip(table.items.tolist(), kept, strict=True):
             found.titles.setdefault(number, name_of(batch[position][1].get(columns.title)))
@@ -232,10 +275,13 @@ def _numbers(batch: list[Row], kept: list[int], column: str, default: float) -> 
 
 
 def number_of(value: Any, default: float) -> float:
+    """Return a number; the default where nothing is given, infinity for what is no number."""
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        return default
     try:
         return float(value)
     except (TypeError, ValueError):
-        return default
+        return np.inf
 
 
 def name_of(value: Any) -> str:

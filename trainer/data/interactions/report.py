@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.interactions.checks import LeftOut
+from trainer.data.interactions.checks import DAY, LeftOut
 from trainer.data.interactions.reading import Gathered, Table
 from trainer.data.interactions.split import TEST, TRAIN, VALIDATION, Division
 from trainer.data.interactions.times import is_order_only, show_time
@@ -20,6 +21,8 @@ from trainer.data.spec import PrepareSpec
 NUM_CURVE_POINTS = 60
 NUM_TOP_ITEMS = 20
 NUM_SAMPLES = 20
+FIRST_PLAUSIBLE = 631_152_000_000
+"""1990: records kept by a computer are hardly older, and a missing time is often written as 1970."""
 
 
 @dataclass(slots=True)
@@ -193,6 +196,15 @@ def samples_of(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
+def odd_times(times: NDArray[np.int64]) -> list[tuple[str, str, int, int]]:
+    """Return where times lie that can hardly be true, which of them is told, how many they are, and that one."""
+    now = int(time.time() * 1e3)
+    return [
+        ("in the future", "latest", int((times > now + DAY).sum()), int(times.max(initial=0))),
+        ("before 1990", "earliest", int((times < FIRST_PLAUSIBLE).sum()), int(times.min(initial=0))),
+    ]
+
+
 def warnings_of(outcome: Outcome) -> list[str]:
     found = []
     if outcome.division.by == "chance":
@@ -208,9 +220,15 @@ def warnings_of(outcome: Outcome) -> list[str]:
     for side, kept in (("user", outcome.found.users), ("item", outcome.found.items)):
         if kept.num_conflicts:
             found.append(
-                f"{kept.num_conflicts:,} values of {side} features differ from an earlier row of the same {side}; "
-                "the first one stays."
+                f"{kept.num_conflicts:,} values of {side} features differ from another row of the same {side}; "
+                "the earliest one stays."
             )
+    if outcome.found.has_times and not is_order_only(outcome.table.times):
+        found += [
+            f"{count:,} interactions lie {where}, the {end} at {show_time(moment)}: is the column of times right?"
+            for where, end, count, moment in odd_times(outcome.table.times)
+            if count
+        ]
     for name, counts in cold(outcome.table, outcome.division).items():
         if counts["users"] and counts["cold_users"] > counts["users"] / 2:
             found.append(

@@ -43,7 +43,15 @@ def divide(
     return Division(by=by, splits=_by_chance(table, step, users, items))
 
 
-def _by_time(table: Table, step: InteractionSplitStep) -> Division:
+def lies_before(table: Table, step: InteractionSplitStep, *, has_times: bool) -> NDArray[np.bool_] | None:
+    """Return which interactions lie before the validation, as far as that can be told yet; None where time divides nothing."""
+    if not has_times or step.by not in ("auto", "time") or not len(table):
+        return None
+    return table.times < _cuts(table, step)[0]
+
+
+def _cuts(table: Table, step: InteractionSplitStep) -> list[int]:
+    """Return the first moments of validation and of test."""
     times = np.sort(table.times)
     wanted = (1 - step.test_fraction - step.validation_fraction, 1 - step.test_fraction)
     cuts = [int(times[min(round(share * len(times)), len(times) - 1)]) for share in wanted]
@@ -51,6 +59,11 @@ def _by_time(table: Table, step: InteractionSplitStep) -> Division:
         cuts[1] = int(times[-1]) + 1
     if step.validation_fraction == 0:
         cuts[0] = cuts[1]
+    return cuts
+
+
+def _by_time(table: Table, step: InteractionSplitStep) -> Division:
+    cuts = _cuts(table, step)
     splits = np.searchsorted(np.array(cuts), table.times, side="right").astype(np.uint8)
     if not (splits == TRAIN).any():
         raise InputError(

@@ -79,11 +79,17 @@ class Histories:
 
     def last(self, users: NDArray[np.int64], ends: NDArray[np.int64], most: int) -> Bags:
         """Return for each user the items before `ends` (places in `items`), at most so many, oldest first."""
+        starts, places = self.places(users, ends, most)
+        return Bags(starts, np.asarray(self.items[places]))
+
+    def places(
+        self, users: NDArray[np.int64], ends: NDArray[np.int64], most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the same as places: where those of each user begin among them, and they."""
         begins = np.maximum(self.starts[users], ends - most)
         lengths = ends - begins
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        place = np.arange(int(starts[-1])) + np.repeat(begins - starts[:-1], lengths)
-        return Bags(starts, np.asarray(self.items[place]))
+        return starts, np.arange(int(starts[-1])) + np.repeat(begins - starts[:-1], lengths)
 
 
 def joined(parts: Sequence[Histories]) -> Histories:

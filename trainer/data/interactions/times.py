@@ -23,6 +23,9 @@ FORMATS = (
     "%Y年%m月%d日 %H:%M:%S",
 )
 ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
+LAST_MOMENT = 253_402_300_799_999
+"""In the year 9999: what lies behind is no time."""
+
 DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y年%m月%d日", "%Y%m%d")
 
 
@@ -42,19 +45,21 @@ def parse_times(values: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.bo
     ]
     is_number = pl.col("number").is_not_null() & pl.col("number").is_finite() & (text.str.len_chars() != 8)
     if frame.select(is_number.all()).item():
-        found = numbers.to_numpy()
-        return _milliseconds(found), np.isfinite(found)
+        found = _milliseconds(numbers.to_numpy())
+        return found, np.abs(found) <= LAST_MOMENT
     dates = frame.select(pl.coalesce(parsed).dt.epoch("ms").alias("ms"))["ms"]
     known = dates.is_not_null().to_numpy()
     found = np.where(known, np.nan, numbers.fill_null(np.nan).to_numpy())
-    is_time = known | np.isfinite(found)
-    return np.where(known, dates.fill_null(0).to_numpy(), _milliseconds(found)), is_time
+    times = np.where(known, dates.fill_null(0).to_numpy(), _milliseconds(found))
+    return times, (known | np.isfinite(found)) & (np.abs(times) <= LAST_MOMENT)
 
 
 def _milliseconds(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
     size = np.abs(np.nan_to_num(numbers, posinf=0, neginf=0))
     scale = np.select([size < 1e11, size < 1e14, size < 1e17], [1e3, 1.0, 1e-3], 1e-6)
-    found: NDArray[np.int64] = np.nan_to_num(numbers * scale, posinf=0, neginf=0).astype(np.int64)
+    beyond = LAST_MOMENT + 1
+    scaled = np.nan_to_num(numbers * scale, posinf=beyond, neginf=beyond).clip(-beyond, beyond)
+    found: NDArray[np.int64] = scaled.astype(np.int64)
     return found
 
 

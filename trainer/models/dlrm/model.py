@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from trainer.data.interactions.store import Item
 from trainer.models.dlrm.spec import DlrmSpec
 from trainer.recommend.model import Recommender, chain, table, thinned, wants_sparse
-from trainer.recommend.negatives import draw, sampled_logistic
+from trainer.recommend.negatives import draw, sampled_logistic, whole_softmax
 from trainer.training.task import Batch
 
-PAIRS_AT_ONCE = 1 << 19
+PAIRS_AT_ONCE = 1 << 16
+"""What is made of so many pairs stays in the caches of a processor: eight times as many take 2.4 times as long each."""
 
 
 class Dlrm(Recommender):
@@ -85,11 +85,11 @@ class Dlrm(Recommender):
         return torch.cat([self.grid(users, self.item_side(part)) for part in self.catalogue.in_parts(step)], dim=1)
 
     def loss(self, batch: Batch) -> Tensor:
-        users, positives = self.user_side(batch), batch["items"]
+        users, positives, weights = self.user_side(batch), batch["items"], batch["weights"]
         drawn = draw(positives, self.catalogue.counts, self.spec)
         if drawn is None:
             every = torch.arange(len(self.catalogue), device=positives.device)
-            return F.cross_entropy(self.grid(users, self.item_side(every)).float(), positives)
+            return whole_softmax(self.grid(users, self.item_side(every)), positives, weights)
         right = self.weigh(users, self.item_side(positives))
         wrong = self.grid(users, self.item_side(drawn.items))
-        return sampled_logistic(right, wrong, drawn.items == positives[:, None], drawn)
+        return sampled_logistic(right, wrong, drawn.items == positives[:, None], drawn, weights)

@@ -15,7 +15,7 @@ from trainer.data.interactions.store import Item
 from trainer.models.sasrec.spec import SasrecSpec
 from trainer.recommend.examples import padded
 from trainer.recommend.model import VectorRecommender, table, wants_sparse
-from trainer.recommend.negatives import draw, sampled_softmax
+from trainer.recommend.negatives import draw, sampled_softmax, whole_softmax
 from trainer.training.task import Batch
 
 
@@ -87,7 +87,9 @@ class Sasrec(VectorRecommender):
         queries, positives = self.read(items[:, :-1], is_there[:, :-1])[counts], items[:, 1:][counts]
         if not len(positives):
             return queries.sum() * 0.0
+        weights = padded(batch["history_weights"], batch["history_starts"], self.spec.max_history + 1)[0][:, 1:][counts]
         drawn = draw(positives, self.catalogue.counts, self.spec)
         if drawn is None:
-            return F.cross_entropy((queries @ self.all_item_vectors().T).float(), positives)
-        return sampled_softmax(queries, self.item_vectors(positives), self.item_vectors(drawn.items), positives, drawn)
+            return whole_softmax(queries @ self.all_item_vectors().T, positives, weights)
+        taken, others = self.item_vectors(positives), self.item_vectors(drawn.items)
+        return sampled_softmax(queries, taken, others, positives, drawn, weights)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from trainer.data.interactions.features import Bags
 from trainer.data.interactions.store import InteractionSplit
 from trainer.errors import InputError
 from trainer.formats.graph import Graph
@@ -66,5 +68,7 @@ class SasrecTask(RecommenderTask):
 
     def batch(self, split: InteractionSplit, examples: np.ndarray) -> Batch:
         users, ends = (array[examples] for array in self.stretches(split))
-        history = split.own.last(users, ends, self.model_spec.max_history + 1)
-        return tensors(history, self.examples(split).user_features.of(users))
+        starts, places = split.own.places(users, ends, self.model_spec.max_history + 1)
+        history = Bags(starts, np.asarray(split.own.items[places]))
+        weights = torch.from_numpy(np.asarray(split.weights[places], np.float32))
+        return {**tensors(history, self.examples(split).user_features.of(users)), "history_weights": weights}

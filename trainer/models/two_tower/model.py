@@ -14,7 +14,7 @@ from torch import Tensor
 from trainer.data.interactions.store import Item
 from trainer.models.two_tower.spec import TwoTowerSpec
 from trainer.recommend.model import VectorRecommender, chain, table, thinned, wants_sparse
-from trainer.recommend.negatives import draw, sampled_softmax
+from trainer.recommend.negatives import draw, sampled_softmax, whole_softmax
 from trainer.training.task import Batch
 
 
@@ -65,8 +65,9 @@ class TwoTower(VectorRecommender):
         return F.normalize(self.item_tower(torch.cat([own, features], dim=1)), dim=1)
 
     def loss(self, batch: Batch) -> Tensor:
-        queries, positives = self.user_vectors(batch), batch["items"]
+        queries, positives, weights = self.user_vectors(batch), batch["items"], batch["weights"]
         drawn = draw(positives, self.catalogue.counts, self.spec)
         if drawn is None:
-            return F.cross_entropy((queries @ self.all_item_vectors().T).float(), positives)
-        return sampled_softmax(queries, self.item_vectors(positives), self.item_vectors(drawn.items), positives, drawn)
+            return whole_softmax(queries @ self.all_item_vectors().T, positives, weights)
+        taken, others = self.item_vectors(positives), self.item_vectors(drawn.items)
+        return sampled_softmax(queries, taken, others, positives, drawn, weights)

@@ -156,6 +156,7 @@ PAGES = DataPages(
     step_words={
         "read": (_("Read"), _("Rows with a user, an item and a time that can be read")),
         "ratings": (_("Ratings"), _("Left out what says no")),
+        "weights": (_("Weights"), _("Left out what weighs nothing, or takes back")),
         "duplicates": (_("Copies"), _("Removed the same user, item and time, and repeats that are not wanted")),
         "bots": (_("Bots"), _("Left out users that no person can be")),
         "filter": (_("Enough of each"), _("Left out users and items that there is too little of")),

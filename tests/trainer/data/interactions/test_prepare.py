@@ -120,6 +120,47 @@ def test_a_k_core_is_what_is_left_when_all_have_enough(tmp_path: Path) -> None:
     assert every.counts(version.manifest.facts["num_items"]).min() >= 5
 
 
+def test_what_comes_later_keeps_no_rare_item_and_describes_nobody(tmp_path: Path) -> None:
+    """Taken once in training and again in the test, an item is as rare as any taken once; nor is a later value known."""
+    rows = [[*row, "free"] for row in usual_rows()]
+    rows += [["用户1", "rare", BEGIN + DAY, "free"], ["用户2", "rare", BEGIN + 9 * DAY + 900, "free"]]
+    rows += [["用户3", "new", BEGIN + 9 * DAY + n, "free"] for n in (800, 801)]
+    rows.reverse()  # the file tells the latest first
+    for row in rows:
+        if row[2] >= BEGIN + 9 * DAY and row[0] in ("用户4", "用户5"):
+            row[3] = "paid"
+        elif row[0] == "用户5":
+            row[3] = ""
+    path = write_csv(tmp_path / "a.csv", [*HEADER, "plan"], rows)
+    version, report = prepared(tmp_path / "v", path, recipe=InteractionRecipe(read=ReadStep(user_features="plan")))
+    train = version.open_split("train")
+    assert "rare" not in train.item_names
+    assert "new" in train.item_names  # it has no past that could have been too short
+    names, bags = train.feature_names("user"), train.features("user")
+    told = {
+        user: [names[n] for n in bags.numbers[a:b]]
+        for user, a, b in zip(train.user_names, bags.starts, bags.starts[1:], strict=False)
+    }
+    assert told["用户4"] == ["plan=free"]
+    assert told["用户5"] == []  # known after the training part alone
+    assert any("1 values of user features became known only after" in each for each in report["warnings"])
+
+
+def test_weights_and_ratings_that_say_nothing_are_told(tmp_path: Path) -> None:
+    rows = [[*row, 2, 4] for row in usual_rows()]
+    rows[3][3], rows[4][3], rows[5][3] = -1, 0, "three"
+    rows[6][4], rows[7][4], rows[8][2] = "good", "", 4_000_000_000
+    path = write_csv(tmp_path / "a.csv", [*HEADER, "quantity", "rating"], rows)
+    version, report = prepared(tmp_path / "v", path)
+    assert step_of(report, "weights")["reasons"][0]["documents"] == 2
+    skipped = {skip["reason"]: skip["examples"][0] for skip in report["skipped"]}
+    assert skipped["no weight that can be read"] == "a.csv line 7: quantity is 'three'"
+    assert skipped["no rating that can be read"] == "a.csv line 8: rating is 'good'"
+    assert any("1 interactions lie in the future, the latest at 2096-10-02" in each for each in report["warnings"])
+    assert report["totals"]["documents"] == len(rows) - 4
+    assert set(np.unique(version.open_split("train").weights)) == {2.0}
+
+
 def test_ratings_repeats_and_divisions(tmp_path: Path) -> None:
     rows = [[*row, 1 + n % 5] for n, row in enumerate(usual_rows())]
     rows += [[*row[:2], row[2] + 500, 5] for row in rows[:20]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,8 @@ def test_sampled_softmax_is_that_over_all_items_in_expectation(negatives: str) -
         for _ in range(20):
             drawn = draw(positives, counts, spec)
             assert drawn is not None
-            loss = sampled_softmax(queries, vectors[positives], vectors[drawn.items], positives, drawn)
+            taken, others = vectors[positives], vectors[drawn.items]
+            loss = sampled_softmax(queries, taken, others, positives, drawn, torch.ones(M))
             found.append(float(loss))
         losses[corrects] = float(np.mean(found))
     assert losses[True] == pytest.approx(whole, abs=0.35 if negatives == "in_batch" else 0.1)
@@ -161,6 +163,14 @@ def test_measures_are_those_of_the_book(version: PreparedVersion) -> None:
         assert found.recall(10)[row] == pytest.approx(len(set(order[:10]) & set(targets)) / len(targets))
         assert found.first_rank[row] == 1 + min(list(order).index(item) for item in targets)
         assert not set(found.top[row][: len(left)]) & set(seen)
+    counts = np.bincount(split.train.items, minlength=split.num_items)
+    bits = -np.log2((counts + 1) / (counts + 1).sum())
+    first = found.top[:, :10]
+    of_targets = np.mean([counts[targets].mean() for targets in truth.targets])
+    told = {name: found.intervals[name].value for name in found.intervals}
+    assert told["coverage_at_10"] == len(set(first.flatten().tolist())) / split.num_items
+    assert told["novelty_at_10"] == pytest.approx(bits[first].mean())
+    assert told["popularity_bias_at_10"] == pytest.approx(counts[first].mean() / of_targets)
 
 
 def test_sameness_earns_nothing() -> None:
@@ -230,6 +240,30 @@ def test_every_kind_of_negatives_gives_gradients(version: PreparedVersion, famil
     loss.backward()
     assert torch.isfinite(loss)
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_interaction_counts_as_much_as_its_weight_says(tmp_path: Path, family: str) -> None:
+    """One of weight three has the gradient of the same three times over; without a weight all count alike."""
+    rows = [[*row, 3 if n % 11 < 4 else ""] for n, row in enumerate(usual_rows())]
+    path = write_csv(tmp_path / "a.csv", ["user_id", "item_id", "timestamp", "quantity"], rows)
+    weighted, _ = prepared(tmp_path / "v", path)
+    task, train = task_of(weighted, family, negatives="all"), weighted.open_split("train")
+    assert set(np.unique(train.weights)) == {1.0, 3.0}
+    model = task.build_model().eval()
+    alone = [task.loss(model, task.batch(train, np.array([n]))).item() for n in range(6)]
+    batch = task.batch(train, np.arange(6))
+    if family == "sasrec":  # an example holds the losses of its places, which its own weights have already mixed
+        weights = [float(batch["history_weights"][a + 1 : b].sum()) for a, b in bounds(batch)]
+    else:
+        weights = batch["weights"].tolist()
+    assert len(set(weights)) > 1
+    assert task.loss(model, batch).item() == pytest.approx(np.average(alone, weights=weights), rel=1e-5)
+
+
+def bounds(batch: dict[str, torch.Tensor]) -> list[tuple[int, int]]:
+    starts = [*batch["history_starts"].tolist(), len(batch["history"])]
+    return list(pairwise(starts))
 
 
 def test_a_cold_item_is_known_by_its_features_alone(version: PreparedVersion) -> None:
