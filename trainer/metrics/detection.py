@@ -1,7 +1,7 @@
 """How well boxes were found: average precision as COCO counts it (Lin et al. 2014), the same as pycocotools to rounding.
 
 Per class and per intersection over union from 0.50 to 0.95, what was found is matched to what is there, the surest first;
-precision is read at 101 levels of recall. Crowds are neither missed nor wrong. Needs no torch.
+precision is read at 101 levels of recall. Crowds, and boxes of other sizes where one is asked for, are neither missed nor wrong.
 """
 
 from __future__ import annotations
@@ -20,6 +20,16 @@ MOST = 100
 """Boxes of a class and a picture that count, the surest."""
 
 
+Range = tuple[float, float]
+EVERY_SIZE: Range = (0.0, float("inf"))
+SIZES: dict[str, Range] = {
+    "small": (0, 32**2),
+    "medium": (32**2, 96**2),
+    "large": (96**2, float("inf")),
+}
+"""Square pixels of a box."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matched:
     """What was found in some pictures, judged. D boxes over all pictures and classes, T overlaps."""
@@ -31,14 +41,21 @@ class Matched:
     """(T, D)."""
 
     is_ignored: NDArray[np.bool_]
-    """(T, D): it lies on a crowd."""
+    """(T, D): it lies on a crowd, or is of another size."""
 
     num_there: NDArray[np.int64]
-    """(pictures, classes): boxes to be found, crowds not counted."""
+    """(pictures, classes): boxes to be found, crowds and those of other sizes not counted."""
 
 
-def match_pictures(found: Sequence[Floats], there: Sequence[Floats], *, num_classes: int) -> Matched:
-    """Judge what was found in each picture.
+def match_pictures(
+    found: Sequence[Floats],
+    there: Sequence[Floats],
+    *,
+    num_classes: int,
+    sizes: Range = EVERY_SIZE,
+    most: int = MOST,
+) -> Matched:
+    """Judge what was found in each picture, of boxes of those sizes, with the `most` surest of a class.
 
     `found` holds (D, 6) a picture: left, top, right, bottom, label, score; `there` (G, 6): the same with 1 for a crowd last.
     """
@@ -46,11 +63,12 @@ def match_pictures(found: Sequence[Floats], there: Sequence[Floats], *, num_clas
     num_there = np.zeros((len(found), num_classes), np.int64)
     for picture, (boxes, truth) in enumerate(zip(found, there, strict=True)):
         labels = truth[:, 4].astype(np.int64)
-        num_there[picture] = np.bincount(labels[truth[:, 5] == 0], minlength=num_classes)[:num_classes]
+        is_counted = (truth[:, 5] == 0) & ~is_outside(truth, sizes)
+        num_there[picture] = np.bincount(labels[is_counted], minlength=num_classes)[:num_classes]
         for label in np.unique(boxes[:, 4]):
             mine = boxes[boxes[:, 4] == label]
-            mine = mine[np.argsort(-mine[:, 5], kind="mergesort")][:MOST]
-            right, ignored = match_class(mine[:, :4], truth[labels == label])
+            mine = mine[np.argsort(-mine[:, 5], kind="mergesort")][:most]
+            right, ignored = match_class(mine[:, :4], truth[labels == label], sizes)
             places = np.full(len(mine), picture, np.int64)
             parts.append((places, mine[:, 4].astype(np.float64), mine[:, 5].astype(np.float64), right, ignored))
     if not parts:
@@ -66,24 +84,38 @@ def match_pictures(found: Sequence[Floats], there: Sequence[Floats], *, num_clas
     )  # fmt: skip
 
 
-def match_class(boxes: Floats, truth: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return (T, D) whether each box, surest first, hits something not yet taken, and whether what it hits is a crowd."""
+def is_outside(boxes: Floats, sizes: Range) -> NDArray[np.bool_]:
+    """Return whether each box (N, 4 or more) is of another size."""
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    outside: NDArray[np.bool_] = (area < sizes[0]) | (area > sizes[1])
+    return outside
+
+
+def match_class(boxes: Floats, truth: Floats, sizes: Range) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return (T, D) whether each box, surest first, hits something not yet taken, and whether it does not count.
+
+    What is to be found is hit first; then crowds, which are never taken, and things of other sizes, which are.
+    """
     right = np.zeros((len(OVERLAPS), len(boxes)), bool)
-    ignored = np.zeros_like(right)
+    ignored = np.tile(is_outside(boxes, sizes), (len(OVERLAPS), 1))
     if not len(truth):
         return right, ignored
     is_crowd = truth[:, 5] > 0
+    is_aside = is_crowd | is_outside(truth, sizes)
     overlap = overlaps(boxes.astype(np.float64), truth[:, :4].astype(np.float64), is_crowd)  # (D, G)
     taken = np.zeros((len(OVERLAPS), len(truth)), bool)
     least = np.minimum(OVERLAPS, 1 - 1e-10)[:, None]
     rows = np.arange(len(OVERLAPS))
     for number, row in enumerate(overlap):
         is_enough = row[None] >= least
-        chosen, hits = _best(np.where(is_enough & ~taken & ~is_crowd, row, -1.0))
-        _, on_crowd = _best(np.where(is_enough & is_crowd, row, -1.0))
+        is_free = is_enough & (~taken | is_crowd)
+        chosen, hits = _best(np.where(is_free & ~is_aside, row, -1.0))
+        beside, hits_beside = _best(np.where(is_free & is_aside, row, -1.0))
         right[:, number] = hits
-        ignored[:, number] = on_crowd & ~hits
+        ignored[:, number] = ~hits & (hits_beside | ignored[:, number])
+        hits_beside &= ~hits
         taken[rows[hits], chosen[hits]] = True
+        taken[rows[hits_beside], beside[hits_beside]] = True
     return right, ignored
 
 
@@ -119,6 +151,14 @@ def average_precisions(matched: Matched, weights: Floats | None = None) -> Float
         is_wrong = ~matched.is_right[:, mine] & ~matched.is_ignored[:, mine]
         wrong = np.cumsum(is_wrong * counted, axis=1)
         found[:, label] = [area_under(r, w, float(num_there[label])) for r, w in zip(right, wrong, strict=True)]
+    return found
+
+
+def average_recalls(matched: Matched) -> Floats:
+    """Return the share (T, classes) of what is there that was found; NaN where nothing of a class is there."""
+    num_there = matched.num_there.sum(axis=0)
+    hits = np.stack([np.bincount(matched.label[row], minlength=len(num_there)) for row in matched.is_right])
+    found: Floats = np.where(num_there > 0, hits / np.maximum(num_there, 1), np.nan)
     return found
 
 

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from trainer.metrics.bootstrap import Interval, interval
 from trainer.metrics.change import Change
-from trainer.metrics.detection import Matched, average_precisions, match_pictures, summary
+from trainer.metrics.detection import (
+    MOST,
+    SIZES,
+    Matched,
+    average_precisions,
+    average_recalls,
+    match_pictures,
+    summary,
+)
 from trainer.metrics.labels import Floats
 from trainer.metrics.report import EvaluationReport, Picture, Table
 
@@ -40,7 +48,11 @@ def detection_report(
         metrics=intervals(matched, precisions),
         notes=list(notes),
         tables=[Table(title="by class", columns=["class", "boxes", "ap50_95", "ap50", "precision", "recall"],
-                      rows=class_rows(names, matched, precisions))],
+                      rows=class_rows(names, matched, precisions)),
+                Table(title="by size of the box", columns=["size", "boxes", "ap50_95", "ap50", "recall50_95"],
+                      rows=size_rows(found, there, num_classes=len(names))),
+                Table(title="by the boxes of a class and picture that count", columns=["at most", "recall50_95"],
+                      rows=count_rows(found, there, num_classes=len(names)))],
         pictures=[show(int(i), found[i], there[i]) for i in worst[:NUM_PICTURES]],
         pictures_meaning=MEANING,
         documents=[int(i) for i in documents],
@@ -97,6 +109,31 @@ def class_rows(names: Sequence[str], matched: Matched, precisions: Floats) -> li
              hits / num_there if num_there else None]
         )  # fmt: skip
     return rows
+
+
+def size_rows(found: Sequence[Floats], there: Sequence[Floats], *, num_classes: int) -> list[list[object]]:
+    """Return a row a size, in pixels of the square that the model sees; other boxes are neither missed nor wrong there."""
+    rows: list[list[object]] = []
+    for name, sizes in SIZES.items():
+        matched = match_pictures(found, there, num_classes=num_classes, sizes=sizes)
+        told = summary(average_precisions(matched))
+        words = {"small": "small, below 32 x 32 pixels", "medium": "medium", "large": "large, above 96 x 96"}[name]
+        figures = told["map50_95"], told["map50"], mean_known(average_recalls(matched))
+        rows.append([words, int(matched.num_there.sum()), *map(_known, figures)])
+    return rows
+
+
+def count_rows(found: Sequence[Floats], there: Sequence[Floats], *, num_classes: int) -> list[list[object]]:
+    """Return the recall where the surest box, ten or a hundred of a class and a picture count."""
+    counts = (1, 10, MOST)
+    each = [match_pictures(found, there, num_classes=num_classes, most=most) for most in counts]
+    return [[most, _known(mean_known(average_recalls(matched)))] for most, matched in zip(counts, each, strict=True)]
+
+
+def mean_known(values: Floats) -> float:
+    """Return the mean of those that are known; NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def whole_pictures(matched: Matched) -> NDArray[np.bool_]:

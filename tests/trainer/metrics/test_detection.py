@@ -40,8 +40,8 @@ def made_up(seed: int, *, num_pictures: int = 40) -> tuple[list[Floats], list[Fl
     return found, there
 
 
-def cocos_own(found: list[Floats], there: list[Floats]) -> Floats:
-    """Return pycocotools' average precision (T, classes); -1 where nothing of a class is there."""
+def cocos_own(found: list[Floats], there: list[Floats]) -> COCOeval:
+    """Return pycocotools' evaluation."""
     coco = COCO()
     coco.dataset = {
         "info": {},
@@ -63,20 +63,41 @@ def cocos_own(found: list[Floats], there: list[Floats]) -> Floats:
         evaluation = COCOeval(coco, coco.loadRes(told), "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
-    precision: Floats = evaluation.eval["precision"][:, :, :, 0, 2]  # (T, R, K): every size, at most 100 boxes
-    return precision.mean(axis=1)
+        evaluation.summarize()
+    return evaluation
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_average_precision_is_pycocotools_own(seed: int) -> None:
     found, there = made_up(seed)
-    theirs = cocos_own(found, there)
+    theirs = (
+        cocos_own(found, there).eval["precision"][:, :, :, 0, 2].mean(axis=1)
+    )  # (T, K): every size, at most 100 boxes
     ours = average_precisions(match_pictures(found, there, num_classes=NUM_CLASSES))
     assert ours.shape == theirs.shape == (len(OVERLAPS), NUM_CLASSES)
     assert np.isnan(ours[:, 4]).all()  # told, and never there
     assert (theirs[:, 4] == -1).all()
     np.testing.assert_allclose(ours[:, :4], theirs[:, :4], atol=1e-12)
     assert 0.05 < summary(ours)["map50_95"] < summary(ours)["map50"] < 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_twelve_figures_are_pycocotools_own(seed: int) -> None:
+    """By size and by the boxes that count, too: where there are things of every size, and crowds of every size."""
+    found, there = ([boxes * ([3] * 4 + [1] * 2) for boxes in each] for each in made_up(seed))
+    theirs = cocos_own(found, there).stats
+    report = detection_report(
+        split="test", names=list("abcde"), found=found, there=there, documents=np.arange(len(found)),
+        show=lambda i, mine, truth: Picture(image="", caption=str(i), is_right=False),
+    )  # fmt: skip
+    _, by_size, by_count = (table.rows for table in report.tables)
+    measures = {each.name: each.value for each in report.metrics}
+    ours = [
+        measures["map50_95"], measures["map50"], measures["map75"], *(row[2] for row in by_size),
+        *(row[1] for row in by_count), *(row[4] for row in by_size),
+    ]  # fmt: skip
+    np.testing.assert_allclose(np.array(ours, float), theirs, atol=1e-12)
+    assert len(set(ours)) >= 10
 
 
 def test_weights_count_pictures_as_copies_of_them_would() -> None:

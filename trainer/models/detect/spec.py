@@ -115,6 +115,7 @@ FAMILY = Family(
     starts_from=frozenset({"vision"}),
     shrunk=shrunk,
     prunable=frozenset({"inner_fraction"}),
+    taught=lambda model: True,
     ablations={"augmentation": {"model.flip": False, "model.scale_fraction": 0.0, "model.colour_fraction": 0.0}},
     calibration_presets=("tiny",),
     calibration_examples=16,

@@ -59,6 +59,25 @@ def focal(logits: Tensor, targets: Tensor) -> Tensor:
     return (weight * (1 - sure) ** FOCAL_GAMMA * loss).sum()
 
 
+def taught_loss(
+    told: tuple[Tensor, Tensor, Tensor], taught: tuple[Tensor, Tensor, Tensor], temperature: float
+) -> Tensor:
+    """Return how far a detector's answers are from its teacher's: logits (B, N, K), boxes (B, N, 4), centre-ness (B, N).
+
+    Classes by cross-entropy weighted by the square of the gap (Li et al. 2020, arXiv 2006.04388), both softened by the
+    temperature; boxes and centre-ness only as far as the teacher is sure that something is there.
+    """
+    (logits, boxes, central), (their_logits, their_boxes, their_central) = told, taught
+    sure = their_logits.sigmoid().amax(dim=-1).square()  # (B, N)
+    total = sure.sum().clamp(min=1e-6)
+    softened, wanted = logits / temperature, (their_logits / temperature).sigmoid()
+    gap = (softened.sigmoid() - wanted).square()
+    classes = (gap * F.binary_cross_entropy_with_logits(softened, wanted, reduction="none")).sum() * temperature**2
+    apart = (1 - giou(boxes, their_boxes)) * sure
+    middle = F.binary_cross_entropy_with_logits(central, their_central.sigmoid(), reduction="none") * sure
+    return (classes + apart.sum() + middle.sum()) / total
+
+
 def detection_loss(
     logits: Tensor, found: Tensor, centreness: Tensor, *, places: Tensor, strides: Tensor, boxes: Tensor, labels: Tensor,
     counts: Tensor, ignored: Tensor,

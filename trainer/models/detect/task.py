@@ -23,13 +23,14 @@ from trainer.models.detect.boxes import suppress
 from trainer.models.detect.drawing import answer, draw, draw_shown
 from trainer.models.detect.model import Detector
 from trainer.models.detect.spec import DetectSpec
-from trainer.models.detect.targets import detection_loss
+from trainer.models.detect.targets import detection_loss, taught_loss
 from trainer.models.vision.cutting import cut_resnet
 from trainer.models.vision.picture import to_tensor
 from trainer.models.vision.task import to_bytes, to_pictures
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task
+from trainer.training.teacher import Teacher
 
 NUM_BINS = 1_000
 """Steps of certainty in which a pass during training counts; the last pass, and the report, are exact."""
@@ -113,6 +114,24 @@ class DetectTask(Task):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         pictures, boxes = self.varied(batch)
         return self._loss(model, model(pictures), boxes, batch)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.names
+
+    def distilled_loss(self, model: nn.Module, batch: Batch, *, teacher: Teacher) -> Tensor:
+        """Both see the same variation of each picture, and answer at the same places."""
+        pictures, boxes = self.varied(batch)
+        told = model(pictures)
+        with torch.no_grad():
+            taught = teacher.model(pictures)
+        if taught[0].shape != told[0].shape:
+            raise InputError(
+                f"distil.teacher answers at {taught[0].size(1):,} places of a picture and this model at {told[0].size(1):,}: "
+                "give model.finest_stride the teacher's value"
+            )
+        soft = taught_loss(told, taught, teacher.temperature)
+        return (1 - teacher.weight) * self._loss(model, told, boxes, batch) + teacher.weight * soft
 
     def _loss(self, model: nn.Module, told: Told, boxes: Tensor, batch: Batch) -> Tensor:
         logits, found, centreness = told

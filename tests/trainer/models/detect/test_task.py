@@ -74,6 +74,18 @@ def test_digits_on_canvases_are_found(tmp_path: Path) -> None:
     assert best["corners"] == pytest.approx((there[:4] / 64).tolist(), abs=0.06)
     assert told["labels"][0]["label"] == best["label"] in loaded.task.assets.label_names
     fewer_bits_find_as_much(tmp_path, found=result["test"]["map50_95"])
+    a_smaller_one_learns_from_its_answers(tmp_path, version)
+
+
+def a_smaller_one_learns_from_its_answers(folder: Path, version: Path) -> None:
+    """From the answers alone, without the loss against the boxes, and with another ResNet's width."""
+    model = {**MODEL, "width_fraction": 0.2, "head_layers": 1}
+    teacher = {"teacher": str(last_checkpoint(folder / "job")), "weight": 1.0}
+    events = run_job(folder / "taught", raw_spec(version, num_steps=100, model=model, distil=teacher))
+    assert cast(Finished, events[-1]).result["test"]["map50"] >= 0.6
+    finer = {**model, "finest_stride": "4"}
+    events = run_job(folder / "finer", raw_spec(version, num_steps=2, model=finer, distil=teacher))
+    assert "give model.finest_stride the teacher's value" in cast(Any, events[-1]).sentence
 
 
 def fewer_bits_find_as_much(folder: Path, *, found: float) -> None:
