@@ -22,6 +22,8 @@ class Decision:
     confirmed: bool = False
     override_reason: str = ""
     answers: list[BudgetAnswer] = field(default_factory=list)
+    stand_ins: dict[str, str] = field(default_factory=dict)
+    """Fields that stand for files which the view kept, since a page cannot send those again."""
 
 
 _decision: ContextVar[Decision | None] = ContextVar("budget_decision", default=None)

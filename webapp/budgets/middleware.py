@@ -40,8 +40,8 @@ class BudgetMiddleware:
 
 
 def _asks(request: HttpRequest, decision: Decision) -> bool:
-    """Say whether a person looks at a page that can ask. Files would have to be sent anew; they make no jobs."""
-    if not decision.answers or request.FILES or request.headers.get("HX-Request"):
+    """Say whether a person looks at a page that can ask. It can send no files again: the view must have kept them."""
+    if not decision.answers or (request.FILES and not decision.stand_ins) or request.headers.get("HX-Request"):
         return False
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate" and "text/html" in request.headers.get(
         "Accept", "text/html"
@@ -63,8 +63,9 @@ def _question(request: HttpRequest, answer: BudgetAnswer, decision: Decision) ->
         (name, value)
         for name, values in request.POST.lists()
         for value in values
-        if name not in (CONFIRM, REASON, "csrfmiddlewaretoken")
+        if name not in (CONFIRM, REASON, "csrfmiddlewaretoken", *decision.stand_ins)
     ]
+    kept += decision.stand_ins.items()
     rows = [
         {
             "budget": each.budget,

@@ -1,17 +1,14 @@
-"""Tables of texts that a model is asked about: uploaded, predicted by a job, and downloaded."""
+"""Tables of texts that a model is asked about: predicted by a job, and downloaded."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import fields
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -26,21 +23,15 @@ from webapp.quotes.devices import device_of_queue, queue_of_device
 from webapp.runs.checkpoints import checkpoint_at
 from webapp.runs.model_work import model_memory
 from webapp.runs.models import Checkpoint
+from webapp.serving.given_tables import GivenTable, table_remove
 from webapp.serving.guarding import decisions_keep, guards_for, rules_for
 from webapp.serving.services import model_label
-from webapp.teams.codes import new_code
 from webapp.teams.models import User
 
-MAX_TABLE_BYTES = 200 * 2**20
-ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 MAX_DECISIONS = 10_000
 """Decisions of the guard rails over one table that go into the project's log; its own file has all of them."""
 
 DECISION_FIELDS = tuple(field.name for field in fields(Decision))
-
-
-class TableRefused(Exception):
-    """The table cannot be taken; the message says why."""
 
 
 class PredictKind(JobKind):
@@ -75,9 +66,8 @@ class PredictKind(JobKind):
     def on_end(self, job: Job, attempt: Attempt | None) -> None:
         """Log what the guard rails decided; remove the uploaded table once its rows stand in the answers."""
         log_decisions(job)
-        table = Path(str(job.spec.get("table", "")))
-        if job.state == State.SUCCEEDED and table.is_relative_to(tables_folder()):
-            shutil.rmtree(table.parent, ignore_errors=True)
+        if job.state == State.SUCCEEDED:
+            table_remove(Path(str(job.spec.get("table", ""))))
 
 
 def _size_of(path: str) -> int:
@@ -87,32 +77,17 @@ def _size_of(path: str) -> int:
         return 0
 
 
-def tables_folder() -> Path:
-    return Path(settings.ISOCOST_FILES) / "tables"
-
-
 def table_predict(
-    *, checkpoint: Checkpoint, created_by: User, upload: UploadedFile[bytes], text_column: str = "", key: str = ""
+    *, checkpoint: Checkpoint, created_by: User, table: GivenTable, text_column: str = "", key: str = ""
 ) -> Job:
-    """Keep the uploaded table and put the job that predicts it in the queue; raise `TableRefused` with the reason."""
-    name = PurePosixPath(str(upload.name or "table.csv").replace("\\", "/")).name[:200]
-    if not name.lower().endswith(ENDINGS):
-        raise TableRefused(_("%(name)s is no table: give a CSV, TSV, JSONL or Parquet file.") % {"name": name})
-    if not upload.size or upload.size > MAX_TABLE_BYTES:
-        raise TableRefused(_("The table must have from 1 byte to 200 MiB; cut it into parts."))
-    folder = tables_folder() / new_code()
-    folder.mkdir(parents=True)
-    path = folder / f"table{PurePosixPath(name).suffix.lower()}"
-    with open(path, "wb") as file:
-        for chunk in upload.chunks():
-            file.write(chunk)
+    """Put the job that predicts a table in the queue; of the same table, or with the same key, there is one."""
     kind, spec = spec_from_dict(
         {
             "kind": "predict",
             "checkpoint": str(checkpoint.path),
             "sha256": checkpoint.sha256,
-            "table": str(path),
-            "table_name": name,
+            "table": str(table.path),
+            "table_name": table.name,
             "text_column": text_column.strip()[:200],
             "guards": msgspec.to_builtins(rules_for(checkpoint)),
         }
@@ -122,9 +97,9 @@ def table_predict(
         kind=kind,
         spec=spec_to_dict(kind, spec),
         created_by=created_by,
-        title=_("%(table)s by %(model)s") % {"table": name, "model": model_label(checkpoint)},
+        title=_("%(table)s by %(model)s") % {"table": table.name, "model": model_label(checkpoint)},
         queue=queue_of_device("auto"),
-        idempotency_key=f"table-{key}" if key else None,
+        idempotency_key=f"table-{key or table.code}",
     )
 
 

@@ -13,36 +13,62 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from webapp.budgets.decision import decision
+from webapp.budgets.errors import BudgetAnswer
 from webapp.jobs.errors import JobRefused
 from webapp.jobs.models import Job
 from webapp.projects.models import Project
 from webapp.runs.models import Checkpoint
-from webapp.serving.tables import TableRefused, answers_path, decisions_path, table_predict
+from webapp.serving.given_tables import GivenTable, TableRefused, table_keep, table_of, table_remove, ticket_of
+from webapp.serving.tables import answers_path, decisions_path, table_predict
 from webapp.teams.access import team_object
 from webapp.teams.models import Role, User
 from webapp.ui.downloads import file_response
+
+KEPT = "kept_table"
+"""Field that stands for the file where the form is sent once more."""
 
 
 @team_object(Project, Role.MEMBER, related=("team",))
 @require_POST
 def table_upload(request: HttpRequest, project: Project) -> HttpResponse:
-    upload = request.FILES.get("table")
+    user = cast(User, request.user)
     checkpoint = Checkpoint.objects.filter(
         code=request.POST.get("checkpoint", ""), run__project=project, removed_at=None
     ).first()
     back = reverse("playground", args=[project.code])
-    if checkpoint is None or not isinstance(upload, UploadedFile):
+    if checkpoint is None:
         messages.error(request, _("Choose a checkpoint that is still kept, and a table."))
         return redirect(back)
     try:
+        table = _given(request, project, user)
+    except TableRefused as error:
+        messages.error(request, str(error))
+        return redirect(back)
+    try:
         job = table_predict(
-            checkpoint=checkpoint, created_by=cast(User, request.user), upload=upload,
+            checkpoint=checkpoint, created_by=user, table=table,
             text_column=request.POST.get("text_column", ""), key=request.POST.get("key", "")[:50],
         )  # fmt: skip
-    except (TableRefused, JobRefused) as error:
+    except JobRefused as error:
+        if isinstance(error, BudgetAnswer):
+            decision().stand_ins[KEPT] = ticket_of(table, project=project, user=user)
+        else:
+            table_remove(table.path)
         messages.error(request, str(error))
         return redirect(back)
     return redirect("job-detail", job.code)
+
+
+def _given(request: HttpRequest, project: Project, user: User) -> GivenTable:
+    """Return the table that was sent, or the one that its ticket stands for."""
+    upload = request.FILES.get("table")
+    if isinstance(upload, UploadedFile):
+        return table_keep(upload)
+    table = table_of(request.POST.get(KEPT, ""), project=project, user=user)
+    if table is None:
+        raise TableRefused(_("Choose a checkpoint that is still kept, and a table."))
+    return table
 
 
 @team_object(Job, Role.VIEWER)
