@@ -2,7 +2,8 @@
 //   {"title", "x": axis, "y": axis, "traces": [{"t": "line" | "points" | "band" | "bars" | "contour" | "heat", ...}], "marks", "table"}
 // SVG traces only. Colours come from the stylesheet and follow the theme.
 
-import { baseLayout, download, escapeHtml, palette } from "./plots.js";
+import { act, tableElement } from "./plot_actions.js";
+import { baseLayout, escapeHtml, palette } from "./plot_base.js";
 import { printable } from "./printing.js";
 
 const state = new Map(); // figure -> its data as drawn
@@ -136,47 +137,10 @@ async function draw(figure) {
   await window.Plotly.react(box, traces(data), layoutOf(data), { displayModeBar: false, responsive: true });
   plainPrefixes(box);
   const wrap = figure.querySelector(".plot-table");
-  if (!wrap.hidden) wrap.replaceChildren(table(data));
+  if (!wrap.hidden) wrap.replaceChildren(tableElement(tableOf(data)));
 }
 
-function table(data) {
-  const item = document.createElement("table");
-  const head = item.createTHead().insertRow();
-  for (const text of data.table.columns) {
-    const cell = document.createElement("th");
-    cell.textContent = text;
-    head.append(cell);
-  }
-  const body = item.createTBody();
-  for (const row of data.table.rows) {
-    const line = body.insertRow();
-    row.forEach((value) => {
-      const cell = line.insertCell();
-      cell.textContent = value ?? "–";
-      if (typeof value === "number") cell.className = "num";
-    });
-  }
-  return item;
-}
-
-function csv(data) {
-  const quote = (value) => (typeof value === "number" ? value : `"${String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`);
-  return [data.table.columns, ...data.table.rows].map((row) => row.map(quote).join(",")).join("\r\n");
-}
-
-function act(figure, action) {
-  const data = state.get(figure);
-  const name = figure.dataset.chart;
-  if (action === "csv") download(`${name}.csv`, csv(data), "text/csv");
-  if (action === "png" || action === "svg") {
-    window.Plotly.downloadImage(figure.querySelector(".chart"), { format: action, filename: name, width: 1200, height: 700, scale: action === "png" ? 2 : 1 });
-  }
-  if (action === "table") {
-    const wrap = figure.querySelector(".plot-table");
-    wrap.hidden = !wrap.hidden;
-    if (!wrap.hidden) wrap.replaceChildren(table(data));
-  }
-}
+const tableOf = ({ table }) => ({ head: table.columns, rows: table.rows });
 
 // Charts of a new answer take the place of the old ones; those it does not have stay as they are, marked as older.
 export function update(charts) {
@@ -202,7 +166,7 @@ export function start() {
     seen.observe(figure);
     figure.addEventListener("click", (event) => {
       const action = event.target.closest("[data-plot-action]")?.dataset.plotAction;
-      if (action) act(figure, action);
+      if (action) act(figure, action, { name: figure.dataset.chart, table: tableOf(state.get(figure)) });
     });
   }
   document.addEventListener("theme", () => { for (const figure of state.keys()) draw(figure); });

@@ -1,186 +1,37 @@
-// Draws the charts that do not move: a <figure class="plot" data-plot="ID"> whose data lies in the page as JSON,
-//   {"kind": "stacked" | "bars" | "lines", "x": {"title", "values"}, "y": {"title", "prefix"}, "series": [{"name", "values"}]}
-// `labels` names the points when the pointer is on them; `joined` draws a series' line over the places where it has none.
-// A series may also say: kind, mode, dash, colour (its number), fill ("tonexty": the band down to the series before it),
-// quiet (the edge of a band), base (where each bar begins), bars (the number of each bar's colour), text (at each point).
-// Each can be read as a table and downloaded. Colours come from the stylesheet, and follow the theme.
+// Draws each <figure class="plot" data-plot="ID"> whose data lies in the page as JSON, and again when a part of the page is
+// new. What the data may say stands in series_plot.js and trace_plot.js. Each can be read as a table and downloaded.
+// SVG alone; colours come from the stylesheet, and follow the theme.
 
-const CSS = () => getComputedStyle(document.documentElement);
+import { act } from "./plot_actions.js";
+import { seriesPlot, seriesTable } from "./series_plot.js";
+import { tracePlot } from "./trace_plot.js";
 
-export function palette() {
-  const css = CSS();
-  return Array.from({ length: 8 }, (_, i) => css.getPropertyValue(`--series-${i + 1}`).trim());
-}
+const drawn = new Map(); // figure's ID -> its data, so that a poll that brings nothing new draws nothing
 
-export function baseLayout(titleX, titleY) {
-  const css = CSS();
-  const text = css.getPropertyValue("--muted").trim();
-  const line = css.getPropertyValue("--line").trim();
-  const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true, tickfont: { size: 11 } };
-  return {
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: css.getPropertyValue("--sans"), color: text, size: 12 },
-    margin: { l: 48, r: 8, t: 8, b: 40 },
-    xaxis: { ...axis, title: { text: escapeHtml(titleX), standoff: 10 } },
-    yaxis: { ...axis, title: { text: escapeHtml(titleY), standoff: 10 } },
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-    hovermode: "x unified",
-    hoverlabel: { bgcolor: css.getPropertyValue("--surface").trim(), font: { color: css.getPropertyValue("--text").trim() } },
-  };
-}
+const textOf = (figure) => document.getElementById(figure.dataset.plot).textContent;
 
-// Plotly reads a little HTML in its labels; names come from users.
-export function escapeHtml(text) {
-  return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
-function traces(data) {
-  const colours = palette();
-  return data.series.map((series, index) => {
-    const colour = colours[(series.colour ?? index) % colours.length];
-    return {
-      type: (series.kind ?? data.kind) === "lines" ? "scatter" : "bar",
-      mode: (series.kind ?? data.kind) === "lines" ? (series.mode ?? (series.fill || series.quiet ? "lines" : "lines+markers")) : undefined,
-      name: escapeHtml(series.name),
-      x: data.x.values,
-      y: series.values,
-      text: (series.text ?? data.labels)?.map(escapeHtml),
-      textposition: (series.kind ?? data.kind) === "lines" ? "top center" : "outside",
-      base: series.base,
-      fill: series.fill,
-      fillcolor: series.fill ? `${colour}26` : undefined,
-      connectgaps: series.fill !== undefined || series.joined === true,
-      showlegend: !series.quiet,
-      line: { color: colour, dash: series.dash, width: series.fill || series.quiet ? 0 : 2 },
-      marker: { color: series.bars?.map((bar) => colours[bar % colours.length]) ?? colour, size: series.quiet || series.fill ? 0 : 6 },
-      hoverinfo: series.fill || series.quiet ? "skip" : undefined,
-      hovertemplate: series.fill || series.quiet ? undefined : `${data.labels ? "%{text}: " : ""}${data.y.prefix ?? ""}%{y:.3~g}`,
-    };
-  });
-}
-
-// 1, 2 and 5 of every decade, each told whole: "$0.005", not a bare 5. Where there are many decades, their firsts alone.
-function logTicks(values, prefix) {
-  const logs = values.filter((value) => value > 0).map(Math.log10);
-  const [low, high] = [Math.min(...logs), Math.max(...logs)];
-  const steps = high - low > 1.5 ? [1] : [1, 2, 5];
-  const tickvals = [];
-  const ticktext = [];
-  for (let decade = Math.floor(low) - 1; decade <= Math.ceil(high); decade += 1) {
-    for (const step of steps) {
-      const value = Number(`${step}e${decade}`);
-      tickvals.push(value);
-      ticktext.push(prefix + (decade < 0 ? value.toFixed(-decade) : value.toLocaleString("en")));
-    }
-  }
-  return { tickmode: "array", tickvals, ticktext };
-}
-
-// Names stand level, in as many lines as they need, where their longest word has room; of what has an order every so many
-// are named.
-function categoryTicks({ values, is_ordered }, width) {
-  const longest = Math.max(1, ...values.flatMap((name) => String(name).split(" ")).map((word) => word.length));
-  const fitting = Math.max(1, Math.floor((width - 70) / (7 * longest + 8)));
-  if (is_ordered) return { tickangle: 0, tick0: 0, dtick: Math.ceil(values.length / fitting) };
-  if (values.length > fitting) return {};
-  const letters = Math.floor((width - 70) / values.length / 7) - 1;
-  return { tickangle: 0, tickvals: values, ticktext: values.map((name) => broken(String(name), Math.max(letters, longest))) };
-}
-
-function broken(text, letters) {
-  const lines = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= letters) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.map(escapeHtml).join("<br>");
-}
-
-const dataOf = (figure) => JSON.parse(document.getElementById(figure.dataset.plot).textContent);
-
-function draw(figure) {
-  const data = dataOf(figure);
-  const layout = baseLayout(data.x.title, data.y.title);
-  layout.barmode = data.kind === "stacked" ? "stack" : "group";
-  layout.bargap = 0.3;
-  layout.yaxis.tickprefix = data.y.prefix ?? "";
-  layout.yaxis.exponentformat = "none"; // no SI prefixes on money
-  layout.yaxis.rangemode = "tozero";
-  if (data.labels) layout.hovermode = "closest";
-  if (data.x.prefix) Object.assign(layout.xaxis, { tickprefix: data.x.prefix, exponentformat: "none" });
-  layout.xaxis.type = data.x.type ?? "category";
-  layout.xaxis.nticks = data.x.type === "date" ? 8 : 12;
-  if (data.x.type === "date" && data.x.values.length < 8) Object.assign(layout.xaxis, { tickvals: data.x.values, tickformat: "%b %-d<br>%Y" }); // no hours of a day
-  if (data.x.is_whole) layout.xaxis.dtick = Math.max(1, Math.ceil(data.x.values.length / 12)); // no half jobs
-  if (data.x.type === "log") Object.assign(layout.xaxis, { tickprefix: "", ...logTicks(data.x.values, data.x.prefix ?? "") });
+function draw(figure, isForced) {
   const box = figure.querySelector(".chart");
-  if (!data.x.type) Object.assign(layout.xaxis, categoryTicks(data.x, box.clientWidth));
-  if (data.y.type) layout.yaxis.type = data.y.type;
-  if (data.y.decades) layout.yaxis.dtick = 1; // powers of ten alone
-  if (data.y.free) layout.yaxis.rangemode = "normal";
-  layout.showlegend = data.series.length > 1;
-  window.Plotly.react(box, traces(data), layout, { displayModeBar: false, responsive: true });
+  const [name, text] = [figure.dataset.plot, textOf(figure)];
+  if (!isForced && box.dataset.drawn && drawn.get(name) === text) return;
+  drawn.set(name, text);
+  box.dataset.drawn = "1";
+  const data = JSON.parse(text);
+  const { traces, layout } = (data.traces ? tracePlot : seriesPlot)(data, box.clientWidth);
+  window.Plotly.react(box, traces, layout, { displayModeBar: false, responsive: true });
 }
 
-function table(data) {
-  const item = document.createElement("table");
-  const head = item.createTHead().insertRow();
-  for (const text of [data.x.title, ...data.series.map((series) => series.name)]) {
-    const cell = document.createElement("th");
-    cell.textContent = text;
-    head.append(cell);
-  }
-  const body = item.createTBody();
-  data.x.values.forEach((value, row) => {
-    const line = body.insertRow();
-    line.insertCell().textContent = value;
-    for (const series of data.series) {
-      const cell = line.insertCell();
-      cell.className = "num";
-      cell.textContent = series.values[row] ?? "–";
-    }
-  });
-  return item;
-}
-
-function csv(data) {
-  const quote = (value) => `"${String(value ?? "").replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
-  const lines = [[data.x.title, ...data.series.map((series) => series.name)].map(quote).join(",")];
-  data.x.values.forEach((value, row) => lines.push([quote(value), ...data.series.map((s) => s.values[row] ?? "")].join(",")));
-  return lines.join("\r\n");
-}
-
-export function download(name, text, type) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
-function act(figure, data, action) {
-  const name = figure.dataset.plot;
-  if (action === "csv") download(`${name}.csv`, csv(data), "text/csv");
-  if (action === "png" || action === "svg") {
-    window.Plotly.downloadImage(figure.querySelector(".chart"), { format: action, filename: name, width: 1200, height: 600, scale: action === "png" ? 2 : 1 });
-  }
-  if (action === "table") {
-    const wrap = figure.querySelector(".plot-table");
-    wrap.hidden = !wrap.hidden;
-    if (!wrap.hidden) wrap.replaceChildren(table(data));
-  }
-}
-
-function drawAll() {
-  for (const figure of document.querySelectorAll("figure.plot[data-plot]")) draw(figure);
+function drawAll(isForced) {
+  for (const figure of document.querySelectorAll("figure.plot[data-plot]")) draw(figure, isForced);
 }
 
 document.addEventListener("click", (event) => {
   const figure = event.target.closest("figure.plot[data-plot]");
   const action = event.target.closest("[data-plot-action]")?.dataset.plotAction;
-  if (figure && action) act(figure, dataOf(figure), action);
+  if (!figure || !action) return;
+  const data = JSON.parse(textOf(figure));
+  act(figure, action, { name: figure.dataset.plot, table: data.table ?? seriesTable(data) });
 });
-for (const name of ["theme", "htmx:afterSwap"]) document.addEventListener(name, drawAll); // a part of the page may be new
-drawAll();
+document.addEventListener("theme", () => drawAll(true));
+document.addEventListener("htmx:afterSwap", () => drawAll(false));
+drawAll(true);

@@ -43,7 +43,7 @@ def test_charts_are_drawn_and_the_plan_follows_the_slider(
         ):
             found += violations(page, address)
             assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), f"{address} is too wide"
-        surface = page.locator("figure[data-ladder-plot=surface]")
+        surface = page.locator("figure[data-plot=surface]")
         expect(surface.locator(".scatterlayer .trace").first).to_be_visible()
         assert page.locator("canvas").count() == 0
         before = page.locator("[data-figure=band]").inner_text()

@@ -96,7 +96,7 @@ def test_the_law_on_the_page_is_the_command_lines(made: RealLadder, page: Page, 
         shown = value_of(page, f"[data-coefficient={name}] [data-value]")
         assert shown == pytest.approx(expected[name]["p50"], rel=1e-6), name
     expect(page.locator("[data-method=parametric]")).to_have_class("is-here")
-    expect(page.locator("figure[data-ladder-plot=surface] .scatterlayer .trace").first).to_be_visible()
+    expect(page.locator("figure[data-plot=surface] .scatterlayer .trace").first).to_be_visible()
 
 
 def test_the_run_beyond_was_sealed_before_and_is_compared(made: RealLadder, page: Page, stack: Installation) -> None:

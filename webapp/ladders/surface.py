@@ -104,7 +104,6 @@ def _chart(fitted: FittedLaw, points: Points, hardware: Hardware, budget_usd: fl
     return {
         "x": {"title": _("Parameters"), "type": "log", "range": [n_low, n_high]},
         "y": {"title": _("Training tokens"), "type": "log", "range": [d_low, d_high]},
-        "tall": True,
         "traces": traces,
         "table": _table(fitted, hardware, budget_usd),
     }

@@ -1,6 +1,6 @@
 // A user's profile: history, recommendations with their reasons, nearest users, a map; and what if the history were another.
 
-import { baseLayout, escapeHtml, palette } from "../../plots.js";
+import { baseLayout, escapeHtml, palette } from "../../plot_base.js";
 
 const $ = (id) => document.getElementById(id);
 
