@@ -9,9 +9,9 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from webapp.datasets.models import Dataset, DatasetVersion
-from webapp.planning.advisor.advice import Wanted
 from webapp.planning.advisor.table import decision_table, weights_of
 from webapp.planning.advisor.tasks import TASKS, Task
+from webapp.planning.advisor.wanted import Wanted
 from webapp.planning.advisor.words import task_of
 from webapp.projects.models import Project
 from webapp.runs.data_facts import data_facts

@@ -84,7 +84,7 @@ def _belief(error: float, table: Table, basis: str) -> Expected:
     if 1 - error < error:  # little is right: it is that which may be a third more or less
         low, high = (1 - error) * (1 - SPREAD), (1 - error) * (1 + SPREAD)
     return Expected(
-        value=1 - error, low=low, high=high, basis=table.basis[basis], is_published=basis.startswith("published")
+        value=1 - error, low=low, high=high, basis=_(table.basis[basis]), is_published=basis.startswith("published")
     )
 
 
