@@ -6,8 +6,8 @@ Starts an installation of its own with the demo, as a newcomer does, and looks a
 second, without a hand on the mouse, until the run beyond the ladder has landed against its sealed prediction. Then it
 moves the price of a GPU-hour on the decision card and asks the playground to go on from `def `. Prints one JSON line:
 seconds from the first page until each chapter was done, and what it said. With `--screenshots` it keeps a picture of
-the pages that docs/deciding.md shows. `--url` and `--login` (a link of `make login`) look at an installation that runs,
-instead of starting one.
+the pages that README.md and docs/deciding.md show. `--url` and `--login` (a link of `make login`) look at an
+installation that runs, instead of starting one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from tests.stack.installation import Installation
 AIM_SECONDS = 360.0
 LIMIT_SECONDS = 1_500.0
 POLL_SECONDS = 0.5
+LIVE_FROM = 0.4
+"""Part of a run's steps after which its picture is worth taking."""
+
 SIZE = {"width": 1280, "height": 860}
 
 
@@ -52,6 +55,7 @@ class Watch:
         self.began = time.monotonic()
         self.project = self.page.url
         self.seen: dict[str, dict[str, Any]] = {}
+        self.is_live_kept = pictures is None
 
     @property
     def elapsed(self) -> float:
@@ -62,6 +66,8 @@ class Watch:
         while "landed" not in self.seen:
             assert self.elapsed < LIMIT_SECONDS, f"not done after {LIMIT_SECONDS:.0f} s: {self.seen}"
             self.note()
+            if "sealed" in self.seen and not self.is_live_kept:
+                self.keep_live(self.link_of("sealed"))
             time.sleep(POLL_SECONDS)
 
     def note(self) -> None:
@@ -82,11 +88,22 @@ class Watch:
     def link_of(self, chapter: str) -> str:
         return str(self.page.locator(f"[data-chapter={chapter}] a").get_attribute("href"))
 
-    def keep(self, name: str) -> None:
+    def keep_live(self, address: str) -> None:
+        """Keep what a browser's window shows of the run beyond the ladder while it trains, once it has drawn something."""
+        page = self.context.new_page()
+        page.goto(address)
+        if page.locator("progress").evaluate("bar => bar.value / bar.max") >= LIVE_FROM:
+            page.wait_for_timeout(1_500)
+            self.keep("live", page)
+            self.is_live_kept = True
+        page.close()
+
+    def keep(self, name: str, page: Page | None = None) -> None:
+        """Keep a picture of the whole page, or of the window of another one."""
         if self.pictures is None:
             return
         path = self.pictures / f"{name}.png"
-        self.page.screenshot(path=path, full_page=True)
+        (page or self.page).screenshot(path=path, full_page=page is None)
         colours = Image.Quantize.FASTOCTREE
         Image.open(path).convert("RGB").quantize(256, method=colours, dither=Image.Dither.NONE).save(
             path, optimize=True

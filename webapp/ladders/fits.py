@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, cast
 
 import numpy as np
@@ -37,6 +38,12 @@ def fit_refresh(ladder: Ladder) -> ScalingFit | None:
         return _fit_write(ladder, rows, METHOD) if rows else latest
     except EconomicsError:
         return latest  # too few, or on one ray: the ladder's page says what is missing
+
+
+def newest_fits(ladders: Iterable[Ladder]) -> dict[int, ScalingFit]:
+    """Return ladder -> its latest fit, without the answers, for a list."""
+    rows = ScalingFit.objects.filter(ladder__in=ladders).defer("answer", "facts", "point_ids")
+    return {fit.ladder_id: fit for fit in rows.order_by("ladder_id", "-number").distinct("ladder_id")}
 
 
 def fit_by(fit: ScalingFit, method: str) -> ScalingFit:

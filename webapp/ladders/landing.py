@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils import timezone
 
 from webapp.costs.queries import job_spend
@@ -36,9 +38,15 @@ def point_land(point: LadderPoint) -> bool:
 
 def last_validation(run: Run) -> dict[str, float] | None:
     """Return what the pass over the whole validation split at the run's end measured; None if there was none."""
-    said = JobEvent.objects.filter(job__train_job__run=run, type="evaluation", payload__split="validation")
-    event = said.order_by("-job_id", "-seq").first()
-    return dict(event.payload.get("metrics") or {}) if event else None
+    return last_validations([run]).get(run.pk)
+
+
+def last_validations(runs: Iterable[Run]) -> dict[int, dict[str, float]]:
+    """Return the same of many runs, by their keys."""
+    said = JobEvent.objects.filter(job__train_job__run__in=runs, type="evaluation", payload__split="validation")
+    rows = said.order_by("job__train_job__run_id", "-job_id", "-seq").distinct("job__train_job__run_id")
+    found = rows.values_list("job__train_job__run_id", "payload")
+    return {run: dict(payload.get("metrics") or {}) for run, payload in found}
 
 
 def branch_checkpoint(point: LadderPoint) -> Checkpoint | None:

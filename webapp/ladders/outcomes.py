@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from webapp.costs.queries import job_spend
+from webapp.costs.models import LedgerEntry
+from webapp.costs.queries import spend_by
 from webapp.jobs.models import Job, State
-from webapp.ladders.landing import last_validation
+from webapp.ladders.landing import last_validations
 from webapp.ladders.models import SealedPrediction
 from webapp.runs.models import Run
 
@@ -45,25 +46,52 @@ class Outcome:
         return min(max(50 + 100 * (self.position or 0.0), 8.0), 192.0)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landed:
+    """What a run that ended well came to; None is not known."""
+
+    measured: dict[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    usd: float | None = None
+
+
 def outcomes_of(seal: SealedPrediction) -> list[Outcome]:
     """Return loss, time and cost: predicted, and landed once the run has ended."""
-    run, said = seal.run, seal.content
-    loss, seconds, usd = _landed(run, said)
+    return outcomes_of_all([seal])[0]
+
+
+def outcomes_of_all(seals: Sequence[SealedPrediction]) -> list[list[Outcome]]:
+    """Return the same of each, asking the database as often for many as for one."""
+    landed = _landed([seal.run for seal in seals if seal.run.latest_job.state == State.SUCCEEDED])
+    return [_outcomes(seal, landed.get(seal.run_id, Landed())) for seal in seals]
+
+
+def _outcomes(seal: SealedPrediction, came: Landed) -> list[Outcome]:
+    said = seal.content
+    loss = came.measured.get("bits_per_byte" if said.get("loss_unit") == "bits_per_byte" else "loss")
     rows = [
         Outcome(name="loss", title=_("loss"), predicted=said["loss"], landed=loss),
-        Outcome(name="seconds", title=_("time"), predicted=said.get("seconds"), landed=seconds),
-        Outcome(name="usd", title=_("cost"), predicted=said.get("usd"), landed=usd),
+        Outcome(name="seconds", title=_("time"), predicted=said.get("seconds"), landed=came.seconds),
+        Outcome(name="usd", title=_("cost"), predicted=said.get("usd"), landed=came.usd),
     ]
     return [row for row in rows if row.predicted]
 
 
-def _landed(run: Run, said: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
-    if run.latest_job.state != State.SUCCEEDED:
-        return None, None, None
-    measured = last_validation(run) or {}
-    key = "bits_per_byte" if said.get("loss_unit") == "bits_per_byte" else "loss"
-    spent = job_spend(jobs=Job.objects.filter(train_job__run=run))
-    return measured.get(key), spent.seconds or None, float(spent.effective_usd) or None
+def _landed(runs: list[Run]) -> dict[int, Landed]:
+    """Return what each run came to, by its key."""
+    if not runs:
+        return {}
+    entries = LedgerEntry.objects.filter(job__train_job__run__in=runs)
+    spent = {row["job__train_job__run_id"]: row for row in spend_by(entries, "job__train_job__run_id")}
+    measured = last_validations(runs)
+    return {
+        run.pk: Landed(
+            measured=measured.get(run.pk, {}),
+            seconds=spent[run.pk]["total_seconds"] or None if run.pk in spent else None,
+            usd=float(spent[run.pk]["usd"]) or None if run.pk in spent else None,
+        )
+        for run in runs
+    }
 
 
 def why_missed(seal: SealedPrediction, rows: list[Outcome]) -> list[str]:
@@ -112,9 +140,7 @@ def _why_loss(seal: SealedPrediction, row: Outcome) -> list[str]:
     return found
 
 
-def tally(project_seals: list[SealedPrediction]) -> dict[str, int]:
+def tally(outcomes: Iterable[list[Outcome]]) -> dict[str, int]:
     """Return how many losses landed, and how many of those inside."""
-    landed = [
-        row for seal in project_seals for row in outcomes_of(seal) if row.name == "loss" and row.is_inside is not None
-    ]
+    landed = [row for rows in outcomes for row in rows if row.name == "loss" and row.is_inside is not None]
     return {"landed": len(landed), "inside": sum(bool(row.is_inside) for row in landed)}

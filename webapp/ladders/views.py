@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET, require_POST
 from economics.errors import EconomicsError
 from webapp.jobs.errors import JobRefused
 from webapp.ladders import services
+from webapp.ladders.fits import newest_fits
 from webapp.ladders.models import Ladder, SealedPrediction
-from webapp.ladders.outcomes import outcomes_of, tally
+from webapp.ladders.outcomes import outcomes_of_all, tally
 from webapp.ladders.points import MAX_CSV_BYTES, vocabulary_size
 from webapp.ladders.rungs import RungRefused
 from webapp.ladders.status import live_context
@@ -28,25 +29,28 @@ CSV_COLUMNS = (
     "num_params", "num_tokens", "loss", "bits_per_byte", "run", "flop", "num_unique_tokens", "learning_rate",
     "num_params_in_matmuls", "role", "is_left_out", "vocabulary_size",
 )  # fmt: skip
+MOST_SEALS, SEALS_SHOWN = 200, 30
 
 
 @team_object(Project, Role.VIEWER, related=("team",))
 @require_GET
 def ladder_list(request: HttpRequest, project: Project) -> HttpResponse:
     ladders = list(project.ladders.select_related("dataset_version__dataset").prefetch_related("points"))
+    fits = newest_fits(ladders)
     seals = list(
-        SealedPrediction.objects.filter(project=project).select_related("run__latest_job", "fit__ladder")[:200]
+        SealedPrediction.objects.filter(project=project).select_related("run__latest_job", "fit__ladder")[:MOST_SEALS]
     )
+    outcomes = outcomes_of_all(seals)
     context = {
-        "project": project, "section": "ladder", "tally": tally(seals),
+        "project": project, "section": "ladder", "tally": tally(outcomes),
         "ladders": [
             {
                 "ladder": ladder, "points": (points := list(ladder.points.all())),
-                "num_landed": sum(point.has_landed for point in points), "fit": ladder.fits.first(),
+                "num_landed": sum(point.has_landed for point in points), "fit": fits.get(ladder.pk),
             }
             for ladder in ladders
         ],
-        "seals": [(seal, outcomes_of(seal)) for seal in seals[:30]],
+        "seals": list(zip(seals, outcomes, strict=True))[:SEALS_SHOWN],
         "can_write": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
     }  # fmt: skip
     return render(request, "ladders/list.html", context)

@@ -99,9 +99,9 @@ class ModelRow:
 def model_rows(project: Project) -> list[ModelRow]:
     """Return the table of the project's models."""
     rows = []
-    for version in versions_of(project):
-        results = list(version.results.filter(split="test")[:1]) or list(version.results.all()[:1])
-        result = results[0] if results else None
+    for version in versions_of(project).prefetch_related("results__suite", "results__dataset_version__dataset"):
+        results = list(version.results.all())
+        result = next((each for each in results if each.split == "test"), next(iter(results), None))
         metric = main_metric(version, result)
         rows.append(
             ModelRow(

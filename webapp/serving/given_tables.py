@@ -23,7 +23,7 @@ from webapp.teams.models import User
 
 MAX_TABLE_BYTES = 200 * 2**20
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
-KEPT_SECONDS = 86_400.0
+KEPT_SECONDS = 86_400
 """How long a table that no job reads waits for its person."""
 
 SALT = "given-table"

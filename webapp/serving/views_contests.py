@@ -28,6 +28,7 @@ from webapp.serving.contests import (
     bout_judge,
     contest_create,
     contest_rate,
+    contest_rates,
     prompt_set_save,
     prompts_of,
     rates_by_rule,
@@ -53,7 +54,7 @@ def contests(request: HttpRequest, project: Project) -> HttpResponse:
     context = {
         "project": project, "section": "playground", "rules": RULES, "contest": chosen,
         "may_judge": request.team_role >= Role.MEMBER,  # type: ignore[attr-defined]
-        "rows": [] if chosen else [(each, contest_rate(each)) for each in held[:NUM_SHOWN]],
+        "rows": [] if chosen else contest_rates(held[:NUM_SHOWN]),
         "models": models, "sets": PromptSet.objects.filter(project=project),
     }  # fmt: skip
     context |= _of_contest(chosen) if chosen else _of_conversations(project, models)

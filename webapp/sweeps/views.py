@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -33,11 +34,12 @@ MOST_TRIALS = 1_000
 @require_GET
 def sweep_list(request: HttpRequest, project: Project) -> HttpResponse:
     sweeps = project.sweeps.select_related("dataset_version__dataset").prefetch_related("trials")
-    items = []
+    items: list[dict[str, Any]] = []
     for sweep in sweeps:
         trials = list(sweep.trials.all())
         landed = [trial for trial in trials if trial.value is not None]
         items.append({"sweep": sweep, "num_trials": len(trials), "best": best_of(sweep, landed)})
+    prefetch_related_objects([item["best"] for item in items if item["best"]], "run")
     context = {"project": project, "section": "sweeps", "items": items, "can_write": _can_write(request)}
     return render(request, "sweeps/list.html", context)
 
