@@ -22,6 +22,7 @@ from trainer.parallel.place import place_here
 from trainer.sections import DataSpec, MachineSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
+from trainer.training.batches import NUM_AHEAD
 from trainer.training.checkpoint import (
     StoredCheckpoint,
     first_verified,
@@ -31,7 +32,14 @@ from trainer.training.checkpoint import (
 )
 from trainer.training.compile_cache import known_seconds
 from trainer.training.loop import Loop
-from trainer.training.machine import apply_machine, decide_compile, is_here, resolve_device, resolve_machine
+from trainer.training.machine import (
+    apply_machine,
+    decide_compile,
+    is_here,
+    layout_of,
+    resolve_device,
+    resolve_machine,
+)
 from trainer.training.optimizer import Optimizer
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState, set_random_states
@@ -226,6 +234,7 @@ def make_setting(
     reasons |= apply_machine(machine, num_processes=group.size)
     if not group.shards_model:  # its parts go there one by one
         model.to(device)
+    reasons |= layout_of(model) | {"batches": f"{NUM_AHEAD} are made ahead by a thread while the model learns"}
     train = version.open_split("train")
     task.see_training(train)
     facts = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import re
 import subprocess
 import sys
@@ -20,12 +21,13 @@ from safetensors.torch import load_file
 
 from tests.trainer.conftest import events_of, last_checkpoint, metric, of_kind, run_job
 from tests.trainer.data.images.pictures import encoded, picture, zip_of
+from trainer.cli.main import main
 from trainer.data.images.prepare import prepare
 from trainer.data.images.recipe import ImageRecipe
 from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.errors import InputError
-from trainer.events import Artifact, Evaluation, Finished, Sample
+from trainer.events import Artifact, Evaluation, Finished, Resolved, Sample
 from trainer.inference.loading import load_model
 from trainer.metrics.report import read_report
 from trainer.models.vision.model import Classifier, build_net
@@ -70,9 +72,12 @@ def raw_spec(version: Path, **changes: Any) -> dict[str, Any]:
     return {**raw, **changes}
 
 
-def test_it_learns_reports_and_answers(version: Path, tmp_path: Path) -> None:
+def test_it_learns_reports_and_answers(version: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     events = run_job(tmp_path / "job", raw_spec(version))
     assert isinstance(events[-1], Finished), events[-1]
+    (resolved,) = of_kind(events, Resolved)
+    assert resolved.reasons["layout"].startswith("channels last")
+    assert resolved.reasons["batches"].startswith("3 are made ahead")
     test = [event for event in of_kind(events, Evaluation) if event.split == "test"][-1]
     assert test.metrics["accuracy"] >= 0.9  # the larger class alone gives about a half
     artifact = next(event for event in of_kind(events, Artifact) if event.name == "evaluation-test")
@@ -86,6 +91,9 @@ def test_it_learns_reports_and_answers(version: Path, tmp_path: Path) -> None:
     heat = np.array(answer["heat"])
     assert heat.min() >= 0
     assert heat.max() == 1
+    (tmp_path / "one.png").write_bytes(encoded(stripes(9_001, upright=True)))
+    assert main(["predict", str(tmp_path / "job"), str(tmp_path / "one.png")]) == 0
+    assert json.loads(capsys.readouterr().out)["labels"][0]["label"] == "upright"
     with pytest.raises(InputError, match="cannot be read"):
         loaded.task.answer_image(loaded.model, b"no picture")
 
@@ -204,6 +212,9 @@ def test_digits_to_97_percent(tmp_path: Path) -> None:
     command += ["--preset", "tiny", "--steps", "300", "--out", str(tmp_path / "job")]
     subprocess.run([*command, *(f"--set={setting}" for setting in settings)], check=True)
     events = events_of(tmp_path / "job")
+    (resolved,) = of_kind(events, Resolved)
+    assert resolved.reasons["layout"].startswith("channels last")
+    assert resolved.reasons["batches"].startswith("3 are made ahead")
     test = [event for event in of_kind(events, Evaluation) if event.split == "test"][-1]
     assert test.metrics["accuracy"] >= 0.97
     assert events[-1].result["seconds"] < 120
