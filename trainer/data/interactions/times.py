@@ -49,9 +49,9 @@ def parse_times(values: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.bo
         return found, np.abs(found) <= LAST_MOMENT
     dates = frame.select(pl.coalesce(parsed).dt.epoch("ms").alias("ms"))["ms"]
     known = dates.is_not_null().to_numpy()
-    found = np.where(known, np.nan, numbers.fill_null(np.nan).to_numpy())
-    times = np.where(known, dates.fill_null(0).to_numpy(), _milliseconds(found))
-    return times, (known | np.isfinite(found)) & (np.abs(times) <= LAST_MOMENT)
+    told = np.where(known, np.nan, numbers.fill_null(np.nan).to_numpy())
+    times = np.where(known, dates.fill_null(0).to_numpy(), _milliseconds(told))
+    return times, (known | np.isfinite(told)) & (np.abs(times) <= LAST_MOMENT)
 
 
 def _milliseconds(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
