@@ -24,10 +24,12 @@ from trainer.profile.parts import DATA_LABEL, seconds_by_part
 from trainer.profile.roofline import under_the_roof
 from trainer.profile.spec import ProfileSpec
 from trainer.training import compile_cache
+from trainer.training.beginning import load_weights
 from trainer.training.checkpoint import verify_checkpoint
-from trainer.training.job import begin_learning, load_weights, make_setting, open_checked
+from trainer.training.job import begin_learning, make_setting
 from trainer.training.loop import Loop
 from trainer.training.machine import DTYPES
+from trainer.training.own_data import open_checked
 
 NUM_WARM_STEPS = 2
 PROBE_SECONDS = 0.5

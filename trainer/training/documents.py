@@ -8,8 +8,8 @@ from pathlib import Path
 
 from trainer.training.assets import Assets
 from trainer.training.checkpoint import verify_checkpoint
-from trainer.training.job import open_checked
 from trainer.training.order import examples_at
+from trainer.training.own_data import open_checked
 from trainer.training.task import make_task
 
 CHUNK = 4_096

@@ -1,35 +1,26 @@
-"""The job kind `train`: puts a run together from its spec and a checkpoint, if there is one, and lets the loop go."""
+"""The job kind `train`: puts a run together from its spec and where the attempt begins, and lets the loop go."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from trainer.adapt.build import build_model
 from trainer.adapt.freezing import rate_scales
 from trainer.adapt.pruning import pruned_names
-from trainer.adapt.start import start_from
 from trainer.adapt.teacher import load_teacher, sentence_of
 from trainer.context import JobContext
-from trainer.data.shards import PreparedVersion, open_version
-from trainer.errors import InputError, SpecError
+from trainer.data.shards import PreparedVersion
 from trainer.events import Finished, Message, Resolved, Stopped
-from trainer.families import DataFacts, get_family
 from trainer.parallel.group import Group
 from trainer.parallel.place import place_here
-from trainer.sections import DataSpec, MachineSpec
+from trainer.sections import MachineSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.batches import NUM_AHEAD
-from trainer.training.checkpoint import (
-    StoredCheckpoint,
-    first_verified,
-    require_free_space,
-    tensor_bytes,
-    verify_checkpoint,
-)
+from trainer.training.beginning import find_beginning, take_weights
+from trainer.training.checkpoint import StoredCheckpoint, require_free_space, tensor_bytes
 from trainer.training.compile_cache import known_seconds
 from trainer.training.loop import Loop
 from trainer.training.machine import (
@@ -41,6 +32,7 @@ from trainer.training.machine import (
     resolve_machine,
 )
 from trainer.training.optimizer import Optimizer
+from trainer.training.own_data import check_kind, open_checked
 from trainer.training.setting import Setting
 from trainer.training.state import TrainState, set_random_states
 from trainer.training.task import count_parameters, make_task
@@ -73,35 +65,27 @@ def join() -> Group:
 def train(spec: TrainSpec, context: JobContext, group: Group) -> Finished | Stopped:
     version = open_checked(spec.data)
     check_kind(spec, version)
-    checkpoint = find_checkpoint(context)
-    trunk = verify_checkpoint(Path(spec.branch_from)) if spec.branch_from and checkpoint is None else None
-    state = start_state(checkpoint, trunk, spec)
-    setting = make_setting(spec, context, version, state, checkpoint, group=group)
-    resumed_step = state.step if checkpoint is not None else None
+    beginning = find_beginning(spec, context)
+    state = beginning.state
+    setting = make_setting(spec, context, version, state, beginning.resumed, group=group)
     context.started(
-        device=setting.machine.device, resumed_from_step=resumed_step, versions={"torch": str(torch.__version__)}
+        device=setting.machine.device,
+        resumed_from_step=beginning.resumed_step,
+        versions={"torch": str(torch.__version__)},
     )
     require_free_space(
         context.attempt.path,
         needed_bytes=(1 + OPTIMIZER_COPIES) * tensor_bytes(dict(setting.model.named_parameters())),
         num_checkpoints=2,
     )
-    source = checkpoint or trunk
-    if source is not None:
-        load_weights(setting, source)
-    elif spec.transfer.source:
-        started = start_from(setting.task, setting.model, spec.transfer)
-        context.emit(Message(text=started.sentence, code="transfer"))
-        if started.warning:
-            context.emit(Message(text=started.warning, level="warning", code="tokenizer"))
-        setting.facts["transfer"] = started.facts
+    take_weights(setting, beginning)
     if taught := load_teacher(setting.task, spec.distil, device=setting.machine.device):
         setting.teacher, setting.facts["distil"] = taught
         context.emit(Message(text=sentence_of(spec.distil, setting.facts["distil"]), code="distil"))
     setting.task.before_training(setting.model, version)
-    begin_learning(setting, source)
-    loop = Loop(setting, state, saved_step=resumed_step)
-    if checkpoint is None:
+    begin_learning(setting, beginning.source)
+    loop = Loop(setting, state, saved_step=beginning.resumed_step)
+    if beginning.resumed is None:
         setting.machine, reasons = decide_compile(
             setting.machine,
             num_steps=spec.schedule.num_steps - state.step,
@@ -117,91 +101,6 @@ def train(spec: TrainSpec, context: JobContext, group: Group) -> Finished | Stop
     if states := group.own_random_states(state.random_states, seed=spec.seed, step=state.step):
         set_random_states(states)
     return loop.run()
-
-
-def open_checked(data: DataSpec) -> PreparedVersion:
-    """Open the data; raise `InputError` if it is not what the spec was made for."""
-    version = open_version(Path(data.path), with_copies=data.copies)
-    found = version.manifest.content_hash
-    if data.content_hash and found != data.content_hash:
-        raise InputError(
-            f"the data at {data.path} has content hash {found[:12]}..., but the run was made for "
-            f"{data.content_hash[:12]}...; prepare that version again or choose it anew"
-        )
-    return version
-
-
-def check_kind(spec: TrainSpec, version: PreparedVersion) -> None:
-    """Raise `InputError` where a model of this family, or with these settings, cannot learn from data of this kind."""
-    family, kind = get_family(spec.family), version.manifest.data_kind
-    if kind not in family.data_kinds:
-        raise InputError(
-            f"a model of family {family.name} learns from {', '.join(family.data_kinds)}, and this data is {kind}"
-        )
-    if not family.other_data_kinds or family.suited is None:
-        return
-    for name, value in family.suited(DataFacts(data_kind=kind)).items():
-        if getattr(spec.model, name) != value:
-            raise SpecError(
-                f"model.{name} is {getattr(spec.model, name)}, and data of kind {kind} is for {value}: set it so"
-            )
-
-
-def find_checkpoint(context: JobContext) -> StoredCheckpoint | None:
-    """Return the first whole checkpoint that the attempt was given; warn of those that are not.
-
-    Processes that were started anew within the attempt begin at what those before them wrote.
-    """
-    folders = [context.folder.path / path for path in context.attempt_spec.resume_from]  # absolute ones stay so
-    place = place_here()
-    if place is not None and place.num_restarts:
-        folders = [*written_before(context.attempt.checkpoints), *folders]
-    checkpoint, problems = first_verified(folders)
-    for problem in problems:
-        context.emit(Message(text=f"A checkpoint was passed over: {problem}.", level="warning", code="bad_checkpoint"))
-    if context.attempt_spec.resume_from and checkpoint is None:
-        raise InputError("none of the checkpoints to resume from can be read; start the run anew, or from another one")
-    return checkpoint
-
-
-def written_before(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the newest first."""
-    found = [path for path in folder.glob("*") if path.name.isdigit()]
-    return sorted(found, key=lambda path: int(path.name), reverse=True)
-
-
-def start_state(checkpoint: StoredCheckpoint | None, trunk: StoredCheckpoint | None, spec: TrainSpec) -> TrainState:
-    """Return where the attempt begins: at a checkpoint of this run, at one of another run, or at nothing."""
-    if checkpoint is not None:
-        state = checkpoint.state()
-        if state.best is not None:
-            state.best.path = str((checkpoint.path / state.best.path).resolve())
-        return state
-    if trunk is not None:
-        return branch_state(trunk, spec)
-    is_as_it_was = spec.prune.method == "none"  # else what the pruning alone did is measured before the first step
-    return TrainState(is_validated=spec.schedule.num_steps > 0 and is_as_it_was)
-
-
-def branch_state(trunk: StoredCheckpoint, spec: TrainSpec) -> TrainState:
-    """Return the start of a run that goes on from another's checkpoint: its step and place in the data, nothing else."""
-    before, theirs = trunk.state(), trunk.spec()
-    if (theirs.family, theirs.model) != (spec.family, spec.model):
-        raise SpecError(f"branch_from: the model of {trunk.path} is not the one in this spec; they must be the same")
-    if before.step >= spec.schedule.num_steps:
-        raise SpecError(
-            f"schedule.num_steps is {spec.schedule.num_steps}, but the checkpoint to branch from has done "
-            f"{before.step} steps already; num_steps counts them too, so make it larger"
-        )
-    same_order = (theirs.seed, theirs.batch.sequence_length, theirs.data) == (
-        spec.seed,
-        spec.batch.sequence_length,
-        spec.data,
-    )
-    position = before.position if same_order else 0
-    return replace(
-        TrainState(), step=before.step, position=position, first_position=position, random_states=before.random_states
-    )
 
 
 def make_setting(
@@ -271,14 +170,6 @@ def machine_on_resume(before: MachineSpec, spec: TrainSpec, context: JobContext)
     text = f"The run began on {kind_before} and goes on on {kind_now}: its losses will differ a little from there on."
     context.emit(Message(text=text, level="warning", code="other_device"))
     return replace(spec.machine, device="auto")
-
-
-def load_weights(setting: Setting, source: StoredCheckpoint) -> None:
-    """Put a checkpoint's weights into the model, before it is the group's."""
-    try:
-        setting.model.load_state_dict(source.weights())
-    except RuntimeError as error:
-        raise InputError(f"the weights of {source.path} do not fit this model: {str(error).splitlines()[0]}") from error
 
 
 def begin_learning(setting: Setting, source: StoredCheckpoint | None) -> None:
