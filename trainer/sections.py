@@ -10,6 +10,7 @@ from trainer.errors import SpecError
 from trainer.limits import check_above, check_at_least, check_fraction
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Products = Literal["auto", "torch", "onednn", "both"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +186,10 @@ class MachineSpec:
 
     dtype: Dtype = "auto"
     """Number format of the matrix products."""
+
+    float32_products: Products = "auto"
+    """What multiplies float32 matrices on a processor: the library that torch was built with, oneDNN, or both, each where it
+    is faster."""
 
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile: takes a while to begin with and is faster after."""

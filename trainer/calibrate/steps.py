@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from trainer.calibrate.timing import median_seconds
 from trainer.data.kinds import MadeUp, get_data_kind, load
 from trainer.families import Family, families, get_family
+from trainer.models.products import multiply_by
 from trainer.sections import BatchSpec, DataSpec, MachineSpec, RegularisationSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
@@ -93,6 +94,7 @@ def step_facts(
     machine, _ = resolve_machine(
         machine, device=machine.device, device_reason="", num_parameters=count_parameters(model)
     )
+    multiply_by(machine.float32_products, model)
     model.to(machine.device).train()
     optimizer = Optimizer(model, spec.optimizer, hidden_matrices=())
 

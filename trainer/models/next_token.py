@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from trainer.models.products import gradient_of_rows, gradient_of_weight, product
+
 IGNORED = -100
 """A target that counts for nothing."""
 LOGITS_AT_ONCE = 2**23
@@ -83,9 +85,9 @@ class _NextTokenLoss(torch.autograd.Function):
             said = None if taught is None or taught_weight is None else _logits(taught[rows], taught_weight)
             losses, gradient = _losses(logits, targets[rows], label_smoothing, said, temperature, share)
             total = total + losses.sum()
-            gradient = gradient.to(logits.dtype)
-            hidden_gradients.append((gradient @ weight.to(logits.dtype)).to(hidden.dtype))  # (n, D)
-            part = (gradient.T @ x.to(logits.dtype)).to(weight.dtype)  # (V, D)
+            gradient, matrix = gradient.to(logits.dtype), weight.to(logits.dtype)
+            hidden_gradients.append(gradient_of_rows(gradient, matrix).to(hidden.dtype))  # (n, D)
+            part = gradient_of_weight(gradient, x.to(logits.dtype), matrix).to(weight.dtype)  # (V, D)
             weight_gradient = part if weight_gradient is None else weight_gradient + part
         count = (targets != IGNORED).sum().clamp(min=1)
         ctx.save_for_backward(torch.cat(hidden_gradients), weight_gradient, count)
@@ -107,7 +109,7 @@ def _logits(hidden: Tensor, weight: Tensor) -> Tensor:
     """Return logits (n, V), in the number format of matrix products."""
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
-    return hidden.to(dtype) @ weight.to(dtype).T
+    return product(hidden.to(dtype), weight.to(dtype))
 
 
 def _losses(

@@ -13,6 +13,7 @@ from trainer.adapt.teacher import load_teacher, sentence_of
 from trainer.context import JobContext
 from trainer.data.shards import PreparedVersion
 from trainer.events import Finished, Message, Resolved, Stopped
+from trainer.models.products import multiply_by
 from trainer.parallel.group import Group
 from trainer.parallel.place import place_here
 from trainer.sections import MachineSpec
@@ -123,7 +124,10 @@ def make_setting(
     model = build_model(task)
     num_parameters = count_parameters(model)
     machine, reasons = resolve_machine(wanted, device=device, device_reason=why, num_parameters=num_parameters)
-    machine = replace(machine, dtype=group.agree(machine.dtype))  # what was measured may differ between processes
+    machine = replace(  # what was measured may differ between processes
+        machine, dtype=group.agree(machine.dtype), float32_products=group.agree(machine.float32_products)
+    )
+    multiply_by(machine.float32_products, model)
     reasons |= group.choose(spec, model, dtype=machine.dtype)
     if shared := group.share_of_threads(machine.num_threads):
         reasons["num_threads"] = ", ".join(text for text in (reasons.get("num_threads"), shared) if text)
@@ -166,7 +170,10 @@ def machine_on_resume(before: MachineSpec, spec: TrainSpec, context: JobContext)
         kind_before if wanted == "auto" and is_here(kind_before) else resolve_device("auto", attempt_device=wanted)[0]
     )
     if kind_now.split(":")[0] == kind_before:
-        return before
+        begun_by = (
+            "torch" if before.float32_products == "auto" else before.float32_products
+        )  # before there was a choice
+        return replace(before, float32_products=begun_by)
     text = f"The run began on {kind_before} and goes on on {kind_now}: its losses will differ a little from there on."
     context.emit(Message(text=text, level="warning", code="other_device"))
     return replace(spec.machine, device="auto")

@@ -19,6 +19,8 @@ from trainer.errors import InputError, SpecError
 from trainer.sections import OptimizerSpec
 
 MUON_MOMENTUM = 0.95
+NORM_EPS = 1e-6
+"""As torch's own clipping has it."""
 
 
 class Optimizer:
@@ -162,15 +164,19 @@ def sparse_tables(model: nn.Module) -> list[str]:
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
     """Scale the gradients down to a norm of `limit`; return the norm that they had. Sparse ones count by their rows."""
-    every = [p for p in parameters if p.grad is not None]
-    if not any(p.grad.is_sparse for p in every if p.grad is not None):
-        return nn.utils.clip_grad_norm_(every, limit)
     values = []
-    for parameter in every:
-        assert parameter.grad is not None
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
         if parameter.grad.is_sparse:
             parameter.grad = parameter.grad.coalesce()
         values.append(parameter.grad._values() if parameter.grad.is_sparse else parameter.grad)
     norm = nn.utils.get_total_norm(values)
-    torch._foreach_mul_(values, (limit / (norm + 1e-6)).clamp(max=1.0))
+    if not is_within(norm, limit):
+        torch._foreach_mul_(values, (limit / (norm + NORM_EPS)).clamp(max=1.0))
     return norm
+
+
+def is_within(norm: Tensor, limit: float) -> bool:
+    """Say whether scaling would change nothing, where asking is free: a graphics processor would have to be waited for."""
+    return type(norm) is Tensor and norm.device.type == "cpu" and norm.item() + NORM_EPS <= limit

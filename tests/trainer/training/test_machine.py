@@ -23,9 +23,11 @@ from trainer.training.job import machine_on_resume
 from trainer.training.machine import (
     bfloat16_speedup,
     choose_dtype,
+    choose_products,
     decide_compile,
     duration,
     multiplies_bfloat16,
+    onednn_speedups,
     resolve_device,
     resolve_machine,
     timed_step,
@@ -48,7 +50,7 @@ def test_a_device_that_is_not_here_is_refused() -> None:
 
 def test_nothing_is_left_at_auto_and_every_choice_has_its_reason() -> None:
     found, reasons = resolve_machine(MachineSpec(), device="cpu", device_reason="why", num_parameters=1_000)
-    assert "auto" not in (found.device, found.dtype)
+    assert "auto" not in (found.device, found.dtype, found.float32_products)
     assert found.num_threads >= 1
     assert reasons.keys() == {"device", "dtype", "num_threads"}
 
@@ -69,6 +71,44 @@ def test_bfloat16_is_used_where_it_was_measured_to_pay(
     assert found == dtype
     assert f"measured {speedup} times as fast" in reason
     assert choose_dtype("cpu", 1_000)[0] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("speedups", "choice"),
+    [((2.1, 1.9), "onednn"), ((1.2, 0.8), "both"), ((1.0, 0.6), "torch"), ((0.9, 1.5), "torch")],
+)
+def test_onednn_multiplies_what_it_was_measured_to_be_faster_at(
+    monkeypatch: pytest.MonkeyPatch, speedups: tuple[float, float], choice: str
+) -> None:
+    monkeypatch.setattr(machine_module, "onednn_speedups", lambda: speedups)
+    monkeypatch.setattr(machine_module, "has_onednn", lambda: True)
+    spec = MachineSpec(dtype="float32", num_threads=1)
+    found, reasons = resolve_machine(spec, device="cpu", device_reason="", num_parameters=5_000_000)
+    assert found.float32_products == choice
+    assert f"{speedups[0]:.2f} times as fast in layers" in reasons["float32_products"]
+
+
+def test_where_there_is_nothing_to_choose_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never() -> tuple[float, float]:
+        raise AssertionError("nothing should be measured")
+
+    monkeypatch.setattr(machine_module, "onednn_speedups", never)
+    assert choose_products("cuda:0", "float32", 5_000_000) == ("torch", "")
+    assert choose_products("cpu", "bfloat16", 5_000_000) == ("torch", "")
+    assert choose_products("cpu", "float32", 900_000) == ("torch", "")
+
+
+def test_onednn_is_measured_in_a_moment() -> None:
+    begin = time.thread_time()
+    assert all(0.05 < speedup < 20 for speedup in onednn_speedups())
+    assert time.thread_time() - begin < 2
+
+
+def test_onednn_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "has_onednn", lambda: False)
+    spec = MachineSpec(float32_products="both")
+    with pytest.raises(SpecError, match="float32_products is both, and cpu has no oneDNN here; use auto or torch"):
+        resolve_machine(spec, device="cpu", device_reason="", num_parameters=1)
 
 
 def test_float16_needs_a_cuda_device() -> None:
@@ -136,7 +176,7 @@ def test_a_run_that_goes_on_elsewhere_decides_anew_and_says_so() -> None:
     assert (found.device, found.dtype, found.num_threads) == ("auto", "auto", 3)
     assert "began on cuda and goes on on cpu" in context.events[0].text
     same = machine_on_resume(MachineSpec(device="cpu", num_threads=8), spec, Context())  # type: ignore[arg-type]
-    assert same.num_threads == 8
+    assert (same.num_threads, same.float32_products) == (8, "torch")  # as runs multiplied before there was a choice
 
 
 def test_a_shape_that_was_compiled_here_before_pays_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

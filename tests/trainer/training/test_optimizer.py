@@ -8,7 +8,7 @@ from torch import nn
 
 from trainer.errors import InputError
 from trainer.sections import OptimizerSpec
-from trainer.training.optimizer import Optimizer
+from trainer.training.optimizer import Optimizer, clip_gradients
 
 
 def make_model() -> nn.Sequential:
@@ -88,3 +88,22 @@ def test_a_step_whose_gradients_overflowed_is_passed_over_and_the_scale_halved()
     optimizer.step(1.0, scaler)
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
     assert scaler.get_scale() == 512.0
+
+
+@pytest.mark.parametrize("limit", [0.5, 1e3, float("inf")])
+def test_clipping_is_torchs(limit: float) -> None:
+    ours, theirs = make_model(), make_model()
+    set_gradients(ours, 1)
+    set_gradients(theirs, 1)
+    norm, wanted = clip_gradients(ours.parameters(), limit), nn.utils.clip_grad_norm_(theirs.parameters(), limit)
+    assert norm.equal(wanted)
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=0, atol=0)
+
+
+def test_a_norm_that_is_no_number_spoils_every_gradient_as_before() -> None:
+    model = make_model()
+    set_gradients(model, 1)
+    next(model.parameters()).grad[0, 0] = float("nan")  # type: ignore[index]
+    assert clip_gradients(model.parameters(), 1e3).isnan()
+    assert all(p.grad is not None and p.grad.isnan().all() for p in model.parameters())

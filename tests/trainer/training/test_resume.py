@@ -21,6 +21,7 @@ from trainer.folder import AttemptSpec, JobFolder
 CASES = {
     "adamw": {"regularisation": {"dropout": 0.2}},
     "muon": {"optimizer": {"name": "muon"}, "batch": {"micro_batch": 2}, "schedule": {"decay": "wsd"}},
+    "onednn": {"machine": {"float32_products": "both"}, "model": {"model_width": 128}},
     "bert": {"family": "bert", "model": {"objective": "masked"}, "regularisation": {"dropout": 0.2}},
     "bow": {"family": "bow", "regularisation": {"dropout": 0.2, "label_smoothing": 0.1}},
 }
