@@ -170,10 +170,8 @@ def machine_on_resume(before: MachineSpec, spec: TrainSpec, context: JobContext)
         kind_before if wanted == "auto" and is_here(kind_before) else resolve_device("auto", attempt_device=wanted)[0]
     )
     if kind_now.split(":")[0] == kind_before:
-        begun_by = (
-            "torch" if before.float32_products == "auto" else before.float32_products
-        )  # before there was a choice
-        return replace(before, float32_products=begun_by)
+        had_no_choice = before.float32_products == "auto"  # it began before there was one
+        return replace(before, float32_products="torch") if had_no_choice else before
     text = f"The run began on {kind_before} and goes on on {kind_now}: its losses will differ a little from there on."
     context.emit(Message(text=text, level="warning", code="other_device"))
     return replace(spec.machine, device="auto")
