@@ -38,11 +38,6 @@ class Stage:
         return sum(group.per_device for group in self.groups)
 
 
-def kv_division(decoder: Decoder, tensor: int) -> int:
-    """Ranks that truly divide keys and values: not more than there are key-value heads."""
-    return min(tensor, decoder.kv_heads)
-
-
 def _layer_params(decoder: Decoder, layout: Layout) -> tuple[float, float, float]:
     """Parameters on one device of a dense layer, of a mixture layer without experts, and of its experts."""
     parameters = decoder.parameters()

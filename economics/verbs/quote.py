@@ -153,7 +153,7 @@ def _rate(file: QuoteFile) -> tuple[Any, float, str]:
         for p in file.past
     ]
     if jobs:
-        source += f", moved by {len(jobs)} jobs of the team"
+        source += ", moved by one job of the team" if len(jobs) == 1 else f", moved by {len(jobs)} jobs of the team"
     sd = device.rate_spread or sd
     prior = RatioPrior(spread=LogNormal(0.0, sd), noise_sigma=device.job_spread or STEP_SPREAD.value)
     posterior = ratio_posterior(prior, jobs, device=device.name, kind=file.job.kind)

@@ -60,13 +60,13 @@ def test_a_queue_without_a_worker_and_a_lapsed_lease_are_found() -> None:
     cast = make_team()
     assert texts(doctor.workers_and_leases()) == ""
     waiting = Job.objects.create(project=cast.project, team=cast.team, kind="train", spec={})
-    assert "1 jobs wait in the queue cpu, but no worker takes it" in texts(doctor.workers_and_leases())
+    assert "Nobody takes the queue cpu, in which 1 job must wait" in texts(doctor.workers_and_leases())
     worker = Worker.objects.create(name="here/cpu", host="here", queue="cpu")
     assert texts(doctor.workers_and_leases()) == ""
     past = timezone.now() - timedelta(minutes=5)
     Job.objects.filter(pk=waiting.pk).update(state=State.RUNNING)
     Lease.objects.create(job=waiting, fence=1, worker=worker, until=past, renewed_at=past)
-    assert "1 leases lapsed" in texts(doctor.workers_and_leases())
+    assert "Nobody took back 1 job whose lease lapsed" in texts(doctor.workers_and_leases())
 
 
 @pytest.mark.django_db

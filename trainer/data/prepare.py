@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.amounts import amount
 from trainer.data.augment import Paraphraser
 from trainer.data.clean import CleanChunk, CleanStats, RawDocument, clean_chunk, utf8_length
 from trainer.data.exact import first_of_equals
@@ -63,7 +64,7 @@ def run(spec: PrepareSpec, context: Context) -> Finished | Stopped:
             manifest=manifest,
             report=version.report(),
             facts={"vocab_size": manifest.vocab_size, "num_tokens": manifest.num_tokens},
-            sentence=f"{manifest.num_documents:,} documents became {manifest.num_tokens:,} tokens.",
+            sentence=f"{amount(manifest.num_documents, 'document')} became {amount(manifest.num_tokens, 'token')}.",
         )
 
     return run_preparation(context, made)

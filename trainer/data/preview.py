@@ -157,7 +157,7 @@ def _may_be_label(name: str, rows: list[Row]) -> bool:
 def _suggest_encoding(result: Preview, error: BrokenFileError) -> None:
     words = error.detail.split("it looks like ")
     if error.reason == "not UTF-8" and len(words) == 2:
-        result.suggested_encoding = words[1].split(".")[0].lower().replace("_jis", "_jis")
+        result.suggested_encoding = words[1].split(".")[0].lower()
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Spool:
     def __init__(self, folder: Path, *, num_bands: int, num_hashes: int) -> None:
         self.folder = folder
         self.num_bands, self.num_hashes = num_bands, num_hashes
-        self.num_documents = self.num_chunks = self.num_bytes = 0
+        self.num_documents = self.num_bytes = 0
         (folder / "chunks").mkdir(parents=True)
         (folder / "bands").mkdir()
         paths = [self.records_path, self.sketches_path, *(self.band_path(band) for band in range(num_bands))]
@@ -71,7 +71,6 @@ class Spool:
             file.write(hashes.tobytes())
         self.num_documents += len(records)
         self.num_bytes += int(records["num_bytes"].sum())
-        self.num_chunks += 1
 
     def close_writers(self) -> None:
         for file in self._files:

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -31,15 +31,6 @@ LONGEST_TEXT = 2**16
 """Tokens back to which a repetition counts."""
 NUM_TEXTS = 4
 """That llama.cpp writes at once."""
-
-
-class Engine(Protocol):
-    """Whoever writes: `trainer.inference.batch.Batch`, llama.cpp, a server elsewhere."""
-
-    limit: str
-    """What its speed is limited by, in a sentence."""
-
-    def write(self, tokens: Sequence[int], settings: SamplingSpec) -> Iterator[Written]: ...
 
 
 class Completions:

@@ -15,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from trainer.amounts import amount
 from trainer.context import JobContext
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import Row
@@ -50,14 +51,14 @@ def run(spec: PredictSpec, context: JobContext) -> Finished | Stopped:
         for count in predict_table(spec, loaded, path, skips, guards):
             context.emit(Progress(done=count, unit="row", phase="predicting"))
             if context.should_stop():
-                return Stopped(sentence=f"Stopped after {count:,} rows; predict again to have them all.")
+                return Stopped(sentence=f"Stopped after {amount(count, 'row')}; predict again to have them all.")
     for skip in skips.as_report():
         context.emit(Message(text=f"{skip['reason']}: {skip['examples'][0]}.", level="warning"))
     for made in (path, *([guards.log] if guards.num_decisions else [])):
         context.emit(Artifact(name=made.stem, path=context.path_in_job(made), size_bytes=made.stat().st_size))
     return Finished(
         result={"num_rows": count, "num_guard_decisions": guards.num_decisions},
-        sentence=f"{count:,} rows were predicted.{guards.sentence()}",
+        sentence=f"Predicted {amount(count, 'row')}.{guards.sentence()}",
     )
 
 

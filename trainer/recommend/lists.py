@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from trainer.amounts import amount
 from trainer.context import JobContext
 from trainer.data.interactions.store import InteractionSplit
 from trainer.data.shards import open_version
@@ -59,11 +60,11 @@ def run(spec: RecommendSpec, context: JobContext) -> Finished | Stopped:
             done = rows[-1][0] + 1 if rows else done
             context.emit(Progress(done=done, total=split.num_users, unit="user", phase="recommending"))
             if context.should_stop():
-                return Stopped(sentence=f"Stopped after {done:,} users; start again to have them all.")
+                return Stopped(sentence=f"Stopped after {amount(done, 'user')}; start again to have them all.")
     context.emit(Artifact(name="recommendations", path=context.path_in_job(path), size_bytes=path.stat().st_size))
     return Finished(
         result={"num_users": split.num_users, "places": spec.places},
-        sentence=f"{split.num_users:,} users have {spec.places} recommendations each.",
+        sentence=f"Made {amount(spec.places, 'recommendation')} for each of {amount(split.num_users, 'user')}.",
     )
 
 

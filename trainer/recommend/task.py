@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainer.amounts import amount
 from trainer.data.interactions.store import InteractionSplit, Item, read_items
 from trainer.data.shards import PreparedVersion
 from trainer.errors import InputError
@@ -167,7 +168,7 @@ class RecommenderTask(Task):
                 f"{cold:,} of {int(truth.num_targets.sum()):,} items to be foretold occur in no training data."
             )
         if without_new:
-            found.append(f"{without_new:,} users took nothing new in this split and are not counted.")
+            found.append(f"Not counted, as nothing they took in this split is new: {amount(without_new, 'user')}.")
         if len(truth.users) < truth.num_in_all:
             found.append(f"Measured over {len(truth.users):,} of {truth.num_in_all:,} users, an even choice.")
         return found

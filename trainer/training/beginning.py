@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer.adapt.start import start_from
+from trainer.amounts import amount
 from trainer.context import JobContext
 from trainer.errors import InputError, SpecError
 from trainer.events import Message
@@ -85,7 +86,7 @@ def branch_state(trunk: StoredCheckpoint, spec: TrainSpec) -> TrainState:
     if before.step >= spec.schedule.num_steps:
         raise SpecError(
             f"schedule.num_steps is {spec.schedule.num_steps}, but the checkpoint to branch from has done "
-            f"{before.step} steps already; num_steps counts them too, so make it larger"
+            f"{amount(before.step, 'step')} already; num_steps counts them too, so make it larger"
         )
     same_order = (theirs.seed, theirs.batch.sequence_length, theirs.data) == (
         spec.seed,

@@ -131,10 +131,6 @@ def header_of(text: str) -> list[str]:
     return [name.strip().lstrip("\ufeff") for name in next(_rows(text), [])]
 
 
-def looks_like_focus(header: list[str]) -> bool:
-    return {"BilledCost", "EffectiveCost", "ChargePeriodStart"} <= set(header)
-
-
 def _rows(text: str) -> Iterator[list[str]]:
     csv.field_size_limit(MAX_CELL_CHARS)
     first = text.split("\n", 1)[0]

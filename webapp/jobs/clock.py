@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
@@ -21,11 +21,6 @@ class ClockTimestamp(Func):
 def clock_plus(seconds: float) -> CombinedExpression:
     """Return the database's time in so many seconds, as an expression."""
     return ClockTimestamp() + Value(timedelta(seconds=seconds), output_field=DurationField())
-
-
-def clock_now() -> datetime:
-    """Ask the database for its time."""
-    return fetch_value("SELECT clock_timestamp()")  # type: ignore[no-any-return]
 
 
 READY_SINCE_SQL = """

@@ -60,8 +60,12 @@ class LeaseKeeper:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def let_go(self) -> None:
+        """Renew no more: the attempt has ended, and its lease with it."""
         self._closed.set()
+
+    def __exit__(self, *_: object) -> None:
+        self.let_go()
         self._thread.join(timeout=5)
 
     def _run(self) -> None:

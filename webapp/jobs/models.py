@@ -55,9 +55,6 @@ class JobQuerySet(models.QuerySet["Job"]):
     def active(self) -> JobQuerySet:
         return self.filter(state__in=ACTIVE_STATES)
 
-    def of_team(self, team: Team) -> JobQuerySet:
-        return self.filter(team=team)
-
 
 class Job(models.Model):
     code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import msgspec
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from trainer.events import LAST_EVENTS, AnyEvent, Checkpoint
 from trainer.folder import AttemptFolder, AttemptSpec
@@ -187,8 +187,14 @@ class Supervisor:
             machine.group_signal(process, signal.SIGKILL)
 
     def _finish(self, end: End, *, energy_kwh: float | None = None, log_tail: str = "") -> None:
+        @transaction.atomic
+        def finish() -> None:
+            if self._keeper is not None:  # first of all that waits for the commit: others may take seconds
+                transaction.on_commit(self._keeper.let_go)
+            attempt_finish(self.claim, end, energy_kwh=energy_kwh, log_tail=log_tail)
+
         with contextlib.suppress(Fenced):
-            self._steadily(lambda: attempt_finish(self.claim, end, energy_kwh=energy_kwh, log_tail=log_tail))
+            self._steadily(finish)
 
     def _steadily(self, action: Callable[[], T]) -> T:
         """Do something with the database until it works, or until the job is no longer ours to do."""

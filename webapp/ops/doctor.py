@@ -18,6 +18,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from trainer.amounts import amount
 from webapp.ops.accelerators import accelerators
 from webapp.ops.backup import backups
 from webapp.ops.database import migrations_missing, migrations_unknown
@@ -143,7 +144,8 @@ def processes(home: Home) -> Iterator[Finding]:
     running = running_read(home)
     if running is None:
         if num := len(leftovers(home)):
-            yield look(f"Isocost does not run, but {num} processes of a killed run are there; `make run` ends them.")
+            left = amount(num, "process", "processes")
+            yield look(f"Isocost does not run, but of a killed run {left} can be found; `make run` ends them.")
         else:
             yield ok("Isocost does not run; `make run` starts it")
         return
@@ -193,13 +195,17 @@ def workers_and_leases() -> Iterator[Finding]:
             [3 * settings.ISOCOST_LEASE_SECONDS],
         )
         for queue, num in cursor.fetchall():
-            yield wrong(f"{num} jobs wait in the queue {queue}, but no worker takes it. See the worker's log.")
+            yield wrong(
+                f"Nobody takes the queue {queue}, in which {amount(num, 'job')} must wait. See the worker's log."
+            )
         cursor.execute("SELECT count(*), count(*) FILTER (WHERE until < now() - interval '2 minutes') FROM jobs_lease")
         num, num_lapsed = cursor.fetchone()
     if num_lapsed:
-        yield wrong(f"{num_lapsed} leases lapsed over 2 minutes ago and nobody took their jobs back. Start `make run`.")
+        yield wrong(
+            f"Nobody took back {amount(num_lapsed, 'job')} whose lease lapsed over 2 minutes ago. Start `make run`."
+        )
     else:
-        yield ok(f"{num} jobs run; no lease has lapsed")
+        yield ok(f"{amount(num, 'job')} at work; no lease has lapsed")
 
 
 def message_board(home: Home) -> Iterator[Finding]:

@@ -138,13 +138,6 @@ class Home:
         """Valkey's address, as redis-py and channels-redis read it."""
         return self.redis_url_given or f"unix://{quote(str(self.valkey_socket))}?db=0"
 
-    @property
-    def celery_broker_url(self) -> str:
-        """Valkey's address, as Celery reads it."""
-        if self.redis_url_given:
-            return self.redis_url_given.replace("unix://", "redis+socket://", 1)
-        return f"redis+socket://{quote(str(self.valkey_socket))}?virtual_host=0"
-
     def ensure(self) -> "Home":
         """Make the folders, readable by their owner alone, and return the home."""
         as_root = os.geteuid() == 0

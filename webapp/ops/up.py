@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import psutil
 from django.db import OperationalError, connection, connections
 
+from trainer.amounts import amount
 from webapp.ops.database import database_prepare
 from webapp.ops.first_start import first_start
 from webapp.ops.fleet import Fleet, postgres_service, serve_exists, valkey_service
@@ -66,7 +67,7 @@ class Installation:
     def start(self) -> None:
         """Start the servers, bring the database up to date, then web and workers."""
         if num := leftovers_end(self.home):
-            self.say(f"{num} processes of an earlier run that was killed were still there; they were ended.")
+            self.say(f"What an earlier run that was killed had left was ended: {amount(num, 'process', 'processes')}.")
         self._start_servers()
         self.sockets, self.port = listen(self.address)
         if self.address.port not in (0, self.port):

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tests.factories import Cast
 from tests.webapp.jobs.rows import claim, make_job, make_worker
@@ -76,6 +76,16 @@ def test_every_line_arrives_once_in_order(start: Callable[..., Run]) -> None:
     texts = run.job.events.filter(type="message").order_by("seq").values_list("payload__text", flat=True)
     assert list(texts) == [str(number) for number in range(500)]
     assert not Lease.objects.exists()
+
+
+def test_what_waits_for_the_end_of_a_job_makes_nobody_say_that_its_lease_was_lost(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hook may begin long work once the end is committed; by then the lease is gone, and rightly so."""
+    slow = lambda _: transaction.on_commit(lambda: time.sleep(1.2))  # noqa: E731  four renewals
+    monkeypatch.setattr("webapp.jobs.finish.end_hooks", lambda: [slow])
+    assert start("chatty").end() == ("succeeded", "done", "succeeded")
+    assert "lost its lease" not in caplog.text
 
 
 def test_stop_is_passed_on_at_once(start: Callable[..., Run], settings: Any) -> None:

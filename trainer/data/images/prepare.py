@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.amounts import amount
 from trainer.data import preparing
 from trainer.data.images.duplicates import exact_roots, near_roots
 from trainer.data.images.gather import Gathered, Reader, gather
@@ -45,7 +46,7 @@ def run(spec: PrepareSpec, context: Context, *, reader: Reader = read_images) ->
             manifest=manifest,
             report=report,
             facts={"num_classes": num_classes},
-            sentence=f"{manifest.num_documents:,} images of {num_classes:,} classes are prepared.",
+            sentence=f"Prepared {amount(manifest.num_documents, 'image')} of {amount(num_classes, 'class', 'classes')}.",
         )
 
     return preparing.run_preparation(context, made)

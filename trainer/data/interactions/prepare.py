@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.amounts import amount
 from trainer.data import preparing
 from trainer.data.interactions import checks
 from trainer.data.interactions.checks import LeftOut
@@ -49,8 +50,8 @@ def run(spec: PrepareSpec, context: Context) -> Finished | Stopped:
             manifest=manifest,
             report=report,
             facts=facts,
-            sentence=f"{manifest.num_documents:,} interactions of {facts['num_users']:,} users with "
-            f"{facts['num_items']:,} items are prepared.",
+            sentence=f"Prepared {amount(manifest.num_documents, 'interaction')} of {amount(facts['num_users'], 'user')} "
+            f"with {amount(facts['num_items'], 'item')}.",
         )
 
     return preparing.run_preparation(context, made)
@@ -118,7 +119,7 @@ def check(found: Gathered, recipe: InteractionRecipe) -> tuple[Table, list[Step]
     if len(table) < FEWEST:
         told = "; ".join(f"{why.reason}: {why.count:,}" for step in steps for why in step.reasons)
         raise InputError(
-            f"Only {len(table):,} interactions are left to learn from" + (f" ({told})." if told else ".")
+            f"Only {amount(len(table), 'interaction')} left to learn from" + (f" ({told})." if told else ".")
             + " Allow users and items with fewer interactions, or add data."
         )  # fmt: skip
     return table, steps

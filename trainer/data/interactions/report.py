@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.amounts import amount
 from trainer.data.interactions.checks import DAY, LeftOut
 from trainer.data.interactions.reading import Gathered, Table
 from trainer.data.interactions.split import TEST, TRAIN, VALIDATION, Division
@@ -220,12 +221,12 @@ def warnings_of(outcome: Outcome) -> list[str]:
     for side, kept in (("user", outcome.found.users), ("item", outcome.found.items)):
         if kept.num_conflicts:
             found.append(
-                f"{kept.num_conflicts:,} values of {side} features differ from another row of the same {side}; "
+                f"{amount(kept.num_conflicts, f'{side} feature')} unlike in another row of the same {side}; "
                 "the earliest one stays."
             )
     if outcome.found.has_times and not is_order_only(outcome.table.times):
         found += [
-            f"{count:,} interactions lie {where}, the {end} at {show_time(moment)}: is the column of times right?"
+            f"{amount(count, 'interaction')} {where}, the {end} at {show_time(moment)}: is the column of times right?"
             for where, end, count, moment in odd_times(outcome.table.times)
             if count
         ]

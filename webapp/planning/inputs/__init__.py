@@ -53,10 +53,6 @@ class PlanInputs(AdvantageQuestions):
     def excluded_names(self) -> set[str]:
         return {name.strip() for name in self.excluded.split(",")} & set(OPTION_NAMES)
 
-    @property
-    def has_own_law(self) -> bool:
-        return self.law.startswith("fit:")
-
 
 LEAST_GROWTH, MOST = -0.5, 1e18
 _GROWTHS = ("growth_per_month", "new_growth_per_month")

@@ -156,7 +156,7 @@ def test_weights_and_ratings_that_say_nothing_are_told(tmp_path: Path) -> None:
     skipped = {skip["reason"]: skip["examples"][0] for skip in report["skipped"]}
     assert skipped["no weight that can be read"] == "a.csv line 7: quantity is 'three'"
     assert skipped["no rating that can be read"] == "a.csv line 8: rating is 'good'"
-    assert any("1 interactions lie in the future, the latest at 2096-10-02" in each for each in report["warnings"])
+    assert any("1 interaction in the future, the latest at 2096-10-02" in each for each in report["warnings"])
     assert report["totals"]["documents"] == len(rows) - 4
     assert set(np.unique(version.open_split("train").weights)) == {2.0}
 
@@ -188,7 +188,7 @@ def test_without_times_division_is_by_chance_and_says_so(tmp_path: Path) -> None
     ("header", "message"),
     [
         (["a", "b"], "no column holds users or items; the columns are 'a', 'b'"),
-        (HEADER, "Only 3 interactions are left"),
+        (HEADER, "Only 3 interactions left"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_refused_in_words(tmp_path: Path, header: list[str], message: str) -> None:
