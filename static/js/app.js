@@ -37,6 +37,14 @@ function ago(date) {
   return format.format(Math.round(seconds), "second");
 }
 
+// A narrow window shows a part of the navigation: that in which the reader is.
+function showCurrent() {
+  for (const item of document.querySelectorAll(".nav [aria-current], .tabs [aria-current]")) {
+    const bar = item.parentElement, own = item.getBoundingClientRect(), whole = bar.getBoundingClientRect();
+    bar.scrollLeft += own.left + own.width / 2 - whole.left - whole.width / 2;
+  }
+}
+
 // What can be scrolled can be scrolled by keys: it takes the focus, as long as it is larger than its frame.
 function reachScrollers() {
   for (const item of document.querySelectorAll(".text-view, .table-wrap, .chart-table, .uploads, .parallel-wrap")) {
@@ -92,4 +100,5 @@ addEventListener("resize", reachScrollers);
 document.addEventListener("toggle", reachScrollers, true);
 freshenTimes();
 reachScrollers();
+showCurrent();
 setInterval(freshenTimes, 10_000);
