@@ -19,7 +19,7 @@ import msgspec
 from trainer.cli.jobs import add_job_options, make_job, run_job
 from trainer.cli.saying import add_guard_options, rules_of
 from trainer.cli.settings import add_set_option, apply_settings
-from trainer.data.images.reading import IMAGE_ENDINGS
+from trainer.data.images.files import IMAGE_ENDINGS
 from trainer.errors import InputError
 from trainer.families import get_family
 

@@ -8,25 +8,28 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from trainer.data.images.reading import ByPath, RawBox
+from trainer.data.images.naming import Pictures
+from trainer.data.images.reading import RawBox
 from trainer.data.skipped import SkipCounter
 from trainer.errors import InputError
 
 
 @dataclass(slots=True)
 class CocoPictures:
-    """What COCO files say of each picture."""
+    """What COCO files say of each picture, by where it lies."""
 
-    pictures: ByPath[int] = field(default_factory=ByPath)
-    boxes: list[list[RawBox]] = field(default_factory=list)
+    boxes: dict[str, list[RawBox]] = field(default_factory=dict)
 
-    def of(self, path: str) -> list[RawBox] | None:
-        number = self.pictures.of(path)
-        return None if number is None else self.boxes[number]
+    def add(self, picture: str, box: RawBox, skips: SkipCounter) -> None:
+        """Add a box once: several files of one data set, such as for things and for poses, say some of them again."""
+        if any((box.label, box.corners) == (other.label, other.corners) for other in self.boxes[picture]):
+            skips.passed_over("box told twice", box.where)
+        else:
+            self.boxes[picture].append(box)
 
 
-def read_coco(data: bytes, where: str, into: CocoPictures, skips: SkipCounter) -> None:
-    """Add what a file says; raise `InputError` with the place where it is no COCO file."""
+def read_coco(data: bytes, where: str, pictures: Pictures, into: CocoPictures, skips: SkipCounter) -> None:
+    """Add what a file says; JSON of something else is counted, a COCO file that is wrong raises `InputError`."""
     try:
         text = data.decode("utf-8-sig")
         found = json.loads(text)
@@ -35,24 +38,50 @@ def read_coco(data: bytes, where: str, into: CocoPictures, skips: SkipCounter) -
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON ({error}); correct it.") from None
     if not isinstance(found, dict) or not isinstance(found.get("images"), list):
-        raise InputError(f"{where} is no COCO file: it needs the lists images, annotations and categories.")
-    names = _names(found.get("categories"), where)
-    numbers: dict[Any, int] = {}
-    for picture in found["images"]:
-        is_whole = isinstance(picture, dict) and isinstance(picture.get("id"), int | str)
-        if not is_whole or not isinstance(picture.get("file_name"), str):
-            raise InputError(f"{where}: an entry of images lacks id or file_name: {str(picture)[:120]}")
-        numbers[picture["id"]] = len(into.boxes)
-        into.pictures.add(picture["file_name"], len(into.boxes))
-        into.boxes.append([])
-    for index, annotation in enumerate(found.get("annotations") or []):
+        skips.passed_over("JSON that is no COCO file: it has no list of images", where)
+        return
+    if not found.get("categories") and not any(
+        "bbox" in each for each in _annotations(found) if isinstance(each, dict)
+    ):
+        skips.passed_over("COCO file without boxes, such as one of captions", where)
+        return
+    names, numbers = _names(found.get("categories"), where), _numbered(found["images"], where, pictures, skips)
+    into.boxes |= {picture: [] for picture in numbers.values() if picture and picture not in into.boxes}
+    for index, annotation in enumerate(_annotations(found)):
         box = _box(annotation, names, numbers)
         if isinstance(box, str):
             skips.broken("bad box", f"{where} {_place(text, annotation, index)}", box)
             continue
-        number, label, corners, is_crowd = box
-        place = f"{where} {_place_name(annotation, index)}"
-        into.boxes[number].append(RawBox(label, corners, is_relative=False, where=place, is_crowd=is_crowd))
+        picture, label, corners, is_crowd = box
+        if picture:
+            place = f"{where} {_place_name(annotation, index)}"
+            into.add(picture, RawBox(label, corners, is_relative=False, where=place, is_crowd=is_crowd), skips)
+
+
+def _annotations(found: dict[str, Any]) -> list[Any]:
+    annotations = found.get("annotations")
+    return annotations if isinstance(annotations, list) else []
+
+
+def _numbered(images: list[Any], where: str, pictures: Pictures, skips: SkipCounter) -> dict[Any, str]:
+    """Return where the picture of each id lies; empty where none is there."""
+    numbers: dict[Any, str] = {}
+    for entry in images:
+        is_whole = isinstance(entry, dict) and isinstance(entry.get("id"), int | str)
+        if not is_whole or not isinstance(entry.get("file_name"), str):
+            raise InputError(f"{where}: an entry of images lacks id or file_name: {str(entry)[:120]}")
+        name = entry["file_name"]
+        if entry["id"] in numbers:
+            raise InputError(f"{where}: two images have the id {entry['id']!r}, one of them {name}; ids must differ.")
+        found, _ = pictures.meant_by(name, said_in=where)
+        if not found:
+            skips.passed_over("in the COCO file, but no picture is there", name)
+        elif len(found) > 1:
+            skips.broken(
+                "picture that is not clear", where, f"{name} may be {found[0]} or {found[1]}; say its folder, too"
+            )
+        numbers[entry["id"]] = found[0] if len(found) == 1 else ""
+    return numbers
 
 
 def _names(categories: Any, where: str) -> dict[Any, str]:
@@ -65,8 +94,8 @@ def _names(categories: Any, where: str) -> dict[Any, str]:
 
 
 def _box(
-    annotation: Any, names: dict[Any, str], numbers: dict[Any, int]
-) -> tuple[int, str, tuple[float, float, float, float], bool] | str:
+    annotation: Any, names: dict[Any, str], numbers: dict[Any, str]
+) -> tuple[str, str, tuple[float, float, float, float], bool] | str:
     """Return picture, label, corners and whether it is a crowd; a sentence where the entry cannot be used."""
     if not isinstance(annotation, dict):
         return "it is no object"

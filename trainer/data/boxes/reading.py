@@ -8,12 +8,12 @@ obj.names. Both may be in one upload; what a COCO file says of a picture comes f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from trainer.data.boxes.coco import CocoPictures, read_coco
 from trainer.data.boxes.yolo import YoloPictures, read_yolo
-from trainer.data.images.reading import IMAGE_ENDINGS, RawImage, members
-from trainer.data.opening import check_source
+from trainer.data.images.files import IMAGE_ENDINGS, ending_of, members, picture_paths
+from trainer.data.images.naming import Folders, Pictures
+from trainer.data.images.reading import RawImage
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import SourceSpec
 from trainer.errors import InputError
@@ -22,22 +22,27 @@ ANNOTATION_ENDINGS = {".json", ".txt", ".yaml", ".yml", ".names"}
 
 
 def read_boxed_images(sources: list[SourceSpec], skips: SkipCounter) -> Iterator[RawImage]:
-    """Yield every picture with its boxes, in order; raise `InputError` where there are no pictures or no boxes at all."""
-    for source in sources:
-        check_source(source)
-    coco, yolo = read_annotations(sources, skips)
-    has_boxes = has_pictures = False
+    """Yield every picture with its boxes, in order; raise `InputError` where there are no pictures or no boxes at all.
+
+    A picture without a text file is empty. Where COCO files list the pictures, one that they leave out was never looked at.
+    """
+    paths = picture_paths(sources)
+    folders = Folders(paths.values())
+    coco, yolo = read_annotations(sources, Pictures(paths), skips)
+    has_boxes = False
     for source in sources:
         for path, where, data in members(source, skips, IMAGE_ENDINGS, others=ANNOTATION_ENDINGS):
             if data is None:
                 continue
-            has_pictures = True
-            said = coco.of(path), yolo.of(path, skips)
-            boxes = said[1] if said[0] is None else said[0]
+            told = coco.boxes.get(where), yolo.of(source.display_name, path, skips)
+            boxes = told[1] if told[0] is None else told[0]
+            if boxes is None and coco.boxes:
+                skips.passed_over("picture that no COCO file lists", where)
+                continue
             has_boxes = has_boxes or bool(boxes)
-            yield RawImage(data, where, boxes=boxes or ())
+            yield RawImage(data, where, boxes=boxes or (), split=folders.split_of(path))
     names = ", ".join(source.display_name for source in sources[:3])
-    if not has_pictures:
+    if not paths:
         raise InputError(
             f"No picture was found in {names}. Upload JPEG, PNG, WebP, GIF, BMP or TIFF files, or a zip of them."
         )
@@ -46,21 +51,21 @@ def read_boxed_images(sources: list[SourceSpec], skips: SkipCounter) -> Iterator
             f"No picture in {names} has a box. Add a COCO JSON file (images, annotations, categories) whose file names are "
             "those of the pictures, or a YOLO text file for each picture (class, centre x, centre y, width, height)."
         )
-    for path in coco.pictures.unasked():
-        skips.passed_over("in the COCO file, but no picture is there", path)
     for where in yolo.unasked():
         skips.passed_over("text file without a picture of its name", where)
 
 
-def read_annotations(sources: list[SourceSpec], skips: SkipCounter) -> tuple[CocoPictures, YoloPictures]:
+def read_annotations(
+    sources: list[SourceSpec], pictures: Pictures, skips: SkipCounter
+) -> tuple[CocoPictures, YoloPictures]:
     """Return what all annotation files among the sources say."""
     coco, yolo = CocoPictures(), YoloPictures()
     for source in sources:
-        for path, where, data in members(source, skips, ANNOTATION_ENDINGS, counts=False):
+        for path, where, data in members(source, skips, ANNOTATION_ENDINGS):
             if data is None:
                 continue
-            if PurePosixPath(path).suffix.lower() == ".json":
-                read_coco(data, where, coco, skips)
+            if ending_of(path) == ".json":
+                read_coco(data, where, pictures, coco, skips)
             else:
-                read_yolo(data, path, where, yolo)
+                read_yolo(data, source.display_name, path, where, yolo)
     return coco, yolo

@@ -21,7 +21,7 @@ def table_rows(file: BinaryIO, reading: Reading, *, delimiter: str = "") -> Iter
         raise BrokenFileError("not text", f"it is {kind}, not a table")
     csv.field_size_limit(reading.limits.max_line_bytes)
     lines = _LineFeed(file, reading)
-    reader = csv.reader(lines, delimiter=delimiter or _delimiter(head), strict=True)
+    reader = csv.reader(lines, delimiter=delimiter or delimiter_of(head), strict=True)
     first = _next_row(reader, lines, reading)
     if first is None:
         return
@@ -74,7 +74,8 @@ def _next_row(reader: Iterator[list[str]], lines: _LineFeed, reading: Reading) -
             return first_line, cells
 
 
-def _delimiter(head: bytes) -> str:
+def delimiter_of(head: bytes) -> str:
+    """Return what stands between the cells of the first line: a comma, unless another of the usual ones occurs more often."""
     first_line = head.split(b"\n", 1)[0].decode("utf-8", errors="replace")
     return max(",;\t|", key=lambda character: (first_line.count(character), character == ","))
 

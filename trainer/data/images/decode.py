@@ -75,10 +75,15 @@ def decode(data: bytes, recipe: ImageRecipe) -> DecodedImage:
     mode = "RGB" if recipe.resize.channels == "rgb" else "L"
     try:
         num_frames = getattr(image, "n_frames", 1)
+        whole = image.size
+        image.draft(
+            None, (2 * recipe.resize.side,) * 2
+        )  # a JPEG much larger than that is decoded at a half, quarter, eighth
+        drafted = image.size
         image = upright(image).convert(mode)
     except DAMAGED as error:
         raise BrokenImageError(f"cut short or damaged ({error})") from error
-    width, height = image.size
+    width, height = whole if image.size == drafted else whole[::-1]
     resized = resize(image, recipe.resize)
     pixels = np.asarray(resized, dtype=np.uint8).reshape(recipe.resize.side, recipe.resize.side, -1)
     grey = image.convert("L")

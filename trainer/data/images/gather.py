@@ -45,6 +45,10 @@ class Gathered:
     moving: list[str] = field(default_factory=list)
     """Where pictures of several frames or pages lie."""
     sizes: Counter[str] = field(default_factory=Counter)
+    folders: dict[str, set[str]] = field(default_factory=dict)
+    """By class, the folders that say it."""
+    given_splits: list[int] = field(default_factory=list)
+    """0, 1 or 2 where a folder says it, -1 where none does."""
     boxes: list[NDArray[np.float32]] = field(default_factory=list)
     """Of data with boxes: (number, 6) a picture, as `store` has them."""
 
@@ -100,6 +104,9 @@ def _take(found: Gathered, raw: RawImage, image: DecodedImage) -> None:
     found.hashes.append(image.difference_hash)
     found.smalls.append(image.small)
     found.sources.append(raw.where)
+    found.given_splits.append(raw.split)
+    if raw.folder:
+        found.folders.setdefault(raw.label, set()).add(raw.folder)
     found.sizes[f"{image.width} x {image.height}"] += 1
     if image.num_frames > 1:
         found.moving.append(raw.where)

@@ -32,7 +32,7 @@ from trainer.data.preparing import Context, Watch
 from trainer.data.recipe import SplitStep
 from trainer.data.skipped import SkipCounter
 from trainer.data.spec import PrepareSpec, recipe_hash
-from trainer.data.split import split_of_keys
+from trainer.data.split import TEST, TRAIN, VALIDATION, split_of_keys
 from trainer.events import AnyEvent, Finished, Progress, Stopped
 
 
@@ -131,7 +131,10 @@ def _pack(spec: PrepareSpec, folder: Path, pixels: NDArray[np.uint8], outcome: O
 
 
 def _splits(found: Gathered, near: NDArray[np.int32], recipe: ImageRecipe) -> NDArray[np.uint8]:
-    """Return the split of each picture: by the smallest hash in its cluster, so that it depends on content alone."""
+    """Return the split of each picture: the folder's, or by the smallest hash in its cluster, so by content alone.
+
+    What is alike goes where the first of it lies. A part whose pictures have no class is as good as none.
+    """
     keys = np.full(len(near), np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(keys, near, np.array(found.digests, np.uint64))
     step = SplitStep(
@@ -139,7 +142,12 @@ def _splits(found: Gathered, near: NDArray[np.int32], recipe: ImageRecipe) -> ND
         test_fraction=recipe.split.test_fraction,
         seed=recipe.split.seed,
     )
-    return split_of_keys(keys, near, step)
+    drawn, given = split_of_keys(keys, near, step), np.array(found.given_splits, np.int8)[near]
+    if not recipe.split.keep_given or (given < 0).any():
+        return drawn
+    usable = given[np.array(found.labels) >= 0] if not found.boxes else given
+    lacking = [split for split in (VALIDATION, TEST) if split not in usable]
+    return np.where((given == TRAIN) & np.isin(drawn, lacking), drawn, given).astype(np.uint8)
 
 
 def _channel_statistics(pixels: NDArray[np.uint8], train: NDArray[np.int64]) -> dict[str, list[float]]:

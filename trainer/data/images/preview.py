@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -12,9 +13,11 @@ from PIL import Image
 
 from trainer.data.images.decode import DAMAGED, BrokenImageError, open_image, upright
 from trainer.data.images.drawing import draw_box
+from trainer.data.images.files import TABLE_ENDINGS
 from trainer.data.images.gather import Reader
-from trainer.data.images.reading import TABLE_ENDINGS, RawImage, read_images, read_labels
+from trainer.data.images.reading import RawImage, read_images
 from trainer.data.images.recipe import ImageRecipe
+from trainer.data.images.tables import label_rows
 from trainer.data.preview import Preview, PreviewFile, PreviewRow
 from trainer.data.skipped import SkipCounter
 from trainer.data.sources import SourceSpec
@@ -43,7 +46,7 @@ def preview(
     specs = [source if isinstance(source, SourceSpec) else SourceSpec(path=str(source)) for source in sources]
     result, skips = Preview(columns=["picture", marks[0], "size", "form"]), SkipCounter(1 << 30)
     if all(PurePosixPath(spec.display_name).suffix.lower() in TABLE_ENDINGS for spec in specs):
-        return _table(specs, skips)
+        return _table(specs, skips, rows)
     try:
         for number, raw in enumerate(reader(specs, skips), start=1):
             if number > rows:
@@ -73,14 +76,14 @@ def preview(
     return result
 
 
-def _table(specs: list[SourceSpec], skips: SkipCounter) -> Preview:
+def _table(specs: list[SourceSpec], skips: SkipCounter, rows: int) -> Preview:
     """Return what a table of labels says; the pictures come in other files."""
     try:
-        labels = read_labels(specs, skips)
+        found = list(islice(label_rows(specs, skips), rows))
     except InputError as error:
         return Preview(error=str(error))
     result = Preview(columns=["path", "class"], num_files=len(specs))
-    for path, label in list(labels.by_path.items())[:100]:
+    for path, label, _ in found:
         result.rows.append(PreviewRow(specs[0].display_name, 0, {"path": path, "class": label}))
     if not result.rows:
         result.error = "The table holds no row with a path and a label."

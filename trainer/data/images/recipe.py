@@ -99,6 +99,9 @@ class ImageSplitStep:
     test_fraction: float = 0.1
     """Share for the one test at the end."""
 
+    keep_given: bool = True
+    """Where all pictures lie in folders called train, val or test, they stay so divided; a part without is drawn from train."""
+
     seed: int = 1
     """Another seed divides differently."""
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from trainer.data.images.drawing import draw_box
 from trainer.data.images.gather import Gathered
+from trainer.data.images.recipe import ImageRecipe
 from trainer.data.manifest import SPLIT_NAMES, VersionManifest
 from trainer.data.skipped import SkipCounter
 from trainer.data.spec import PrepareSpec
@@ -60,6 +61,7 @@ def build_report(spec: PrepareSpec, outcome: Outcome, manifest: VersionManifest,
     per_class = _per_class(found, keep)
     warnings = _box_warnings(found, keep) if found.boxes else _warnings(per_class, splits, labels, keep, names)
     warnings += _odd_pictures(outcome)
+    warnings += _folder_warnings(outcome, spec.recipe)
     return {
         "version": 1,
         "steps": [
@@ -154,6 +156,23 @@ def _odd_pictures(outcome: Outcome) -> list[str]:
     if found.moving:
         told.append(
             f"{images(len(found.moving), 'have')} several frames or pages, such as {found.moving[0]}: the first one is taken."
+        )
+    return told
+
+
+def _folder_warnings(outcome: Outcome, recipe: ImageRecipe) -> list[str]:
+    found, told = outcome.found, []
+    shared = {label: sorted(folders) for label, folders in found.folders.items() if len(folders) > 1}
+    if shared:
+        label, folders = next(iter(shared.items()))
+        told.append(
+            f"{len(shared)} {'class lies' if len(shared) == 1 else 'classes lie'} in several folders of one name, such as "
+            f"{label} in {folders[0]} and {folders[1]}: each counts as one class."
+        )
+    if recipe.split.keep_given and min(found.given_splits) >= 0:
+        told.append(
+            "The data are divided as their folders say; a part that they lack, or that has no class, was drawn from training. "
+            "The recipe can divide them anew."
         )
     return told
 

@@ -12,7 +12,7 @@ KIND = DataKind(
     "size with their boxes.",
     unit="images",
     recipe_type=BoxRecipe,
-    code_version=1,
+    code_version=2,
     prepare="trainer.data.boxes.prepare:run",
     preview="trainer.data.boxes.preview:preview",
     split="trainer.data.images.store:open_split",

@@ -12,7 +12,7 @@ KIND = DataKind(
     "duplicates, brought to one size.",
     unit="images",
     recipe_type=ImageRecipe,
-    code_version=1,
+    code_version=2,
     prepare="trainer.data.images.prepare:run",
     preview="trainer.data.images.preview:preview",
     made_up="trainer.data.images.made_up:made_up_images",

@@ -33,6 +33,7 @@ PAGES = DataPages(
         "resize.side": _("Side, pixels"),
         "resize.method": _("How it fits"),
         "resize.channels": _("Colours"),
+        "split.keep_given": _("Keep folders train, val, test"),
         "split.validation_fraction": _("Validation"),
         "split.test_fraction": _("Test"),
     },

@@ -16,6 +16,7 @@ from trainer.data.boxes.recipe import BoxRecipe
 from trainer.data.images.prepare import prepare
 from trainer.data.images.store import ImageSplit
 from trainer.data.shards import open_version
+from trainer.data.skipped import SkipCounter
 from trainer.data.sources import SourceSpec
 from trainer.data.spec import PrepareSpec
 from trainer.errors import InputError
@@ -42,6 +43,7 @@ def annotation(number: int, picture: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def prepared(folder: Path, members: dict[str, bytes], **resize: Any) -> tuple[list[ImageSplit], dict[str, Any]]:
+    folder.mkdir(exist_ok=True)
     source = SourceSpec(path=str(zip_of(folder / "data.zip", members)))
     recipe = BoxRecipe.from_dict({"resize": {"side": SIDE, **resize}})
     _, report = prepare(
@@ -137,7 +139,7 @@ def test_pictures_without_any_box_are_refused_with_a_sentence(tmp_path: Path) ->
 
 
 def test_preview_draws_boxes_and_counts_them(tmp_path: Path) -> None:
-    both = [annotation(1), annotation(2, category_id=9), annotation(3, category_id=9)]
+    both = [annotation(1), annotation(2, category_id=9), annotation(3, category_id=9, bbox=[1, 1, 9, 9])]
     seen = preview([zip_of(tmp_path / "a.zip", {**pictures(3), "instances.json": coco(both, 3)})])
     assert seen.error == ""
     assert [row.values["boxes"] for row in seen.rows] == ["2 狗, 1 cat", "none", "none"]
@@ -153,3 +155,69 @@ def test_the_same_files_give_the_same_content(tmp_path: Path) -> None:
         hashes.add(prepare(spec, tmp_path / f"v{threads}", reader=read_boxed_images)[0].content_hash)
     assert len(hashes) == 1
     assert np.isfinite(open_version(tmp_path / "v1").open_split("train").boxes).all()
+
+
+def test_bare_names_mean_the_pictures_beside_their_file(tmp_path: Path) -> None:
+    """Two folders hold pictures of the same names, each with a COCO file of its own, as some tools export them."""
+    members = {f"train/{i}.png": encoded(picture(i, size=(WIDTH, HEIGHT))) for i in range(6)}
+    members |= {f"valid/{i}.png": encoded(picture(100 + i, size=(WIDTH, HEIGHT))) for i in range(6)}
+    members["train/_annotations.coco.json"] = coco([annotation(i, picture=i) for i in range(6)], 6)
+    members["valid/_annotations.coco.json"] = coco([annotation(i, picture=i, category_id=9) for i in range(6)], 6)
+    splits, report = prepared(tmp_path, members)
+    names = [row["label"] for row in report["labels"]]
+    assert sorted(names) == ["cat", "狗"]
+    train, validation = ({int(row[4]) for row in all_boxes([split])} for split in splits[:2])
+    assert len(train) == len(validation) == 1
+    assert train != validation
+    assert {splits[1].source_of(i).split("/")[1] for i in range(splits[1].num_documents)} == {"valid"}
+    members["train/7.png"] = members["train/0.png"]
+    members["labels.json"] = coco([], 1)
+    _, report = prepared(tmp_path / "b", {f"x/{name}": data for name, data in members.items()})
+    told = {row["reason"]: row["examples"] for row in report["skipped"]}
+    assert (
+        "0.png may be data.zip/x/train/0.png or data.zip/x/valid/0.png; say its folder, too"
+        in told["picture that is not clear"][0]
+    )
+
+
+def test_coco_files_add_up_and_pictures_that_none_lists_were_never_looked_at(tmp_path: Path) -> None:
+    """The published COCO has files for things, for poses (the persons again) and for captions (no boxes)."""
+    said = [{"id": 1, "image_id": 0, "caption": "a cat"}]
+    members = {
+        **pictures(),
+        "annotations/instances.json": coco([annotation(i, picture=i) for i in range(9)], 9),
+        "annotations/person_keypoints.json": coco([annotation(77), annotation(78, category_id=9)], 9),
+        "annotations/captions.json": json.dumps({"images": [{"id": 0, "file_name": "0.png"}], "annotations": said}).encode(),
+        "package.json": b'{"name": "tools"}',
+    }  # fmt: skip
+    splits, report = prepared(tmp_path, members)
+    assert sum(split.num_documents for split in splits) == 9
+    assert len(all_boxes(splits)) == 10
+    told = {row["reason"]: row["count"] for row in report["skipped"]}
+    assert told == {
+        "box told twice": 1,
+        "COCO file without boxes, such as one of captions": 1,
+        "JSON that is no COCO file: it has no list of images": 1,
+        "picture that no COCO file lists": 3,
+    }
+
+
+def test_two_uploads_keep_the_boxes_of_pictures_of_one_name_apart(tmp_path: Path) -> None:
+    """Also texts in a zip of their own, outlines as data for segmentation have them, and names that contradict each other."""
+    line = {"train": b"0 0.5 0.5 0.4 0.4\n", "val": b"1 0.3 0.3 0.7 0.3 0.7 0.7 0.3 0.7\n"}
+    names = {"data.yaml": b"names: [cat, dog]"}
+    paths = [
+        zip_of(tmp_path / f"{part}.zip", {"images/0.png": encoded(picture(1)), "labels/0.txt": line[part], **names})
+        for part in line
+    ]
+    skips = SkipCounter(0)
+    found = [raw.boxes for raw in read_boxed_images([SourceSpec(path=str(path)) for path in paths], skips)]
+    assert [[box.label for box in boxes or ()] for boxes in found] == [["cat"], ["dog"]]
+    assert [box.corners for boxes in found for box in boxes or ()] == [pytest.approx((0.3, 0.3, 0.7, 0.7))] * 2
+    bare = zip_of(tmp_path / "bare.zip", {"images/0.png": encoded(picture(1))})
+    texts = zip_of(tmp_path / "texts.zip", {"labels/0.txt": line["val"], **names})
+    (apart,) = read_boxed_images([SourceSpec(path=str(path)) for path in (bare, texts)], skips)
+    assert [box.label for box in apart.boxes or ()] == ["dog"]
+    other = zip_of(tmp_path / "other.zip", {"classes.txt": b"horse\n"})
+    with pytest.raises(InputError, match=r"other.zip/classes.txt calls class 0 horse, and another file cat"):
+        list(read_boxed_images([SourceSpec(path=str(path)) for path in (paths[0], other)], skips))

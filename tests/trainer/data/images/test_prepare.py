@@ -135,6 +135,82 @@ def test_pictures_in_two_classes_and_of_several_frames_are_told(tmp_path: Path) 
     assert "bird/moving.gif: the first one is taken" in frames_told
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_photograph_is_decoded_small_and_looks_the_same(orientation: int) -> None:
+    """A JPEG can be unpacked at an eighth of its size; what the model sees, and the size that is told, stay."""
+    photo = picture(1, size=(1_200, 900))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = decode(encoded(photo, "JPEG", quality=95, exif=exif), SMALL)
+    turned = photo if orientation == 1 else photo.rotate(-90, expand=True)
+    assert (found.width, found.height) == turned.size
+    assert np.abs(found.pixels.astype(int) - decode(encoded(turned), SMALL).pixels).mean() < 2
+
+
+def test_folders_called_train_and_val_divide_the_pictures_and_are_no_classes(tmp_path: Path) -> None:
+    """As many data sets come; the pictures for the test have no class, so that a test is drawn from training."""
+    members = {f"pets/train/{name}": data for name, data in classes(num_each=20).items()}
+    members |= {f"pets/val/{name}": encoded(picture(9_000 + i)) for i, name in enumerate(classes(num_each=3))}
+    members |= {f"pets/test/{i}.png": encoded(picture(9_500 + i)) for i in range(4)}
+    path = zip_of(tmp_path / "pets.zip", members)
+    version, report = prepared(tmp_path / "v", path)
+    assert sorted(version.manifest.label_names) == ["bird", "dog", "猫"]
+    assert sources_in(version, "validation") == {name for name in members if "/val/" in name}
+    test = sources_in(version, "test")
+    assert {name for name in members if "/test/" in name} < test
+    assert all("/train/" in name or "/test/" in name for name in test)
+    assert sources_in(version, "train") == {name for name in members if "/train/" in name} - test
+    assert any("as their folders say" in warning for warning in report["warnings"])
+    anew, report = prepared(tmp_path / "w", path, recipe=ImageRecipe.from_dict({"split": {"keep_given": False}}))
+    assert sources_in(anew, "validation") != sources_in(version, "validation")
+    assert not any("as their folders say" in warning for warning in report["warnings"])
+
+
+def test_a_class_may_be_called_train_and_classes_may_lie_above_the_splits(tmp_path: Path) -> None:
+    vehicles = {
+        f"{name}/{i}.png": encoded(picture(100 * j + i)) for j, name in enumerate(("train", "bus")) for i in range(9)
+    }
+    version, report = prepared(tmp_path / "a", zip_of(tmp_path / "vehicles.zip", vehicles))
+    assert sorted(version.manifest.label_names) == ["bus", "train"]
+    assert report["warnings"] == []
+    above = {f"{name.replace('/', '/train/')}": data for name, data in classes(num_each=9).items()}
+    above |= {f"{name}/test/{i}.png": encoded(picture(9_000 + i)) for i, name in enumerate(("猫", "dog", "bird"))}
+    version, _ = prepared(tmp_path / "b", zip_of(tmp_path / "pets.zip", above))
+    assert sorted(version.manifest.label_names) == ["bird", "dog", "猫"]
+    assert sources_in(version, "test") == {name for name in above if "/test/" in name}
+
+
+def test_folders_of_one_name_in_several_places_are_one_class_and_told(tmp_path: Path) -> None:
+    members = {
+        f"{place}/{name}": encoded(picture(hash(place + name) % 2**32)) for place in ("in", "out") for name in classes()
+    }
+    _, report = prepared(tmp_path / "v", zip_of(tmp_path / "pets.zip", members))
+    assert [row["documents"] for row in report["labels"]] == [60, 60, 60]
+    (told,) = report["warnings"]
+    assert told.startswith("3 classes lie in several folders of one name, such as 猫 in in/猫 and out/猫")
+
+
+def test_what_is_wrong_in_a_table_is_told_with_its_line(tmp_path: Path) -> None:
+    """Semicolons, a picture named twice, rows without a label, and folders that decide between pictures of one name."""
+    members = {f"{folder}/{i}.png": encoded(picture(100 * j + i)) for j, folder in enumerate("ab") for i in range(8)}
+    rows = ["file;label", *(f"/home/me/pets/a/{i}.png;cat" for i in range(8)), *(f"b\\{i}.png;dog" for i in range(7))]
+    members["labels.csv"] = "\n".join([*rows, "a/1.png;dog", "b/7.png;", "7.png;dog", "c/99.png;cat"]).encode()
+    version, report = prepared(tmp_path / "v", zip_of(tmp_path / "pets.zip", members))
+    assert {row["label"]: row["documents"] for row in report["labels"]} == {"cat": 8, "dog": 7, "": 1}
+    told = {row["reason"]: row["examples"] for row in report["skipped"]}
+    assert told == {
+        "picture named twice with different classes": [
+            "pets.zip/labels.csv line 17: a/1.png is dog here and cat before, which counts"
+        ],
+        "row of the table without a path or without a label": ["pets.zip/labels.csv line 18"],
+        "row that may mean several pictures": [
+            "pets.zip/labels.csv line 19: 7.png may be pets.zip/a/7.png or pets.zip/b/7.png"
+        ],
+        "in the table, but no picture is there": ["c/99.png"],
+    }
+    assert version.manifest.label_names == ["cat", "dog"]
+
+
 @pytest.mark.parametrize(
     "levels",
     [
@@ -159,6 +235,8 @@ def test_deep_pictures_keep_their_grey_levels(levels: np.ndarray[Any, Any]) -> N
         (b"file,kind\na.png,1\n", "labels.csv", "one of labels"),
         ("path,label\nä,1\n".encode("latin-1"), "labels.csv", "not UTF-8"),
         (b'{"path": "a.png", "label": 1}\n{oops\n', "labels.jsonl", "line 2 is not JSON"),
+        (b'{"path": "a.png", "label": 1}\n["a.png", 1]\n', "labels.jsonl", "line 2 is no object"),
+        (b"path,label\na.png," + b"x" * 200_000, "labels.csv", "line 2 is no row"),
     ],
 )
 def test_a_wrong_table_is_told_where(tmp_path: Path, data: bytes, name: str, sentence: str) -> None:
