@@ -108,7 +108,9 @@ def open_image(data: bytes, *, max_pixels: int) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         raise BrokenImageError("no picture in a form that is known") from None
-    except (*DAMAGED, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        raise BrokenImageError(f"it claims more than {max_pixels:,} pixels") from None
+    except DAMAGED as error:
         raise BrokenImageError(str(error)) from error
     if image.width * image.height > max_pixels:
         raise BrokenImageError(f"{image.width:,} x {image.height:,} pixels, more than {max_pixels:,}")

@@ -21,7 +21,7 @@ LIMITS = ReadLimits(max_members=2_000_000, max_unpack_ratio=1_000)
 
 def picture_paths(sources: list[SourceSpec]) -> dict[str, str]:
     """Return where each picture of the sources lies, and its path inside its zip; only directories are read."""
-    paths = {}
+    paths: dict[str, str] = {}
     for source in sources:
         check_source(source)
         name = source.display_name

@@ -13,7 +13,7 @@ from PIL import Image
 
 from trainer.data.images.decode import DAMAGED, BrokenImageError, open_image, upright
 from trainer.data.images.drawing import draw_box
-from trainer.data.images.files import TABLE_ENDINGS
+from trainer.data.images.files import TABLE_ENDINGS, picture_paths
 from trainer.data.images.gather import Reader
 from trainer.data.images.reading import RawImage, read_images
 from trainer.data.images.recipe import ImageRecipe
@@ -26,6 +26,8 @@ from trainer.errors import InputError
 SHOWN_SIDE = 72
 BOXES_SIDE = 160
 MAX_SHOWN = 40
+MOST_COUNTED = 200
+"""Pages write 200+ from here on, as they do of texts."""
 
 
 def label_of(raw: RawImage) -> str:
@@ -48,11 +50,10 @@ def preview(
     if all(PurePosixPath(spec.display_name).suffix.lower() in TABLE_ENDINGS for spec in specs):
         return _table(specs, skips, rows)
     try:
+        result.num_files = min(len(picture_paths(specs)), MOST_COUNTED)
         for number, raw in enumerate(reader(specs, skips), start=1):
             if number > rows:
-                result.warnings.append(f"Only the first {rows:,} pictures are looked at here.")
                 break
-            result.num_files += 1
             try:
                 image = open_image(raw.data, max_pixels=ImageRecipe().read.max_pixels)
                 values = {

@@ -201,6 +201,12 @@ def when(value: Any) -> SafeString | str:
 
 
 @register.filter
+def file_name(path: str) -> str:
+    """The last part of a path."""
+    return path.rpartition("/")[2]
+
+
+@register.filter
 def lookup(mapping: Any, key: Any) -> Any:
     """mapping[key], or None."""
     return mapping.get(key) if hasattr(mapping, "get") else None

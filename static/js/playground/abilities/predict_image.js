@@ -9,9 +9,12 @@ export function mount(page) {
   });
 }
 
+const MOST_CHARACTERS = 8e6; // what the server takes; the browser makes photographs smaller unless it cannot draw them
+
 function predict(page, side, { name, url, base64 }) {
   const output = side.querySelector(".output");
   output.replaceChildren();
+  if (base64.length > MOST_CHARACTERS) return page.showError(side, { sentence: page.root.dataset.textTooLarge });
   page.ask(side, "predict_image", { prompt: name, image: base64 }, (message) => {
     if (message.event === "error") return page.showError(side, message);
     const { labels, boxes } = message.result;

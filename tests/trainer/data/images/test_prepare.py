@@ -15,6 +15,7 @@ from tests.trainer.data.images.pictures import classes, encoded, picture, zip_of
 from trainer.data.child import preview_in_child
 from trainer.data.images.decode import BrokenImageError, decode
 from trainer.data.images.prepare import prepare
+from trainer.data.images.preview import preview
 from trainer.data.images.recipe import ImageRecipe, ReadStep, ResizeStep
 from trainer.data.shards import PreparedVersion, open_version
 from trainer.data.sources import SourceSpec
@@ -281,7 +282,7 @@ def test_a_picture_that_claims_too_many_pixels_is_not_unpacked(tmp_path: Path) -
     flood = encoded(Image.new("1", (20_000, 20_000)), "PNG")
     members = {**classes(num_each=2), "dog/flood.png": flood}
     _, report = prepared(tmp_path / "v", zip_of(tmp_path / "x.zip", members))
-    assert "pixels" in report["skipped"][0]["examples"][0]
+    assert report["skipped"][0]["examples"] == ["x.zip/dog/flood.png: it claims more than 64,000,000 pixels"]
     none_allowed = replace(SMALL, read=ReadStep(max_broken_images=0))
     with pytest.raises(InputError, match="pixels"):
         prepared(tmp_path / "w", tmp_path / "x.zip", recipe=none_allowed)
@@ -303,6 +304,12 @@ def test_the_preview_shows_small_copies_and_classes(tmp_path: Path) -> None:
     assert {row.values["class"] for row in shown.rows} == {"猫", "dog", "bird"}
     assert shown.rows[0].values["size"] == "60 x 50"
     assert shown.rows[0].values["picture"].startswith("data:image/jpeg;base64,")
+    assert (shown.num_files, shown.warnings) == (6, [])
+
+
+def test_the_preview_of_many_pictures_shows_the_first_and_warns_of_nothing(tmp_path: Path) -> None:
+    shown = preview([zip_of(tmp_path / "pets.zip", classes(num_each=5))], rows=4)
+    assert (len(shown.rows), shown.num_files, shown.warnings) == (4, 15, [])
 
 
 def test_the_recipe_hash_knows_the_kind_of_data(tmp_path: Path) -> None:
