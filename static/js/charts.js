@@ -230,7 +230,7 @@ export class ChartCard {
     const axis = { gridcolor: line, zeroline: false, linecolor: line, tickfont: { color: muted, size: 11 }, automargin: true, fixedrange: false };
     const columns = shown.flatMap(({ found, ys }) => (found.exact ? [ys] : [found.low, found.high]));
     const range = (outliers ? clippedRange(columns) : null) ?? rangeOf(columns);
-    const yFormat = this.unit === "%" ? { tickformat: ".0%" } : {};
+    const yFormat = this.unit === "%" ? { tickformat: ".2~%" } : {};
     return {
       autosize: true, margin: { l: 46, r: 10, t: 8, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, color: text, size: 11 },

@@ -9,6 +9,8 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.trainer.models.detect.canvases import canvases
@@ -88,3 +90,10 @@ def ask(page: Page, pictures: Path, tmp_path: Path) -> None:
     page.set_input_files("#picture-file", picture)
     expect(page.locator(".picture-view.is-whole img")).to_be_visible(timeout=SLOW)
     expect(page.locator(".picture-view svg[role=img]")).to_be_attached()
+    for side in (1_000, 2_000):  # 1 MB goes as it is, 4 MB are made smaller before
+        photo = np.random.default_rng(1).integers(0, 255, (side, side, 3), dtype=np.uint8)
+        Image.fromarray(photo).save(tmp_path / "photo.jpg", quality=90)
+        page.reload()
+        expect(page.locator("#picture-drop")).to_be_visible()
+        page.set_input_files("#picture-file", tmp_path / "photo.jpg")
+        expect(page.locator(".picture-view img")).to_be_visible(timeout=SLOW)

@@ -11,6 +11,9 @@ import uvicorn
 GRACE_SECONDS = 5
 """How long open connections may take to finish when the process stops."""
 
+MOST_MESSAGE_BYTES = 2**23
+"""Of one message from a browser. The largest is a picture for the playground (serving.requests.MAX_IMAGE_CHARACTERS)."""
+
 
 def main(descriptors: list[int]) -> None:
     """Serve until a signal comes."""
@@ -22,7 +25,7 @@ def main(descriptors: list[int]) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        ws_max_size=2**20,
+        ws_max_size=MOST_MESSAGE_BYTES,
     )
     uvicorn.Server(config).run(sockets=sockets)
 

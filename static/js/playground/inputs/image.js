@@ -1,6 +1,6 @@
 // A picture that is chosen, dropped or pasted becomes an event `picture` of the page: {name, url, base64}.
 
-const MOST_BYTES = 4e6; // what is larger, as photographs are, is made smaller here: no model sees so many pixels
+const MOST_BYTES = 2e6; // what is larger, as photographs are, is made smaller here: no model sees so many pixels
 const MOST_SIDE = 2048;
 
 export function mount(page) {
