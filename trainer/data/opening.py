@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from trainer.data.formats import archive, compression, encoding, jsonl, parquet, table, tmx
+from trainer.data.formats import archive, compression, encoding, json_array, jsonl, parquet, table, tmx
 from trainer.data.formats.reading import BrokenFileError, Reading, Row
 from trainer.data.manifest import hash_file
 from trainer.data.skipped import SkipCounter
@@ -87,6 +87,8 @@ def rows_of(file: OpenFile, columns: list[str] | None = None) -> Iterator[Row]:
     """Yield the rows of a file that has columns."""
     if file.format == "jsonl":
         return jsonl.jsonl_rows(file.stream, file.reading)
+    if file.format == "json":
+        return json_array.json_array_rows(file.stream, file.reading)
     if file.format == "parquet":
         return parquet.parquet_rows(file.stream, file.reading, columns)
     if file.format == "tmx":
@@ -143,7 +145,9 @@ def _open_layers(stream: BinaryIO, reading: Reading, label: str, wanted: Format,
         if not stream.seekable() or packed:
             stream = _seekable_copy(stream, stack)
         return OpenFile(stream, "parquet", reading, label, "")
-    stream, used = encoding.utf8_stream(stream, reading.source.encoding)
+    chosen = reading.source.encoding
+    declared = encoding.declared_encoding(stream) if format_ == "tmx" and chosen == "auto" else chosen
+    stream, used = encoding.utf8_stream(stream, declared)
     return OpenFile(stream, format_, reading, label, used)
 
 

@@ -327,4 +327,4 @@ def _warnings(facts: Facts) -> list[str]:
         )
     if facts.skips.num_broken:
         warnings.append(f"{facts.skips.num_broken:,} broken lines or files were left out; the report lists them.")
-    return warnings
+    return warnings + facts.skips.remarks()

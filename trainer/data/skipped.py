@@ -1,4 +1,4 @@
-"""Counts everything that reading leaves out: reason, number, one example. Nothing is lost silently."""
+"""Counts everything that reading leaves out or reads in a way of its own: reason, number, examples. Nothing is lost silently."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class SkipCounter:
         self.max_broken = max_broken
         self.num_broken = 0
         self.reasons: dict[str, SkipReason] = {}
+        self.read_so: dict[str, SkipReason] = {}
 
     def broken(self, reason: str, where: str, detail: str = "") -> None:
         """Count a broken line, row or file; raise `InputError` when there are more than the user allows."""
@@ -35,14 +36,22 @@ class SkipCounter:
         """Count something that is no text and was not asked for, such as a picture in a zip."""
         self._count(reason, where)
 
+    def remark(self, how: str, where: str) -> None:
+        """Count something that is taken, but not just as it stands in the file."""
+        self._count(how, where, among=self.read_so)
+
+    def remarks(self) -> list[str]:
+        """Return a sentence for each way in which something was not taken just as it stands."""
+        return [f"{how} ({seen.count:,}): {seen.examples[0]}" for how, seen in self.read_so.items()]
+
     def as_report(self) -> list[dict[str, Any]]:
         return [
             {"reason": reason, "count": skip.count, "examples": skip.examples}
             for reason, skip in sorted(self.reasons.items(), key=lambda item: -item[1].count)
         ]
 
-    def _count(self, reason: str, example: str) -> None:
-        skip = self.reasons.setdefault(reason, SkipReason())
+    def _count(self, reason: str, example: str, *, among: dict[str, SkipReason] | None = None) -> None:
+        skip = (self.reasons if among is None else among).setdefault(reason, SkipReason())
         skip.count += 1
         if len(skip.examples) < NUM_EXAMPLES:
             skip.examples.append(example[:300])

@@ -9,7 +9,7 @@ from typing import Literal
 from trainer.errors import SpecError
 from trainer.limits import check_at_least
 
-Format = Literal["auto", "text", "jsonl", "csv", "tsv", "parquet", "tmx", "zip"]
+Format = Literal["auto", "text", "json", "jsonl", "csv", "tsv", "parquet", "tmx", "zip"]
 Splitting = Literal["auto", "file", "blank_lines", "form_feeds", "lines"]
 Encoding = Literal[
     "auto", "utf-8", "gb18030", "big5", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "shift_jis"

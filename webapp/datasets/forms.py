@@ -18,6 +18,7 @@ from webapp.ui.field_docs import field_docs
 FORMATS = {
     "auto": _("Detected from the name and the bytes"),
     "text": _("Text"),
+    "json": _("JSON array"),
     "jsonl": _("JSON Lines"),
     "csv": _("CSV"),
     "tsv": _("TSV"),

@@ -22,6 +22,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_XML_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
 BINARY_MAGIC = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -85,11 +86,24 @@ def utf8_stream(file: BinaryIO, encoding: str) -> tuple[BinaryIO, str]:
     marked, mark = byte_order_mark(head)
     if encoding == "auto" and not marked and _looks_like_utf16(head):  # whose zero bytes are valid UTF-8
         raise BrokenFileError("not UTF-8", not_utf8_detail(head, line=1, byte=2))
-    used = (marked or "utf-8") if encoding == "auto" else encoding
+    used = marked or ("utf-8" if encoding == "auto" else encoding)
     if used == "utf-8":
         file.read(len(mark) if marked == "utf-8" else 0)
         return file, used
     return buffered(_transcoded(file, used)), used
+
+
+def declared_encoding(file: BinaryIO) -> str:
+    """Return the encoding that an XML file declares in its first line, as Python names it; `auto` for none."""
+    declared = _XML_ENCODING.match(file.peek(BLOCK_BYTES)[:256])  # type: ignore[attr-defined]
+    name = declared.group(1).decode("ascii").lower() if declared else "auto"
+    if name == "auto" or name.startswith("utf-16"):  # whose declaration could not be read as ASCII
+        return "auto"
+    try:
+        found = codecs.lookup(name).name
+    except LookupError as error:
+        raise BrokenFileError("unknown encoding", f"it declares {name!r}; choose the encoding of the file") from error
+    return "gb18030" if found in ("gb2312", "gbk") else found
 
 
 def not_utf8_detail(sample: bytes, *, line: int, byte: int) -> str:

@@ -15,10 +15,16 @@ from trainer.data.sources import Document, SourceSpec
 
 ROLE_OF = {
     "system": "system", "developer": "system",
-    "user": "user", "human": "user", "question": "user", "tool": "user", "function": "user", "observation": "user",
+    "user": "user", "human": "user", "question": "user",
+    "tool": "tool", "function": "tool", "observation": "tool",
     "assistant": "assistant", "gpt": "assistant", "model": "assistant", "bot": "assistant", "chatgpt": "assistant",
 }  # fmt: skip
 PROMPT_NAMES = ("prompt", "instruction", "question", "query", "user", "input", "问题", "指令")
+CALL_ROLES = ("function_call", "tool_call", "tool_calls")
+TAKEN_TOOL = "what a tool answered was taken as said by the user"
+JOINED_PROMPTS = "several system prompts at the beginning were joined"
+JOINED = "neighbouring messages of one side were joined"
+UNANSWERED = "messages at the end that nobody answered were left out"
 ANSWER_NAMES = ("response", "answer", "completion", "output", "assistant", "target", "回答", "答案")
 
 
@@ -32,9 +38,10 @@ def reader(source: SourceSpec, head: Sequence[Row], step: ChatsStep) -> tuple[st
     form, read = form_of(source, head)
 
     def made(row: dict[str, Any]) -> list[Made]:
-        parts = checked(read(row), step)
+        remarks: list[str] = []
+        parts = checked(arranged(read(row), remarks), step, remarks)
         question = next(text for role, text in parts if role == "user")
-        return [Made(parts, question)]
+        return [Made(parts, question, remarks)]
 
     return form, made
 
@@ -67,21 +74,30 @@ def turn_of(number: int, turn: Any) -> Part:
     if not isinstance(turn, dict):
         raise Unfit("a message is no object", f"message {number}", is_broken=True)
     named = turn.get("role", turn.get("from"))
-    role = ROLE_OF.get(str(named).strip().lower())
-    if role is None:
+    plain = str(named).strip().lower()
+    if plain in CALL_ROLES or turn.get("tool_calls") or turn.get("function_call"):
+        raise Unfit("calls of tools are not learnt", f"message {number}")
+    if plain not in ROLE_OF:
         raise Unfit("unknown role", f"message {number} is from {named!r}", is_broken=True)
-    return role, content_of(number, turn.get("content", turn.get("value")))
+    if ROLE_OF[plain] == "assistant" and turn.get("weight") == 0:
+        raise Unfit("an answer that is not to be learnt", f"message {number} has the weight 0")
+    return ROLE_OF[plain], content_of(number, turn.get("content", turn.get("value")))
 
 
 def content_of(number: int, content: Any) -> str:
-    """Return the text of a message; of a list of pieces those that are text."""
+    """Return the text of a message, or of a list of pieces that are all text."""
     if isinstance(content, list):
-        content = "".join(str(piece.get("text", "")) for piece in content if isinstance(piece, dict))
-    if content is None:
-        return ""
+        content = "".join(piece_of(number, piece) for piece in content)
     if not isinstance(content, str):
         raise Unfit("a message without text", f"message {number}", is_broken=True)
     return content
+
+
+def piece_of(number: int, piece: Any) -> str:
+    text = piece.get("text") if isinstance(piece, dict) and piece.get("type", "text") == "text" else piece
+    if not isinstance(text, str):
+        raise Unfit("a message holds more than text", f"message {number}: {str(piece)[:60]}")
+    return text
 
 
 def system_of(row: dict[str, Any]) -> list[Part]:
@@ -90,16 +106,51 @@ def system_of(row: dict[str, Any]) -> list[Part]:
 
 
 def prompt_and_answer(row: dict[str, Any], prompt: str, answer: str, more: str) -> list[Part]:
-    question, extra = text_at(row, prompt), text_at(row, more) if more else ""
-    return [("user", f"{question}\n\n{extra}" if extra.strip() else question), ("assistant", text_at(row, answer))]
+    """Return the turns of a row of columns; each may be a text or a list of messages. `history`: earlier pairs of texts."""
+    asked = said_at(row, prompt, "user")
+    if extra := text_at(row, more).strip() if more else "":
+        asked = [*asked[:-1], (asked[-1][0], f"{asked[-1][1]}\n\n{extra}")]
+    return [*history_of(row.get("history")), *asked, *said_at(row, answer, "assistant")]
 
 
-def checked(turns: Sequence[Part], step: ChatsStep) -> list[Part]:
+def said_at(row: dict[str, Any], column: str, role: str) -> list[Part]:
+    value = value_at(row, column)
+    return turns_of(value) if isinstance(value, list) and value else [(role, text_at(row, column))]
+
+
+def history_of(history: Any) -> list[Part]:
+    """Return earlier questions and answers, as in data sets of the Alpaca form: [[question, answer], ...]."""
+    if not history:
+        return []
+    if not isinstance(history, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in history):
+        raise Unfit("unknown form of history", str(history)[:60], is_broken=True)
+    return [part for asked, said in history for part in (("user", str(asked)), ("assistant", str(said)))]
+
+
+def arranged(turns: Sequence[Part], remarks: list[str]) -> list[Part]:
+    """Return the turns with one system prompt at most and sides that take turns; what that changed is added to `remarks`."""
+    prompts = list(dict.fromkeys(text.strip() for role, text in turns if role == "system" and text.strip()))
+    first_said = next((i for i, (role, _) in enumerate(turns) if role != "system"), len(turns))
+    if any(role == "system" and text.strip() for role, text in turns[first_said:]):
+        raise Unfit("a system prompt in the middle")
+    if len(prompts) > 1:
+        remarks.append(JOINED_PROMPTS)
+    if any(role == "tool" for role, _ in turns):
+        remarks.append(TAKEN_TOOL)
+    spoken = [("user" if role == "tool" else role, text) for role, text in turns if role != "system"]
+    joined = merged(spoken)
+    if len(joined) < len(spoken):
+        remarks.append(JOINED)
+    return [*([("system", "\n\n".join(prompts))] if prompts else []), *joined]
+
+
+def checked(turns: Sequence[Part], step: ChatsStep, remarks: list[str]) -> list[Part]:
     """Return the turns as a conversation: questions and answers by turns, an answer last; raise `Unfit` otherwise."""
-    system = [turn for turn in turns if turn[0] == "system" and turn[1].strip()]
-    spoken = merged([turn for turn in turns if turn[0] != "system"])
-    while spoken and spoken[-1][0] != "assistant":
+    system = [turn for turn in turns if turn[0] == "system"]
+    spoken = [turn for turn in turns if turn[0] != "system"]
+    if spoken and spoken[-1][0] == "user":
         spoken.pop()  # a question that nobody answered teaches nothing
+        remarks.append(UNANSWERED)
     if not spoken:
         raise Unfit("no answer in the conversation")
     if spoken[0][0] != "user":
@@ -108,7 +159,7 @@ def checked(turns: Sequence[Part], step: ChatsStep) -> list[Part]:
         raise Unfit("empty question" if empty == "user" else "empty answer")
     if step.max_turns:
         spoken = spoken[: 2 * step.max_turns]
-    return [*(system[:1] if step.keep_system else []), *spoken]
+    return [*(system if step.keep_system else []), *spoken]
 
 
 def merged(turns: Sequence[Part]) -> list[Part]:

@@ -12,7 +12,21 @@ from trainer.data.parts.reading import Made, RowReader, Unfit, documents_of_rows
 from trainer.data.parts.recipe import PairsRecipe, PairsStep
 from trainer.data.sources import Document, SourceSpec
 
-SOURCE_NAMES = ("source", "src", "input", "question", "text", "article", "document", "en", "原文", "源文", "英文")
+SOURCE_NAMES = (
+    "source",
+    "src",
+    "input",
+    "question",
+    "text",
+    "article",
+    "document",
+    "en",
+    "english",
+    "原文",
+    "源文",
+    "英文",
+    "英语",
+)
 TARGET_NAMES = (
     "target",
     "tgt",
@@ -22,6 +36,7 @@ TARGET_NAMES = (
     "summary",
     "highlights",
     "zh",
+    "chinese",
     "译文",
     "目标",
     "中文",
@@ -32,7 +47,19 @@ ALWAYS_COMPARED = 20
 
 def documents(file: OpenFile, recipe: PairsRecipe) -> Iterator[Document]:
     """Yield the pairs of a file."""
-    return documents_of_rows(file, lambda opened, head: reader(opened.reading.source, head, recipe.pairs))
+    return documents_of_rows(file, lambda opened, head: file_reader(opened, head, recipe.pairs)[1])
+
+
+def file_reader(file: OpenFile, head: Sequence[Row], step: PairsStep) -> tuple[str, RowReader]:
+    """Return the two columns in words, and what makes a pair of a row."""
+    source = file.reading.source
+    names = pair_columns(source, head)
+    rows = nested_rows(head)
+    is_chosen = source.text_column or source.target_column or first_named(rows, SOURCE_NAMES + TARGET_NAMES)
+    if file.format in ("csv", "tsv") and not is_chosen and not names[0].startswith("column_"):
+        how = "the first row was taken as the names of the columns, though no name is known"
+        file.reading.skips.remark(how, f"{file.reading.where}: {names[0]!r} and {names[1]!r}")
+    return " → ".join(names), reader(source, head, step)
 
 
 def reader(source: SourceSpec, head: Sequence[Row], step: PairsStep) -> RowReader:

@@ -7,7 +7,7 @@ from typing import Any
 
 from trainer.data.formats.reading import Row
 from trainer.data.opening import OpenFile
-from trainer.data.parts.chats import PROMPT_NAMES, merged, system_of, turns_of
+from trainer.data.parts.chats import PROMPT_NAMES, arranged, system_of, turns_of
 from trainer.data.parts.marks import Part
 from trainer.data.parts.reading import Made, RowReader, Unfit, documents_of_rows, first_named, no_columns, text_at
 from trainer.data.parts.recipe import PreferencesRecipe, PreferencesStep
@@ -31,10 +31,16 @@ def reader(source: SourceSpec, head: Sequence[Row], step: PreferencesStep) -> Ro
         raise no_columns(head, "wanted are columns `chosen` and `rejected`, and `prompt` unless they hold it")
 
     def read(row: dict[str, Any]) -> list[Made]:
-        before = system_of(row) + (question_of(row, prompt) if prompt else [])
+        asked = question_of(row, prompt) if prompt else []
         better, worse = answer_of(row, chosen), answer_of(row, rejected)
-        before = before if any(role == "user" and text.strip() for role, text in before) else better[:-1]
-        return [made_of(before, better[-1][1], worse[-1][1], step)]
+        before = (
+            better[:-1] if has_question(better) else asked
+        )  # a whole conversation tells more than its last question
+        if has_question(worse) and worse[:-1] != before:
+            raise Unfit("the two answers have different questions")
+        remarks: list[str] = []
+        turns = arranged([*system_of(row), *before], remarks)
+        return [made_of(turns, better[-1][1], worse[-1][1], step, remarks)]
 
     return read
 
@@ -42,6 +48,10 @@ def reader(source: SourceSpec, head: Sequence[Row], step: PreferencesStep) -> Ro
 def question_of(row: dict[str, Any], column: str) -> list[Part]:
     value = value_at(row, column)
     return turns_of(value) if isinstance(value, list) else [("user", text_at(row, column))]
+
+
+def has_question(turns: Sequence[Part]) -> bool:
+    return any(role == "user" for role, _ in turns)
 
 
 def answer_of(row: dict[str, Any], column: str) -> list[Part]:
@@ -53,16 +63,17 @@ def answer_of(row: dict[str, Any], column: str) -> list[Part]:
     return turns
 
 
-def made_of(before: Sequence[Part], better: str, worse: str, step: PreferencesStep) -> Made:
+def made_of(
+    spoken: Sequence[Part], better: str, worse: str, step: PreferencesStep, remarks: Sequence[str] = ()
+) -> Made:
     """Return the parts; raise `Unfit` where nothing is to be learnt from them."""
-    spoken = [*[turn for turn in before if turn[0] == "system"][:1], *merged([t for t in before if t[0] != "system"])]
     questions = [text for role, text in spoken if role == "user" and text.strip()]
     if not questions or spoken[-1][0] != "user":
         raise Unfit("no question")
     if not better.strip() or not worse.strip():
         raise Unfit("empty answer")
-    if better == worse:
+    if better.strip() == worse.strip():
         raise Unfit("both answers the same", better[:60])
     if abs(len(better) - len(worse)) < step.min_difference:
         raise Unfit("answers too much alike in length")
-    return Made([*spoken, ("chosen", better), ("rejected", worse)], questions[0])
+    return Made([*spoken, ("chosen", better), ("rejected", worse)], questions[0], remarks)

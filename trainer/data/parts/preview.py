@@ -10,7 +10,7 @@ from trainer.data.columns import column_names
 from trainer.data.formats.reading import BrokenFileError, Row
 from trainer.data.opening import OpenFile, check_source, open_source, rows_of
 from trainer.data.parts import chats, pairs, preferences
-from trainer.data.parts.reading import RowReader, Unfit, first_rows, require_columns
+from trainer.data.parts.reading import RowReader, Unfit, first_rows, with_columns
 from trainer.data.parts.recipe import ChatsStep, PairsStep, PreferencesStep
 from trainer.data.preview import SHOWN_CHARACTERS, Preview, PreviewFile, PreviewRow
 from trainer.data.skipped import SkipCounter
@@ -23,8 +23,7 @@ Reader = Callable[[OpenFile, list[Row]], tuple[str, RowReader]]
 
 def preview_pairs(sources: Sequence[SourceSpec | str | Path], *, rows: int = 100) -> Preview:
     def reader(file: OpenFile, head: list[Row]) -> tuple[str, RowReader]:
-        names = pairs.pair_columns(file.reading.source, head)
-        return " → ".join(names), pairs.reader(file.reading.source, head, PairsStep(drop_identical=False))
+        return pairs.file_reader(file, head, PairsStep(drop_identical=False))
 
     return preview_parts(sources, rows, reader)
 
@@ -53,6 +52,7 @@ def preview_parts(sources: Sequence[SourceSpec | str | Path], rows: int, reader:
         result.error = str(error)
     result.skipped = skips.as_report()
     result.warnings += [f"{skip['reason']} ({skip['count']}): {skip['examples'][0]}" for skip in result.skipped[:5]]
+    result.warnings += skips.remarks()
     result.columns = list(dict.fromkeys(name for row in result.rows for name in row.values))
     if not result.rows and not result.error:
         result.error = result.warnings[0] if result.warnings else "The files hold nothing that can be learnt from."
@@ -62,7 +62,7 @@ def preview_parts(sources: Sequence[SourceSpec | str | Path], rows: int, reader:
 def _preview_file(file: OpenFile, left: int, reader: Reader, result: Preview, skips: SkipCounter) -> None:
     result.num_files += 1
     try:
-        require_columns(file)
+        file = with_columns(file)
         head, broken = first_rows(rows_of(file), max(1, left))
         if broken:
             skips.broken(broken.reason, file.reading.where, broken.detail)
@@ -77,9 +77,13 @@ def _preview_file(file: OpenFile, left: int, reader: Reader, result: Preview, sk
     result.files.append(PreviewFile(file.reading.where, file.format, file.encoding, column_names(head)))
     for number, row in head[: max(left, 0)]:
         try:
-            result.rows += [PreviewRow(file.reading.where, number, _shown(made.parts)) for made in read(row)]
+            made = read(row)
         except Unfit as unfit:
             skips.passed_over(unfit.reason, f"{file.reading.where} row {number:,}")
+            continue
+        result.rows += [PreviewRow(file.reading.where, number, _shown(each.parts)) for each in made]
+        for how in [how for each in made for how in each.remarks]:
+            skips.remark(how, f"{file.reading.where} row {number:,}")
 
 
 def _shown(parts: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
+from pathlib import PurePosixPath
 from typing import Any
 
 from trainer.data.columns import column_names
+from trainer.data.formats.json_array import is_json_array
 from trainer.data.formats.reading import BrokenFileError, Row
 from trainer.data.opening import OpenFile, rows_of
 from trainer.data.parts.marks import Part, joined
@@ -31,6 +33,9 @@ class Made:
     key: str
     """Documents with the same key never land in different splits: the question, say."""
 
+    remarks: Sequence[str] = ()
+    """Ways in which the parts are not just what stands in the row."""
+
 
 RowReader = Callable[[dict[str, Any]], list[Made]]
 """From a row to what it becomes; raises `Unfit`."""
@@ -38,7 +43,7 @@ RowReader = Callable[[dict[str, Any]], list[Made]]
 
 def documents_of_rows(file: OpenFile, reader_for: Callable[[OpenFile, list[Row]], RowReader]) -> Iterator[Document]:
     """Yield the documents of a file with columns. What is left out is counted with its reason and its row."""
-    require_columns(file)
+    file = with_columns(file)
     rows = rows_of(file)
     head, broken = first_rows(rows, NUM_ROWS_TO_DETECT)
     if not head:
@@ -62,6 +67,8 @@ def documents_of_rows(file: OpenFile, reader_for: Callable[[OpenFile, list[Row]]
         label = label_name(value_at(row, source.label_column)) if source.label_column else file.label
         group = label_name(value_at(row, source.group_column)) if source.group_column else ""
         for each in made:
+            for how in each.remarks:
+                file.reading.skips.remark(how, f"{file.reading.where} row {number:,}")
             yield Document(joined(each.parts), file.reading.where, number, label, group or each.key)
 
 
@@ -84,9 +91,16 @@ def raising(error: BrokenFileError) -> Iterator[Row]:
     return map(fail, [None])
 
 
-def require_columns(file: OpenFile) -> None:
-    if file.format == "text":
-        raise BrokenFileError("no columns", "give JSON Lines, CSV, TSV, Parquet or TMX: a row for each example")
+def with_columns(file: OpenFile) -> OpenFile:
+    """Return a file that has columns; a JSON file of another ending may be an array of objects or JSON Lines."""
+    if file.format != "text":
+        return file
+    head = file.stream.peek(4_096)[:4_096]  # type: ignore[attr-defined]
+    if is_json_array(head):
+        return replace(file, format="json")
+    if PurePosixPath(file.reading.where).suffix == ".json" and b"".join(head.split())[:2] == b'{"':
+        return replace(file, format="jsonl")
+    raise BrokenFileError("no columns", "give JSON or JSON Lines, CSV, TSV, Parquet or TMX: a row for each example")
 
 
 def check_length(made: Sequence[Made], file: OpenFile) -> None:
@@ -111,7 +125,7 @@ def text_at(row: dict[str, Any], column: str) -> str:
         return ""
     if isinstance(value, (dict, list)):
         raise Unfit("no text in the row", f"the field {column!r} is not a text", is_broken=True)
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def first_named(rows: Sequence[Row], names: Sequence[str]) -> str:
