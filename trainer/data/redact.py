@@ -16,11 +16,15 @@ from dataclasses import dataclass
 from trainer.data.checksums import is_chinese_id, is_iban, is_luhn
 from trainer.data.recipe import RedactStep
 
-_BEFORE = r"(?<![0-9A-Za-z_.\-])"
+_BEFORE = r"(?<![0-9A-Za-z_\-])(?<![0-9_]\.)"  # `Tel.` may stand in front, the whole part of a decimal may not
 _AFTER = r"(?![0-9A-Za-z_]|[.\-][0-9])"
 _DIGIT_RUN = re.compile(r"[0-9][0-9 .()\-]{5,}[0-9Xx]?")
 _IPV6_START = re.compile(r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:")
 _EMAIL_AROUND = re.compile(r"[A-Za-z0-9._%+\-]@[A-Za-z0-9]")
+_FULL_WIDTH = re.compile("[\uff10-\uff19\uff20]")
+_HALF_WIDTH = {0xFF00 + code: chr(0x20 + code) for code in range(1, 95)}
+"""Chinese keyboards write digits, letters and signs as wide as characters too; each has its narrow one."""
+
 _NOT_DIGIT = re.compile(r"[^0-9]")
 
 
@@ -130,7 +134,8 @@ OF_DIGITS = (
         re.compile(
             _BEFORE + r"(?:"
             r"(?:\+?86[- ]?)?1[3-9][0-9](?:[0-9]{8}|[- ][0-9]{4}[- ][0-9]{4})"
-            r"|0[0-9]{2,3}-[0-9]{7,8}"
+            r"|(?<![0-9][- ])(?:\+?86[- ]?)?(?:\(0[0-9]{2,3}\) ?|0[0-9]{2,3}[- ])[0-9]{3,4}[- ]?[0-9]{4}"
+            r"|[48]00-[0-9]{3}-[0-9]{4}|[48]00-[0-9]{4}-[0-9]{3}"
             r"|(?:\+?1[-. ])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}"
             r"|\+[1-9][0-9]{0,2}[-. ]?\(?[0-9]{1,4}\)?(?:[-. ]?[0-9]{2,4}){2,4}"
             r")" + _AFTER
@@ -169,9 +174,10 @@ class Found:
 def redact(text: str, step: RedactStep) -> tuple[str, list[Found]]:
     """Return the text without personal data, and what was found."""
     matches: list[tuple[int, int, int, Kind]] = []
-    for order, (place, kind) in enumerate(_places(text, step)):
+    plain = text.translate(_HALF_WIDTH) if _FULL_WIDTH.search(text) else text
+    for order, (place, kind) in enumerate(_places(plain, step)):
         low, high = max(0, place.start() - kind.before), place.end() + kind.after
-        found = kind.pattern.finditer(text, low, high)
+        found = kind.pattern.finditer(plain, low, high)
         matches += [(match.start(), order, match.end(), kind) for match in found if kind.accept(match)]
     if not matches:
         return text, []

@@ -90,6 +90,9 @@ def test_checksums_against_published_examples() -> None:
         ("mail bob.smith@mail.example.com, now", "mail <EMAIL>, now"),
         ("电话13812345678。", "电话<PHONE>。"),
         ("座机010-62345678转1", "座机<PHONE>转1"),
+        ("座机（０２１）６２３４５６７８，热线400-123-4567", "座机<PHONE>，热线<PHONE>"),
+        ("Tel.13812345678，手机：１３８１２３４５６７８", "Tel.<PHONE>，手机：<PHONE>"),
+        ("身份证１１０１０５１９４９１２３１００２Ｘ a＠b.com", "身份证<CN_ID> <EMAIL>"),
         ("+86 139-1234-5678 / (415) 555-2671 / +44 20 7946 0958", "<PHONE> / <PHONE> / <PHONE>"),
         ("身份证11010519491231002X号", "身份证<CN_ID>号"),
         ("card 4111 1111 1111 1111.", "card <CARD>."),
@@ -108,7 +111,7 @@ def test_personal_data_is_replaced(text: str, expected: str) -> None:
     [
         "2024-01-02 12:30:45", "3.14159265358979", "127.0.0.1 and 192.168.1.1 and 10.0.0.3", "version 1.2.3.4",
         "std::vector a::b", "110105194912310021", "000-12-3456 and 900-12-3456", "1700000000000", "@decorator\ndef f(): pass",
-        "0x1234567890abcdef", "x = [1, 2, 3, 4, 5, 6, 7]", "4111 1111 1111 1112",
+        "0x1234567890abcdef", "3.13812345678", "1234 0212 3456 7890", "x = [1, 2, 3, 4, 5, 6, 7]", "4111 1111 1111 1112",
     ],
 )  # fmt: skip
 def test_look_alikes_stay(text: str) -> None:

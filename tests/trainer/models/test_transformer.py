@@ -120,6 +120,57 @@ def test_sources_do_not_disturb_one_another_in_a_search(tiny: Transformer) -> No
         assert [each.tokens for each in alone] == [each.tokens for each in found]
 
 
+def by_lists(model: Transformer, source: list[int], num_beams: int, num_tokens: int, exponent: float) -> list[Any]:
+    """Beam search as its definition says, without batches or memory of what was read: every text is read anew."""
+    open_: list[tuple[float, list[int]]] = [(0.0, [])]
+    done: list[tuple[float, list[int]]] = []
+    found, mask = batch_of(source)
+    for length in range(1, num_tokens + 1):
+        grown = []
+        for total, text in open_:
+            with torch.no_grad():
+                odds = model(found, mask, torch.tensor([[0, *text]])).log_softmax(dim=-1)[0, -1].tolist()
+            grown += [(total + odds[token], text, token) for token in range(len(odds))]
+        grown.sort(key=lambda each: -each[0])
+        done += [
+            (total / ((5 + length) / 6) ** exponent, text) for total, text, token in grown[:num_beams] if token == 0
+        ]
+        open_ = [(total, [*text, token]) for total, text, token in grown if token != 0][:num_beams]
+    return sorted(done, key=lambda each: -each[0])[:num_beams]
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.6, 2.0])
+@pytest.mark.parametrize("num_beams", [2, 3, 5])
+def test_a_search_is_what_its_definition_says(tiny: Transformer, num_beams: int, exponent: float) -> None:
+    with torch.no_grad():
+        tiny.token_embedding.weight[0] *= 2.5  # so that many texts end, at different lengths
+    rows = [[3, 4, 5, 0], [7, 9, 0], [11, 0], [13, 14, 0]]
+    settings: dict[str, Any] = {"end": 0, "num_beams": num_beams, "num_tokens": 7, "length_penalty": exponent}
+    searched = beam_search(tiny, *batch_of(*rows), **settings)
+    best_alone = beam_search(tiny, *batch_of(*rows), num_wanted=1, **settings)
+    for row, found, best in zip(rows, searched, best_alone, strict=True):
+        wanted = by_lists(tiny, row, num_beams, 7, exponent)
+        assert wanted, "the test wants texts that end"
+        assert [each.tokens for each in found] == [text for _, text in wanted]
+        assert [each.score for each in found] == pytest.approx([score for score, _ in wanted], abs=1e-4)
+        assert best[0].tokens == wanted[0][1]
+
+
+def test_one_beam_takes_the_likeliest_token_until_the_end(tiny: Transformer) -> None:
+    with torch.no_grad():
+        tiny.token_embedding.weight[0] *= 2.5
+    for row in ([3, 4, 5, 0], [7, 9, 0], [11, 0]):
+        text: list[int] = []
+        while len(text) < 10:
+            with torch.no_grad():
+                token = int(tiny(*batch_of(row), torch.tensor([[0, *text]]))[0, -1].argmax())
+            if token == 0:
+                break
+            text.append(token)
+        found = beam_search(tiny, *batch_of(row), end=0, num_beams=1, num_tokens=10, length_penalty=2.0)[0]
+        assert [each.tokens for each in found] == [text]
+
+
 # ---- learning
 
 

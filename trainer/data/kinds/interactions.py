@@ -12,7 +12,7 @@ KIND = DataKind(
     "without copies and bots, divided by time.",
     unit="interactions",
     recipe_type=InteractionRecipe,
-    code_version=1,
+    code_version=2,
     prepare="trainer.data.interactions.prepare:run",
     preview="trainer.data.interactions.preview:preview",
     split="trainer.data.interactions.store:open_split",

@@ -132,11 +132,16 @@ class Decoding:
     def __init__(self, layers: list[LayerCache], mask: Tensor) -> None:
         self.layers, self.mask, self.length = layers, mask, 0
 
-    def reorder(self, rows: Tensor) -> None:
+    def keep(self, rows: Tensor) -> None:
         """Go on with these rows of the batch, in this order; one may occur more than once."""
         self.mask = self.mask[rows]
         for layer in self.layers:
             layer.cross_keys, layer.cross_values = layer.cross_keys[rows], layer.cross_values[rows]
+        self.reorder(rows)
+
+    def reorder(self, rows: Tensor) -> None:
+        """Go on with the targets of these rows, where each row keeps its source."""
+        for layer in self.layers:
             if layer.keys is not None and layer.values is not None:
                 layer.keys, layer.values = layer.keys[rows], layer.values[rows]
 

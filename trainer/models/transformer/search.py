@@ -28,14 +28,19 @@ class Finished:
     """The best finished hypotheses of one source."""
 
     most: int
+    num_wanted: int
+    """How many of them must be sure."""
+
     found: list[Hypothesis] = field(default_factory=list)
 
     def add(self, hypothesis: Hypothesis) -> None:
         self.found = sorted([*self.found, hypothesis], key=lambda each: -each.score)[: self.most]
 
     def is_settled(self, best_open: float) -> bool:
-        """Say whether nothing that is still open can get in."""
-        return len(self.found) == self.most and self.found[-1].score >= best_open
+        """Say whether nothing that is still open can get among those wanted; one beam ends where its first text does."""
+        if self.most == 1:
+            return bool(self.found)
+        return len(self.found) >= self.num_wanted and self.found[self.num_wanted - 1].score >= best_open
 
 
 def penalty(length: int, exponent: float) -> float:
@@ -52,52 +57,64 @@ def beam_search(
     num_beams: int,
     num_tokens: int,
     length_penalty: float,
+    num_wanted: int = 0,
 ) -> list[list[Hypothesis]]:
-    """Return for each source (B, S) its best hypotheses, best first. One beam: always the likeliest token."""
-    B, N = len(source), num_beams
+    """Return for each source (B, S) its best hypotheses, best first. One beam: always the likeliest token.
+
+    A source is done once nothing can change its first `num_wanted` hypotheses (0: as many as there are beams); fewer may be
+    known of the others then. Those that are done leave the batch.
+    """
+    N = num_beams
     num_tokens = min(num_tokens, model.context_length - 1)
     state = model.begin(source, source_mask)
-    state.reorder(torch.arange(B, device=source.device).repeat_interleave(N))
-    tokens = torch.full((B * N,), end, device=source.device)
-    scores = torch.full((B, N), float("-inf"), device=source.device)
+    state.keep(torch.arange(len(source), device=source.device).repeat_interleave(N))
+    tokens = torch.full((len(source) * N,), end, device=source.device)
+    scores = torch.full((len(source), N), float("-inf"), device=source.device)
     scores[:, 0] = 0.0  # all beams are the same at first: one of them counts
-    written = torch.empty(B * N, 0, dtype=torch.long, device=source.device)
-    done = [Finished(N) for _ in range(B)]
+    written = torch.empty(len(source) * N, 0, dtype=torch.long, device=source.device)
+    every = [Finished(N, min(num_wanted or N, N)) for _ in range(len(source))]
+    going = every
     for length in range(1, num_tokens + 1):
-        logits = model.step(tokens, state).float().log_softmax(dim=-1)  # (B N, V)
-        total = scores.view(B * N, 1) + logits
-        best, places = total.view(B, -1).topk(2 * N, dim=-1)  # twice as many: at most N of them end
+        logits = model.step(tokens, state).float().log_softmax(dim=-1)  # (B N, V), B: sources that are going on
+        total = scores.view(-1, 1) + logits
+        best, places = total.view(len(going), -1).topk(2 * N, dim=-1)  # twice as many: at most N of them end
         beams, chosen = places // logits.size(-1), places % logits.size(-1)  # (B, 2N) each
-        rows, tokens, scores = next_beams(
-            best, beams, chosen, done, written, end=end, length=length, exponent=length_penalty
-        )
-        state.reorder(rows)
+        put_aside(best, beams, chosen == end, going, written, length=length, exponent=length_penalty)
+        order = (chosen == end).long().argsort(dim=1, stable=True)[:, :N]  # those that go on, best first
+        first_rows = torch.arange(len(going), device=source.device)[:, None] * N
+        rows = (first_rows + beams.gather(1, order)).flatten()
+        tokens, scores = chosen.gather(1, order).flatten(), best.gather(1, order)
         written = torch.cat([written[rows], tokens[:, None]], dim=1)
         bound = penalty(num_tokens if length_penalty > 0 else length, length_penalty)
-        if all(each.is_settled(float(scores[i, 0]) / bound) for i, each in enumerate(done)):
-            break
-    for i, each in enumerate(done):
+        best_open = (scores[:, 0] / bound).tolist()
+        still = [i for i, each in enumerate(going) if not each.is_settled(best_open[i])]
+        if not still:
+            return [each.found for each in every]
+        state.reorder(rows)
+        if len(still) < len(going):
+            kept = torch.tensor(still, device=source.device)
+            rows = (kept[:, None] * N + torch.arange(N, device=source.device)).flatten()
+            state.keep(rows)
+            tokens, scores, written, going = tokens[rows], scores[kept], written[rows], [going[i] for i in still]
+    for i, each in enumerate(going):
         if not each.found:  # nothing came to its end: what stands there is the answer
             score = float(scores[i, 0])
             each.add(Hypothesis(written[i * N].tolist(), score / penalty(written.size(1), length_penalty), score))
-    return [each.found for each in done]
+    return [each.found for each in every]
 
 
-def next_beams(
-    best: Tensor, beams: Tensor, chosen: Tensor, done: list[Finished], written: Tensor, *, end: int, length: int,
-    exponent: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Put aside what has ended; return rows (B N,), tokens (B N,) and scores (B, N) of the hypotheses that go on."""
-    B, N = len(done), best.size(1) // 2
-    ends = (chosen == end).cpu()
-    for i, rank in ends.nonzero().tolist():
-        if rank < N and torch.isfinite(best[i, rank]):
-            value = float(best[i, rank])
-            row = i * N + int(beams[i, rank])
-            done[i].add(Hypothesis(written[row].tolist(), value / penalty(length, exponent), value))
-    order = (chosen == end).long().argsort(dim=1, stable=True)[:, :N]  # those that go on, best first
-    rows = torch.arange(B, device=best.device)[:, None] * N + beams.gather(1, order)
-    return rows.flatten(), chosen.gather(1, order).flatten(), best.gather(1, order)
+def put_aside(
+    best: Tensor, beams: Tensor, ends: Tensor, going: list[Finished], written: Tensor, *, length: int, exponent: float
+) -> None:
+    """Keep the hypotheses that have ended: best, beams, ends (B, 2N), of which the first N count."""
+    N = best.size(1) // 2
+    sources, ranks = (ends[:, :N] & torch.isfinite(best[:, :N])).nonzero(as_tuple=True)
+    if not len(sources):
+        return
+    texts = written[sources * N + beams[sources, ranks]].tolist()
+    values = best[sources, ranks].tolist()
+    for i, text, value in zip(sources.tolist(), texts, values, strict=True):
+        going[i].add(Hypothesis(text, value / penalty(length, exponent), value))
 
 
 @torch.no_grad()

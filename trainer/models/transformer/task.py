@@ -139,7 +139,8 @@ class TransformerTask(Task):
         """Return what the model writes of the examples that are scored (N, length), filled with -1."""
         assert isinstance(model, Transformer)
         chosen = batch["is_scored"]
-        found = [each[0].tokens for each in self.search(model, batch["source"][chosen], batch["source_mask"][chosen])]
+        best = self.search(model, batch["source"][chosen], batch["source_mask"][chosen], num_wanted=1)
+        found = [each[0].tokens for each in best]
         written = torch.full((len(found), self.model_spec.context_length), -1)
         for i, tokens in enumerate(found):
             written[i, : len(tokens)] = torch.tensor(tokens)
@@ -160,9 +161,9 @@ class TransformerTask(Task):
 
     def search(
         self, model: Transformer, source: Tensor, mask: Tensor, *, num_beams: int = 0, num_tokens: int = 0,
-        length_penalty: float | None = None,
+        length_penalty: float | None = None, num_wanted: int = 0,
     ) -> list[list[Hypothesis]]:  # fmt: skip
-        """Return the best hypotheses for each source; 0 and None: as the model's settings say."""
+        """Return the best hypotheses for each source; 0 and None: as the model's settings say, and as long as it learnt."""
         found: list[list[Hypothesis]] = []
         for at in range(0, len(source), TEXTS_AT_ONCE):
             found += beam_search(
@@ -171,8 +172,9 @@ class TransformerTask(Task):
                 mask[at : at + TEXTS_AT_ONCE],
                 end=self.end,
                 num_beams=num_beams or self.model_spec.num_beams,
-                num_tokens=num_tokens or self.model_spec.context_length - 1,
+                num_tokens=num_tokens or self.length - 1,
                 length_penalty=self.model_spec.length_penalty if length_penalty is None else length_penalty,
+                num_wanted=num_wanted,
             )
         return found
 
@@ -209,7 +211,7 @@ class TransformerTask(Task):
     def answers(self, model: nn.Module, texts: Sequence[str]) -> list[dict[str, Any]]:
         assert isinstance(model, Transformer)
         read = self.read(model, texts)
-        found = self.search(model, read["source"], read["source_mask"])
+        found = self.search(model, read["source"], read["source_mask"], num_wanted=1)
         return [{"labels": [], "written": self.assets.tokenizer.decode(best[0].tokens)} for best in found]
 
     def answer(self, model: nn.Module, text: str) -> dict[str, Any]:
