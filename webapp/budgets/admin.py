@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from webapp.budgets.models import Budget, BudgetAlert, BudgetStop, Encumbrance
-from webapp.jobs.admin import ReadOnlyAdmin
+from webapp.ui.look_only import LookOnly
 
 
 @admin.register(Budget)
@@ -17,7 +17,7 @@ class BudgetAdmin(admin.ModelAdmin[Budget]):
 
 
 @admin.register(Encumbrance)
-class EncumbranceAdmin(ReadOnlyAdmin):
+class EncumbranceAdmin(LookOnly):
     list_display = (
         "job", "usd_p50", "usd_p90", "gpu_hours_p90", "confirmed_by", "overridden_by", "override_reason", "made_at",
         "released_at",
@@ -28,7 +28,7 @@ class EncumbranceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BudgetAlert)
-class BudgetAlertAdmin(ReadOnlyAdmin):
+class BudgetAlertAdmin(LookOnly):
     list_display = ("budget", "month", "percent", "forecast", "at")
     list_filter = ("percent", "month")
     search_fields = ("budget__team__name", "budget__project__name")
@@ -36,7 +36,7 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
 
 
 @admin.register(BudgetStop)
-class BudgetStopAdmin(ReadOnlyAdmin):
+class BudgetStopAdmin(LookOnly):
     list_display = ("job", "budget", "at")
     list_filter = ("budget__team",)
     search_fields = ("job__code", "sentence")

@@ -18,6 +18,7 @@ from webapp.catalogue.models import (
     Price,
     PurchasePrice,
 )
+from webapp.ui.look_only import LookOnly
 
 
 class AddOnly:
@@ -77,6 +78,7 @@ class ContractAdmin(admin.ModelAdmin[Any]):
     )  # fmt: skip
     list_filter = ("team", "provider")
     search_fields = ("provider", "team__name", "note")
+    list_select_related = ("team", "accelerator")
 
 
 @admin.register(ContractUse)
@@ -84,6 +86,7 @@ class ContractUseAdmin(AddOnly, admin.ModelAdmin[Any]):
     list_display = ("used_on", "contract", "hours", "credits_usd", "note", "entered_by")
     list_filter = ("contract__team", "contract__provider")
     search_fields = ("contract__provider", "note")
+    list_select_related = ("contract__team", "entered_by")
     date_hierarchy = "used_on"
 
 
@@ -92,13 +95,12 @@ class OwnHardwareAdmin(admin.ModelAdmin[Any]):
     list_display = ("name", "team", "accelerator", "num_devices", "purchase_usd", "watts", "utilisation", "updated_at")
     list_filter = ("team", "accelerator")
     search_fields = ("name", "team__name")
+    list_select_related = ("team", "accelerator")
 
 
 @admin.register(ImportBatch)
-class ImportBatchAdmin(AddOnly, admin.ModelAdmin[Any]):
+class ImportBatchAdmin(LookOnly):
     list_display = ("made_at", "name", "format", "provider", "state", "counts", "made_by")
     list_filter = ("format", "state", "provider")
     search_fields = ("name", "provider")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    list_select_related = ("made_by",)

@@ -14,7 +14,7 @@ from webapp.costs.models import (
     Machine,
     StoragePrice,
 )
-from webapp.jobs.admin import ReadOnlyAdmin
+from webapp.ui.look_only import LookOnly
 
 
 @admin.register(Machine)
@@ -42,7 +42,7 @@ class CommitmentAdmin(admin.ModelAdmin[Commitment]):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
+class LedgerEntryAdmin(LookOnly):
     list_display = (
         "started_at", "project", "kind", "job_kind", "outcome", "description", "seconds", "effective_usd", "billed_usd",
         "energy_kwh",
@@ -54,7 +54,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnlyAdmin):
+class InvoiceAdmin(LookOnly):
     list_display = ("provider", "number", "team", "currency", "usd_per_currency", "first_day", "last_day", "created_at")
     list_filter = ("provider", "currency", "team")
     search_fields = ("provider", "number", "file_name", "team__name")
@@ -62,7 +62,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(InvoiceLine)
-class InvoiceLineAdmin(ReadOnlyAdmin):
+class InvoiceLineAdmin(LookOnly):
     list_display = ("starts_at", "invoice", "service", "kind", "charge_category", "billed_cost", "effective_cost")
     list_filter = ("kind", "charge_category", "charge_class", "commitment_status")
     search_fields = ("service", "description", "resource_id", "commitment_id")
@@ -71,7 +71,7 @@ class InvoiceLineAdmin(ReadOnlyAdmin):
 
 
 @admin.register(InvoiceUpload)
-class InvoiceUploadAdmin(ReadOnlyAdmin):
+class InvoiceUploadAdmin(LookOnly):
     list_display = ("file_name", "team", "created_by", "created_at")
     list_filter = ("team",)
     search_fields = ("file_name", "team__name")

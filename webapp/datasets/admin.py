@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from webapp.datasets.models import Dataset, DatasetVersion, SourceFile, Upload
+from webapp.ui.look_only import LookOnly
 
 VERSION_FIELDS = (
     "code",
@@ -52,7 +53,7 @@ class DatasetAdmin(NoHandMade):
 
 
 @admin.register(Upload)
-class UploadAdmin(NoHandMade):
+class UploadAdmin(LookOnly):
     list_display = (
         "name",
         "code",
@@ -67,20 +68,14 @@ class UploadAdmin(NoHandMade):
     search_fields = ("name", "code", "sha256", "dataset__name")
     list_select_related = ("dataset",)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
 
 @admin.register(SourceFile)
-class SourceFileAdmin(NoHandMade):
+class SourceFileAdmin(LookOnly):
     list_display = ("name", "code", "dataset", "size_bytes", "created_by", "created_at", "removed_at")
     list_filter = ("removed_at",)
     search_fields = ("name", "code", "sha256", "dataset__name")
     list_select_related = ("dataset", "created_by")
     exclude = ("preview",)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(DatasetVersion)

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from webapp.jobs.errors import JobError
 from webapp.jobs.models import Attempt, Job, JobEvent, Lease, QueueControl, TeamLimit, Worker
 from webapp.jobs.services import job_cancel, job_retry
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows that only the machinery writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+from webapp.ui.look_only import LookOnly
 
 
 @admin.action(description=_("Cancel the chosen jobs"), permissions=["operate"])
@@ -46,7 +32,7 @@ def retry_jobs(model_admin: JobAdmin, request: HttpRequest, queryset: QuerySet[J
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdmin):
+class JobAdmin(LookOnly):
     list_display = ("code", "title", "kind", "team", "queue", "state", "reason_code", "created_at", "ended_at")
     list_filter = ("state", "kind", "queue", "reason_code")
     search_fields = ("code", "title", "reason", "project__name", "team__name")
@@ -59,7 +45,7 @@ class JobAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(ReadOnlyAdmin):
+class AttemptAdmin(LookOnly):
     list_display = ("job", "fence", "worker", "device", "started_at", "ended_at", "outcome", "reason_code")
     list_filter = ("outcome", "reason_code", "device")
     search_fields = ("job__code", "worker__name", "reason")
@@ -67,7 +53,7 @@ class AttemptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(JobEvent)
-class JobEventAdmin(ReadOnlyAdmin):
+class JobEventAdmin(LookOnly):
     list_display = ("job", "seq", "fence", "type", "at")
     list_filter = ("type",)
     search_fields = ("=job__code",)
@@ -76,7 +62,7 @@ class JobEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Lease)
-class LeaseAdmin(ReadOnlyAdmin):
+class LeaseAdmin(LookOnly):
     list_display = ("job", "fence", "worker", "until", "renewed_at", "progressed_at")
     list_filter = ("worker",)
     search_fields = ("job__code", "worker__name")
@@ -84,7 +70,7 @@ class LeaseAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Worker)
-class WorkerAdmin(ReadOnlyAdmin):
+class WorkerAdmin(LookOnly):
     list_display = ("name", "host", "queue", "device", "num_slots", "started_at", "seen_at", "stopped_at")
     list_filter = ("queue", "host")
     search_fields = ("name", "host")

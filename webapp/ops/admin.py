@@ -12,3 +12,4 @@ class DemoAdmin(admin.ModelAdmin[Demo]):
     list_display = ("project",)
     list_filter = ("project__team",)
     search_fields = ("project__name",)
+    list_select_related = ("project",)

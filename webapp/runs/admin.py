@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.http import HttpRequest
 
 from webapp.runs.models import Checkpoint, MetricBlock, MetricSeries, Run, Sample, TrainJob
-
-
-class LookOnly(admin.ModelAdmin[Any]):
-    """Rows that only the machinery writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from webapp.ui.look_only import LookOnly
 
 
 @admin.register(Run)

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from webapp.serving.models import Bout, Contest, Generation, Guard, GuardDecision, Preference, PromptSet
-
-
-class LookOnly(admin.ModelAdmin[Any]):
-    """Rows that their pages write."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from webapp.ui.look_only import Unedited
 
 
 @admin.register(Generation)
-class GenerationAdmin(LookOnly):
+class GenerationAdmin(Unedited):
     list_display = ("created_at", "project", "model_label", "created_by", "num_tokens", "seconds", "ended_because")
     list_filter = ("ended_because", "project__team")
     search_fields = ("prompt", "output", "model_label", "created_by__email")
@@ -30,7 +18,7 @@ class GenerationAdmin(LookOnly):
 
 
 @admin.register(Preference)
-class PreferenceAdmin(LookOnly):
+class PreferenceAdmin(Unedited):
     list_display = ("created_at", "project", "chosen_by_model", "rejected_by_model", "created_by")
     list_filter = ("project__team",)
     search_fields = ("chosen", "rejected", "chosen_by_model", "rejected_by_model", "created_by__email")
@@ -39,7 +27,7 @@ class PreferenceAdmin(LookOnly):
 
 
 @admin.register(Guard)
-class GuardAdmin(LookOnly):
+class GuardAdmin(Unedited):
     list_display = ("name", "project", "version", "kind", "direction", "action")
     list_filter = ("kind", "direction", "action", "project__team")
     search_fields = ("name", "project__name")
@@ -47,7 +35,7 @@ class GuardAdmin(LookOnly):
 
 
 @admin.register(GuardDecision)
-class GuardDecisionAdmin(LookOnly):
+class GuardDecisionAdmin(Unedited):
     list_display = ("created_at", "project", "guard_name", "model_label", "direction", "action", "reason")
     list_filter = ("direction", "action", "project__team")
     search_fields = ("guard_name", "model_label", "reason", "created_by__email")
@@ -56,7 +44,7 @@ class GuardDecisionAdmin(LookOnly):
 
 
 @admin.register(PromptSet)
-class PromptSetAdmin(LookOnly):
+class PromptSetAdmin(Unedited):
     list_display = ("name", "project", "created_by", "created_at")
     list_filter = ("project__team",)
     search_fields = ("name", "code", "project__name")
@@ -64,7 +52,7 @@ class PromptSetAdmin(LookOnly):
 
 
 @admin.register(Contest)
-class ContestAdmin(LookOnly):
+class ContestAdmin(Unedited):
     list_display = ("name", "project", "first_label", "second_label", "rule", "created_by", "created_at")
     list_filter = ("rule", "project__team")
     search_fields = ("name", "code", "first_label", "second_label")
@@ -72,7 +60,7 @@ class ContestAdmin(LookOnly):
 
 
 @admin.register(Bout)
-class BoutAdmin(LookOnly):
+class BoutAdmin(Unedited):
     list_display = ("contest", "number", "winner", "judged_by", "answered_at")
     list_filter = ("winner", "contest__project__team")
     search_fields = ("prompt", "contest__name")

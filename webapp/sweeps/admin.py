@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from webapp.runs.admin import LookOnly
 from webapp.sweeps.models import Sweep, Trial
+from webapp.ui.look_only import LookOnly
 
 
 @admin.register(Sweep)

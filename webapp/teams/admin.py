@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from webapp.teams.models import Invitation, LoginLink, Membership, Team, User
+from webapp.ui.look_only import Unedited
 
 admin.site.unregister(Group)  # rights come from teams and is_staff; a group would be a third way that nothing reads
 
@@ -52,18 +50,8 @@ class MembershipAdmin(admin.ModelAdmin[Membership]):
     autocomplete_fields = ("team", "user")
 
 
-class _LookOnly(admin.ModelAdmin[Any]):
-    """Links are made and used by the app; here they are only looked at."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Invitation)
-class InvitationAdmin(_LookOnly):
+class InvitationAdmin(Unedited):
     list_display = ("team", "role", "email", "created_by", "expires_at", "accepted_by", "revoked_at")
     list_filter = ("role", "team")
     search_fields = ("team__name", "email")
@@ -71,7 +59,7 @@ class InvitationAdmin(_LookOnly):
 
 
 @admin.register(LoginLink)
-class LoginLinkAdmin(_LookOnly):
+class LoginLinkAdmin(Unedited):
     list_display = ("user", "created_at", "expires_at", "used_at")
     list_filter = ("used_at",)
     search_fields = ("user__email",)
