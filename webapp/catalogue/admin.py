@@ -60,6 +60,7 @@ class PurchasePriceAdmin(admin.ModelAdmin[Any]):
     list_filter = ("accelerator__vendor", "accelerator")
     search_fields = ("accelerator__name", "note", "source")
     date_hierarchy = "seen_on"
+    list_select_related = ("accelerator",)
 
 
 @admin.register(ApiPrice)

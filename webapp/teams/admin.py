@@ -47,6 +47,7 @@ class MembershipAdmin(admin.ModelAdmin[Membership]):
     list_display = ("team", "user", "role", "created_at")
     list_filter = ("role", "team")
     search_fields = ("team__name", "user__email", "user__name")
+    list_select_related = ("team", "user")
     autocomplete_fields = ("team", "user")
 
 
@@ -55,6 +56,7 @@ class InvitationAdmin(Unedited):
     list_display = ("team", "role", "email", "created_by", "expires_at", "accepted_by", "revoked_at")
     list_filter = ("role", "team")
     search_fields = ("team__name", "email")
+    list_select_related = ("team", "created_by", "accepted_by")
     exclude = ("secret_hash",)
 
 
@@ -63,4 +65,5 @@ class LoginLinkAdmin(Unedited):
     list_display = ("user", "created_at", "expires_at", "used_at")
     list_filter = ("used_at",)
     search_fields = ("user__email",)
+    list_select_related = ("user",)
     exclude = ("secret_hash",)
