@@ -93,7 +93,10 @@ def usd(value: Any) -> str:
         return f"{sign}${number:,.2f}"
     if number >= 1e-6:
         return f"{sign}${significant(number, 2)}"
-    return "$0" if number < DUST_USD else f"{sign}<$0.000001"  # what costs little is not free
+    if number < DUST_USD:
+        return "$0"
+    digits, _, exponent = f"{number:.1e}".partition("e")  # it is not free, and zeros in a row are not read
+    return f"{sign}${digits}e{int(exponent)}"
 
 
 DAYS_IN_FULL = 999
