@@ -39,7 +39,7 @@ def preview_in_child(
     *,
     rows: int = 100,
     data_kind: str = "text",
-    timeout_seconds: float = 20,
+    timeout_seconds: float = 60,
     limits: ProcessLimits | None = None,
 ) -> Preview:
     """Return the preview, made in a limited child process; its `error` says what went wrong."""
@@ -87,7 +87,7 @@ def _ask(request: dict[str, Any], kind: type[Answer], timeout_seconds: float, li
             answer, _ = child.communicate(msgspec.json.encode(request), timeout=timeout_seconds)
         except subprocess.TimeoutExpired:
             _end(child)
-            return kind(error=f"Reading the files took over {timeout_seconds:.0f} s, so it was ended. {_ADVICE}")
+            return kind(error=f"Reading the files took over {timeout_seconds:.0f} s, so it was ended. {_BUSY}")
     if child.returncode == 0:
         try:
             return msgspec.json.decode(answer, type=kind)
@@ -136,6 +136,7 @@ def _answer(request: dict[str, Any]) -> Preview | TrialResult:
     return answer
 
 
+_BUSY = "The machine may be busy: look again later, check the file, or upload it in smaller parts."
 _ADVICE = "Check the file, or upload it in smaller parts."
 _EXIT_MEMORY = 71
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -79,6 +79,17 @@ def find_columns(names: Sequence[str], head: Sequence[dict[str, Any]], step: Rea
     )
 
 
+def told_of(columns: Columns) -> str:
+    """Return in words what the columns were taken for."""
+    roles = ("user", "item", "time", "rating", "weight", "title")
+    said = [f"{role}: {name}" for role in roles if (name := getattr(columns, role))]
+    if not columns.user:
+        said.append(f"a table of items, described by {', '.join(columns.item_features) or 'nothing'}")
+    elif not columns.item:
+        said.append(f"a table of users, described by {', '.join(columns.user_features) or 'nothing'}")
+    return ", ".join(said)
+
+
 def by_place(free: list[str], head: Sequence[dict[str, Any]], step: ReadStep) -> dict[str, str]:
     """Return users and items of a table whose columns have no telling names: the first and the second that are no times."""
     if step.user_column or step.item_column or len(free) < 2:

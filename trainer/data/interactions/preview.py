@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.data.interactions.columns import Columns, find_columns
+from trainer.data.interactions.columns import find_columns, told_of
 from trainer.data.interactions.recipe import ReadStep
 from trainer.data.preview import Preview
 from trainer.data.preview import preview as preview_rows
@@ -30,14 +30,3 @@ def preview(sources: Sequence[SourceSpec | str | Path], *, rows: int = 100) -> P
             result.warnings.insert(0, f"{file.name}: {error}")
     result.form = "; ".join(dict.fromkeys(told))
     return result
-
-
-def told_of(columns: Columns) -> str:
-    """Return in words what the columns were taken for."""
-    roles = ("user", "item", "time", "rating", "weight", "title")
-    said = [f"{role}: {name}" for role in roles if (name := getattr(columns, role))]
-    if not columns.user:
-        said.append(f"a table of items, described by {', '.join(columns.item_features) or 'nothing'}")
-    elif not columns.item:
-        said.append(f"a table of users, described by {', '.join(columns.user_features) or 'nothing'}")
-    return ", ".join(said)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trainer.data.columns import column_names
 from trainer.data.formats.reading import BrokenFileError, Row
-from trainer.data.interactions.columns import Columns, find_columns, listed
+from trainer.data.interactions.columns import Columns, find_columns, listed, told_of
 from trainer.data.interactions.recipe import ReadStep
 from trainer.data.interactions.times import parse_times
 from trainer.data.opening import OpenFile, check_source, open_source, rows_of
@@ -139,9 +139,17 @@ def gather(
             except BrokenFileError as error:
                 skips.broken(error.reason, file.reading.where, error.detail)
     if not any(map(len, found.parts)):
-        why = [f"{skip['reason']}: {skip['examples'][0]}" for skip in skips.as_report()[:3]]
-        raise InputError("The tables hold no interaction of a user with an item. " + "; ".join(why))
+        raise InputError(f"The tables hold no interaction of a user with an item: {why_none(found, skips)}")
     return found
+
+
+def why_none(found: Gathered, skips: SkipCounter) -> str:
+    """Return why tables hold no interaction: what was skipped, or what their columns were taken for."""
+    skipped = [f"{skip['reason']}: {skip['examples'][0]}" for skip in skips.as_report()[:3]]
+    told = [f"{file} has {told_of(columns)}" for file, columns in list(found.columns.items())[:3]]
+    if not skipped and not told:
+        return "they have no rows."
+    return "; ".join(skipped or told) + ". Choose the columns of users and items (read.user_column, read.item_column)."
 
 
 def require_columns(sources: Sequence[SourceSpec], step: ReadStep) -> None:
@@ -298,6 +306,10 @@ def value_of(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "|".join(filter(None, map(name_of, value)))
     return name_of(value)
+
+
+EMPTY_NAMES = frozenset({"nan", "null", "none", "n/a", "na", "undefined", "unknown", "-"})
+"""What programs write where nothing is known."""
 
 
 def _broken(file: OpenFile, number: int, reason: str, detail: str = "") -> None:

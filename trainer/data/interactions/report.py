@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.amounts import amount
 from trainer.data.interactions.checks import DAY, LeftOut
-from trainer.data.interactions.reading import Gathered, Table
+from trainer.data.interactions.reading import EMPTY_NAMES, Gathered, Table
 from trainer.data.interactions.split import TEST, TRAIN, VALIDATION, Division
 from trainer.data.interactions.times import is_order_only, show_time
 from trainer.data.manifest import VersionManifest
@@ -217,6 +217,20 @@ def warnings_of(outcome: Outcome) -> list[str]:
         found.append(
             "Each user's last interaction is the test, while other users' later ones are learnt from: results may look "
             "better than they will be. Dividing by time shows what a model could have known."
+        )
+    found += [
+        f"The {side} {name!r} has {amount(int(count), 'interaction')}: if that stands for a missing name, leave those rows out."
+        for side, names, numbers in (
+            ("user", outcome.users, outcome.table.users),
+            ("item", [name for name, _ in outcome.items], outcome.table.items),
+        )
+        for name, count in zip(names, np.bincount(numbers, minlength=len(names)), strict=True)
+        if name.casefold() in EMPTY_NAMES
+    ]
+    if len(outcome.items) < 2 or len(outcome.users) < 2:
+        found.append(
+            f"Found {amount(len(outcome.users), 'user')} and {amount(len(outcome.items), 'item')}: from fewer than two of either "
+            "there is nothing to learn about who takes what. Are the columns right?"
         )
     for side, kept in (("user", outcome.found.users), ("item", outcome.found.items)):
         if kept.num_conflicts:

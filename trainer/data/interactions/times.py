@@ -21,12 +21,16 @@ FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
     "%Y年%m月%d日 %H:%M:%S",
+    "%Y年%m月%d日 %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
 )
 ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
 LAST_MOMENT = 253_402_300_799_999
 """In the year 9999: what lies behind is no time."""
 
-DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y年%m月%d日", "%Y%m%d")
+DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y年%m月%d日", "%Y%m%d", "%d.%m.%Y")
+"""Not 11/12/2023: who wrote it alone knows which is the day."""
 
 
 def parse_times(values: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -161,6 +161,13 @@ def test_weights_and_ratings_that_say_nothing_are_told(tmp_path: Path) -> None:
     assert set(np.unique(version.open_split("train").weights)) == {2.0}
 
 
+def test_names_that_stand_for_nothing_and_too_few_of_a_side_are_told(tmp_path: Path) -> None:
+    rows = [["one", "NaN" if n % 2 else "商品", BEGIN + n * DAY] for n in range(40)]
+    _, report = prepared(tmp_path / "v", write_csv(tmp_path / "a.csv", HEADER, rows))
+    assert "The item 'NaN' has 20 interactions: if that stands for a missing name" in report["warnings"][0]
+    assert "Found 1 user and 2 items" in report["warnings"][1]
+
+
 def test_ratings_repeats_and_divisions(tmp_path: Path) -> None:
     rows = [[*row, 1 + n % 5] for n, row in enumerate(usual_rows())]
     rows += [[*row[:2], row[2] + 500, 5] for row in rows[:20]]
@@ -188,6 +195,10 @@ def test_without_times_division_is_by_chance_and_says_so(tmp_path: Path) -> None
     ("header", "message"),
     [
         (["a", "b"], "no column holds users or items; the columns are 'a', 'b'"),
+        (
+            ["user", "time"],
+            "a.csv has user: user, time: time, a table of users, described by nothing. Choose the columns",
+        ),
         (HEADER, "Only 3 interactions left"),
     ],
 )
@@ -212,11 +223,12 @@ def test_columns_without_names_are_told_by_their_values() -> None:
 
 def test_times_in_many_forms_are_the_same_moment() -> None:
     same = ["1704164645", "1704164645000", "1704164645000000", "2024-01-02 03:04:05", "2024-01-02T03:04:05Z",
-            "2024-01-02T11:04:05+08:00", "2024/01/02 03:04:05", "2024年01月02日 03:04:05"]  # fmt: skip
+            "2024-01-02T11:04:05+08:00", "2024/01/02 03:04:05", "2024年01月02日 03:04:05",
+            "02.01.2024 03:04:05"]  # fmt: skip
     times, is_time = parse_times(same)
     assert is_time.all()
     assert set(times.tolist()) == {1_704_164_645_000}
-    assert parse_times(["soon", "", None, "2024-13-40"])[1].tolist() == [False] * 4
+    assert parse_times(["soon", "", None, "2024-13-40", "11/12/2023"])[1].tolist() == [False] * 5
 
 
 def test_preview_says_what_columns_were_taken_for(tmp_path: Path) -> None:
