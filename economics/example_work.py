@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from economics.architecture.base import Architecture
+from economics.architecture.recommender import Recommender
 from economics.flop.others import flop_per_example
 from economics.hardware import Accelerator
 from economics.layout import Layout
 from economics.memory.states import Precision
+from economics.throughput.sampled import candidate_flop_per_example
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,4 +50,7 @@ class ExampleWork:
         forward = flop_per_example(
             self.architecture, sequence_length=self.source_length, target_length=self.target_length
         )
-        return 3.0 * forward.total
+        more = 0.0
+        if isinstance(self.architecture, Recommender):
+            more = candidate_flop_per_example(self.architecture, self.micro_batch)
+        return 3.0 * (forward.total + more)

@@ -9,6 +9,21 @@ from typing import Literal
 from economics.architecture.base import Parameters
 from economics.architecture.decoder import Decoder
 
+TableOptimizer = Literal["row_wise", "sparse", "whole"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learning:
+    """How a recommender learns: what its examples are told apart from, and how its tables are updated."""
+
+    num_candidates: int = 0
+    """Items that each item taken is told apart from: those drawn for a micro-batch, or all. 0: examples say yes or no."""
+    in_batch: bool = False
+    """Candidates are the items of the micro-batch itself: at most as many as it has."""
+    table_optimizer: TableOptimizer = "row_wise"
+    """row_wise: AdaGrad with one number a row (Naumov et al. 2019); sparse: Adam with two numbers a parameter, of the rows
+    that were read; whole: the same of every row in each step."""
+
 
 def dense_parameters(widths: tuple[int, ...]) -> int:
     """Return weights and biases of a chain of dense layers.
@@ -25,7 +40,7 @@ def dense_weights(widths: tuple[int, ...]) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DLRM:
+class DLRM(Learning):
     """A deep learning recommendation model: tables, a bottom network for numbers, interactions, a top network.
 
     The tables are looked up, not multiplied: they cost bytes and almost no FLOP (Naumov et al. 2019,
@@ -94,7 +109,7 @@ class DLRM:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TwoTower:
+class TwoTower(Learning):
     """Two networks, for users and for items, whose outputs are multiplied (Covington et al. 2016; Yi et al. 2019).
 
     >>> TwoTower(user_rows=(1000,), item_rows=(500,), embedding_width=8, tower=(16, 8)).parameters().total
@@ -138,7 +153,7 @@ class TwoTower:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SASRec:
+class SASRec(Learning):
     """A Transformer over the items that a user took, whose output is multiplied with the items' embeddings.
 
     Kang and McAuley 2018, arXiv 1808.09781; blocks with norms in front and biases throughout.

@@ -16,13 +16,15 @@ from economics.memory.activations import kept_bytes_per_token, layer_saved_tenso
 from economics.memory.states import Optimizer, compute_bytes, state_bytes_per_parameter
 from economics.memory.training import TrainingMemory
 from economics.throughput.example_passes import encoder_layers, vision_layers
+from economics.throughput.sampled import candidates_of, places_of
 
 
 def example_training_memory(work: ExampleWork, *, optimizer: Optimizer = "adamw") -> TrainingMemory:
     """Return the memory that one step takes on a device.
 
-    Weights, gradients and optimizer as in a decoder. Tables of a recommender are fp32, lie divided over all devices and
-    keep one number per row for the optimizer (row-wise AdaGrad); their gradients exist only for the rows of a batch.
+    Weights, gradients and optimizer as in a decoder. Tables of a recommender are fp32 and lie divided over all devices; their
+    gradients exist only for the rows of a batch, unless tables are updated whole. What the optimizer keeps of them the
+    architecture says (`table_optimizer`).
     A convolution keeps what it writes and what its norm makes of it. Recomputing in full keeps a layer's input alone.
 
     >>> from economics.architecture.lookup import preset
@@ -46,7 +48,10 @@ def example_training_memory(work: ExampleWork, *, optimizer: Optimizer = "adamw"
         gathered = dense * compute_bytes(work.precision) / max(1, _num_layers(work)) * 3.0
     if tables and isinstance(work.architecture, Recommender):
         weights += 4.0 * tables / layout.num_accelerators
-        moments += 4.0 * tables / work.architecture.embedding_width / layout.num_accelerators
+        whole = work.architecture.table_optimizer == "whole"
+        gradients += 4.0 * tables / layout.num_accelerators if whole else 0.0
+        row_wise = work.architecture.table_optimizer == "row_wise"
+        moments += (4.0 / work.architecture.embedding_width if row_wise else 8.0) * tables / layout.num_accelerators
     activations, logits, workspace = _activations(work)
     allocated = weights + gradients + moments + gathered + b * (activations + logits + workspace)
     unified = work.accelerator.kind != "accelerator"
@@ -95,15 +100,25 @@ def _activations(work: ExampleWork) -> tuple[float, float, float]:
     if isinstance(a, DLRM):
         widths = sum(a.bottom) + a.interaction_width * (1 + a.cross_layers * (a.interaction == "cross")) + sum(a.top)
         read = len(a.table_rows) * a.embedding_width * 4.0
-        return 2.0 * value_bytes * widths + read, 0.0, read
+        pairs = 1.0 + candidates_of(a, work.micro_batch)
+        return pairs * (2.0 * value_bytes * widths + 2.0 * read), 0.0, read
     if isinstance(a, SASRec):
         kept, more = _transformer(a.as_decoder(), a.context_length, a.num_layers, work)
-        return kept, 0.0, more
+        return kept, _scores(a, work), more
     if isinstance(a, TwoTower):
         widths = sum(sum(w) for w in a.widths())
         read = (len(a.user_rows) + len(a.item_rows)) * a.embedding_width * 4.0
-        return 2.0 * value_bytes * widths + read, 0.0, read
+        return 2.0 * value_bytes * widths + read, _scores(a, work), read
     raise InputError("model", a.kind, "an architecture whose training this package times")
+
+
+SCORE_BYTES = 20.0
+"""Kept of the score of a query with a candidate: five numbers, from the product to the softmax."""
+
+
+def _scores(model: Recommender, work: ExampleWork) -> float:
+    """Bytes per example of the scores that items taken are told apart by."""
+    return SCORE_BYTES * places_of(model) * candidates_of(model, work.micro_batch)
 
 
 def _transformer(layers: Decoder, length: int, count: int, work: ExampleWork) -> tuple[float, float]:

@@ -46,6 +46,7 @@ def recommending_cost(
     usd_per_hour: float | None = None,
     utilisation: float = 0.3,
     value_bytes: float = 4.0,
+    measured_seconds: float | None = None,
 ) -> RecommendingCost:
     """Return time, memory and cost of recommending to a user from all items.
 
@@ -54,6 +55,7 @@ def recommending_cost(
     num_items : items in the catalogue; all are scored
     usd_per_hour : price of the device; None: unknown
     utilisation : share of the time that the device serves, above 0 to 1
+    measured_seconds : what a list took on the device; None: it is modelled
 
     Two towers and SASRec read a user once and multiply with the vector of every item; a DLRM weighs every pair.
 
@@ -78,6 +80,8 @@ def recommending_cost(
         seconds = example_seconds(model, accelerator) + max(
             2.0 * num_items * width / accelerator.ceiling("fp32"), reading
         )
+    if measured_seconds:
+        seconds = measured_seconds
     usd = None if usd_per_hour is None else 1000.0 * usd_per_hour / 3600.0 * seconds / utilisation
     return RecommendingCost(
         seconds=seconds,

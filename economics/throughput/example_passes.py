@@ -10,15 +10,21 @@ from economics.architecture.convolution import Convolution, ConvolutionalNetwork
 from economics.architecture.decoder import Decoder
 from economics.architecture.detector import Fcos
 from economics.architecture.encoder_decoder import EncoderDecoder
-from economics.architecture.recommender import DLRM, Recommender, SASRec
+from economics.architecture.recommender import DLRM, Recommender, SASRec, TwoTower
 from economics.architecture.vision import VisionTransformer
 from economics.errors import InputError
 from economics.example_work import ExampleWork
-from economics.flop.others import embedding_bytes_per_example
 from economics.hardware import Accelerator, Number
 from economics.memory.states import compute_bytes
 from economics.throughput.layer import LayerTime, layer_time
 from economics.throughput.operations import attention_seconds, copy_seconds, matmul_seconds
+from economics.throughput.sampled import (
+    PAIR_PASSES_BACKWARD,
+    PAIR_PASSES_FORWARD,
+    candidates_of,
+    places_of,
+    rows_read,
+)
 
 
 def lookup_fraction(row_bytes: float) -> float:
@@ -174,26 +180,36 @@ def _convolutions(layers: Iterable[Convolution], work: ExampleWork, number: Numb
 
 def _recommender(m: Recommender, work: ExampleWork, number: Number) -> Passes:
     out, device, b = Passes(), work.accelerator, float(work.micro_batch)
-    chains: list[tuple[int, ...]] = []
+    candidates = candidates_of(m, b)
+    chains: list[tuple[float, tuple[int, ...]]] = []
+    """Rows, and widths of the dense layers that they pass."""
     if isinstance(m, SASRec):
         out.layers(_layer(m.as_decoder(), work, m.context_length, number), m.num_layers)
-        num_tables = len(m.table_rows)
+        num_tables, pairs = len(m.table_rows), b
     elif isinstance(m, DLRM):
-        chains = [m.bottom, (m.interaction_width, *m.top)]
+        num_tables, pairs = len(m.table_rows), b * (1 + candidates)
+        chains = [(pairs, m.bottom), (pairs, (m.interaction_width, *m.top))]
         if m.interaction == "cross":
-            chains += m.cross_layers * [(m.interaction_width, m.cross_rank, m.interaction_width)]
-        num_tables = len(m.table_rows)
+            chains += m.cross_layers * [(pairs, (m.interaction_width, m.cross_rank, m.interaction_width))]
     else:
-        chains = list(m.widths())
-        num_tables = len(m.user_rows) + len(m.item_rows)
-    for chain in chains:
+        num_tables, pairs = len(m.user_rows) + len(m.item_rows), b
+        chains = list(zip((b, b + candidates), m.widths(), strict=True))
+    for rows, chain in chains:
         for inner, columns in pairwise(chain):
-            out.product(device, b, inner, columns, number)
-            values = copy_seconds(device, 2.0 * b * columns)
+            out.product(device, rows, inner, columns, number)
+            values = copy_seconds(device, 2.0 * rows * columns)
             out.add("elementwise", 3.0 * values, 4.0 * values, 4)
-    interacting = copy_seconds(device, 2.0 * b * (num_tables + 1) * m.embedding_width)
+    interacting = copy_seconds(device, 2.0 * pairs * (num_tables + 1) * m.embedding_width)
     out.add("elementwise", 3.0 * interacting, 4.0 * interacting, 8)
-    read = copy_seconds(device, b * embedding_bytes_per_example(m) / lookup_fraction(4.0 * m.embedding_width))
+    if candidates:
+        queries = b * places_of(m)
+        if not isinstance(m, DLRM):
+            width = m.tower[-1] if isinstance(m, TwoTower) else m.embedding_width
+            out.product(device, queries, width, candidates, number)
+        scores = copy_seconds(device, 4.0 * queries * candidates)
+        out.add("elementwise", PAIR_PASSES_FORWARD * scores, PAIR_PASSES_BACKWARD * scores, 24)
+    row_bytes = 4.0 * m.embedding_width
+    read = copy_seconds(device, rows_read(m, b) * row_bytes / lookup_fraction(row_bytes))
     out.add("lookup", read, 3.0 * read, 6)
     # rows travel in the precision that computes
     out.exchanged_bytes = compute_bytes(work.precision) * b * num_tables * m.embedding_width

@@ -16,6 +16,10 @@ from economics.throughput.example_passes import Passes, passes_of
 from economics.throughput.operations import copy_seconds
 from economics.throughput.step import StepTime
 
+WHOLE_TABLE_BYTES = 64.0
+"""Moved in each step of a parameter of a table that is updated whole: gradients of its two uses are set to nothing, added
+together and measured, then Adam reads four numbers and writes three."""
+
 
 def example_step_time(work: ExampleWork) -> StepTime:
     """Return the time of one optimizer step by part; its `tokens` are examples.
@@ -72,6 +76,8 @@ def _data_seconds(work: ExampleWork, *, cover: float) -> tuple[float, float, flo
     dense = float(counted.total - counted.by_part.get("tables", 0))
     layout = work.layout
     optimizer = copy_seconds(work.accelerator, 32.0 * dense / (layout.data if layout.zero else 1))
+    if getattr(work.architecture, "table_optimizer", "") == "whole":
+        optimizer += copy_seconds(work.accelerator, WHOLE_TABLE_BYTES * counted.by_part["tables"])
     if layout.data == 1:
         return 0.0, 0.0, optimizer
     ring = ring_of(work.accelerator, size=layout.data)

@@ -12,10 +12,6 @@ from torch import Tensor, nn
 from trainer.data.interactions.store import Item
 from trainer.training.task import Batch
 
-SPARSE_PAYS_ROWS = 200_000
-"""Rows of a table from which on it pays to touch only those that a step has read: at 5,120 look-ups a step, on a processor, both
-ways took as long at about 130,000 rows, and at a million the other way took nine times as long."""
-
 
 class Catalogue(nn.Module):
     """Facts of the items, on the device of the model; they come with its assets and are no weights."""
@@ -122,7 +118,3 @@ def thinned(numbers: Tensor, starts: Tensor, fraction: float) -> tuple[Tensor, T
     stays = torch.rand(len(numbers), device=numbers.device) >= fraction
     kept = torch.cat([starts.new_zeros(1), stays.cumsum(0)])
     return numbers[stays], kept[starts]
-
-
-def wants_sparse(wish: str, num_rows: int) -> bool:
-    return wish == "on" or (wish == "auto" and num_rows >= SPARSE_PAYS_ROWS)

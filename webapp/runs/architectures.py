@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from economics.architecture import Architecture, Decoder
+from trainer.recommend.spec import RecommenderSpec, wants_sparse
 
 Facts = Mapping[str, Any]
 """What is known of prepared data (`DatasetVersion.model_facts`): `vocab_size`, `num_labels`, what its kind tells, and
@@ -50,6 +51,18 @@ class Link:
 def ranking_work(model: Any, facts: Facts) -> float:
     """Return what it takes to measure a recommender on one user: the whole catalogue is ranked."""
     return float(facts["num_items"] * model.embedding_width)
+
+
+def learning_of(model: RecommenderSpec, facts: Facts) -> dict[str, Any]:
+    """Return how a recommender learns, as economics knows it: what items are told apart from, how tables are updated."""
+    num_items = int(facts.get("num_items") or 0)
+    in_batch = model.negatives == "in_batch"
+    tells_all = model.negatives == "all" or (not in_batch and num_items <= model.num_negatives)
+    return {
+        "num_candidates": num_items if tells_all else model.num_negatives,
+        "in_batch": in_batch,
+        "table_optimizer": "sparse" if wants_sparse(model.sparse_tables, num_items) else "whole",
+    }
 
 
 @cache

@@ -17,7 +17,8 @@ from webapp.quotes.devices import Device, device_of_queue, queue_of_device
 from webapp.quotes.services import NOWHERE
 from webapp.runs.architectures import Facts, architecture_of
 from webapp.runs.models import Run
-from webapp.runs.step_speed import machine_accelerator
+from webapp.runs.step_models import form_of, step_model
+from webapp.runs.step_speed import machine_accelerator, measuring_seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,14 @@ class Recommending:
     table_bytes: float
     num_items: int
     device: str
+    is_measured: bool
+    """The time of a list is what the machine took over one of its own, not what a model of it says."""
+
+    @property
+    def usd_per_million(self) -> float | None:
+        """A thousand may cost less than can be told in dollars."""
+        per_thousand = self.cost.usd_per_thousand if self.cost else None
+        return None if per_thousand is None else 1_000 * per_thousand
 
 
 def recommenders() -> set[str]:
@@ -43,15 +52,27 @@ def recommending_of(spec: TrainSpec, facts: Facts, device: Device) -> Recommendi
     if not isinstance(architecture, DLRM | TwoTower | SASRec):
         return None
     num_items = int(facts["num_items"])
-    cost = None
+    cost = measured = None
     accelerator = machine_accelerator(device.calibration)
     if accelerator is not None:
+        measured = list_seconds(spec, facts, device.calibration)
         try:
-            cost = recommending_cost(architecture, accelerator, num_items=num_items, usd_per_hour=device.usd_per_hour)
+            cost = recommending_cost(
+                architecture, accelerator, num_items=num_items, usd_per_hour=device.usd_per_hour,
+                measured_seconds=measured,
+            )  # fmt: skip
         except EconomicsError:
             cost = None
     table_bytes = 4.0 * architecture.parameters().by_part["tables"]
-    return Recommending(cost=cost, table_bytes=table_bytes, num_items=num_items, device=device.name)
+    return Recommending(
+        cost=cost, table_bytes=table_bytes, num_items=num_items, device=device.name, is_measured=measured is not None
+    )
+
+
+def list_seconds(spec: TrainSpec, facts: Facts, calibration: dict[str, Any]) -> float | None:
+    """Return what one list takes on the machine: a report ranks the whole catalogue as well. None where none was timed."""
+    step = step_model(spec.family, spec.model, facts, form_of(spec))
+    return measuring_seconds(spec, step, facts, calibration, what="reporting") if step else None
 
 
 def run_panel(request: HttpRequest, run: Run) -> str:

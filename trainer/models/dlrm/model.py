@@ -12,8 +12,9 @@ from torch import Tensor
 
 from trainer.data.interactions.store import Item
 from trainer.models.dlrm.spec import DlrmSpec
-from trainer.recommend.model import Recommender, chain, table, thinned, wants_sparse
+from trainer.recommend.model import Recommender, chain, table, thinned
 from trainer.recommend.negatives import draw, sampled_logistic, whole_softmax
+from trainer.recommend.spec import wants_sparse
 from trainer.training.task import Batch
 
 PAIRS_AT_ONCE = 1 << 16

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from trainer.data.interactions.store import Item
 from trainer.models.sasrec.spec import SasrecSpec
 from trainer.recommend.examples import padded
-from trainer.recommend.model import VectorRecommender, table, wants_sparse
+from trainer.recommend.model import VectorRecommender, table
 from trainer.recommend.negatives import draw, sampled_softmax, whole_softmax
+from trainer.recommend.spec import wants_sparse
 from trainer.training.task import Batch
 
 

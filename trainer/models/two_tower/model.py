@@ -13,8 +13,9 @@ from torch import Tensor
 
 from trainer.data.interactions.store import Item
 from trainer.models.two_tower.spec import TwoTowerSpec
-from trainer.recommend.model import VectorRecommender, chain, table, thinned, wants_sparse
+from trainer.recommend.model import VectorRecommender, chain, table, thinned
 from trainer.recommend.negatives import draw, sampled_softmax, whole_softmax
+from trainer.recommend.spec import wants_sparse
 from trainer.training.task import Batch
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from economics.architecture.recommender import DLRM
 from trainer.models.dlrm.spec import DlrmSpec
-from webapp.runs.architectures import Facts, Link, ranking_work
+from webapp.runs.architectures import Facts, Link, learning_of, ranking_work
 
 
 def to_architecture(model: DlrmSpec, facts: Facts) -> DLRM:
@@ -20,6 +20,7 @@ def to_architecture(model: DlrmSpec, facts: Facts) -> DLRM:
         top=model.top,
         num_tied_tables=int(model.tied_items),
         rows_per_lookup=(model.max_history + len(rows) - 1) / len(rows),
+        **learning_of(model, facts),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from economics.architecture.recommender import SASRec
 from trainer.models.sasrec.spec import SasrecSpec
-from webapp.runs.architectures import Facts, Link, ranking_work
+from webapp.runs.architectures import Facts, Link, learning_of, ranking_work
 
 
 def to_architecture(model: SasrecSpec, facts: Facts) -> SASRec:
@@ -17,6 +17,7 @@ def to_architecture(model: SasrecSpec, facts: Facts) -> SASRec:
         num_heads=model.num_heads,
         context_length=model.max_history,
         feed_forward_width=model.feed_forward_width,
+        **learning_of(model, facts),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from economics.architecture.recommender import TwoTower
 from trainer.models.two_tower.spec import TwoTowerSpec
-from webapp.runs.architectures import Facts, Link, ranking_work
+from webapp.runs.architectures import Facts, Link, learning_of, ranking_work
 
 
 def to_architecture(model: TwoTowerSpec, facts: Facts) -> TwoTower:
@@ -22,6 +22,7 @@ def to_architecture(model: TwoTowerSpec, facts: Facts) -> TwoTower:
         tower=model.tower,
         tied_items=model.tied_items,
         rows_per_lookup=(model.max_history + num_tables - 1) / num_tables,
+        **learning_of(model, facts),
     )
 
 
