@@ -23,6 +23,7 @@ def places_of(model: Recommender) -> int:
 def candidates_of(model: Recommender, micro_batch: float) -> float:
     """Return the candidates of a micro-batch; items of the batch itself are no more than it has.
 
+    >>> from economics.architecture.recommender import TwoTower
     >>> towers = TwoTower(user_rows=(9,), item_rows=(9,), embedding_width=8, tower=(8,), num_candidates=256, in_batch=True)
     >>> candidates_of(towers, 64), candidates_of(towers, 1024)
     (64.0, 256.0)

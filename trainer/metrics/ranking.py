@@ -45,6 +45,16 @@ class Truth:
     num_in_all: int
     """Users of whom something is to be foretold; where they are very many, `users` is an even choice of them."""
 
+    def of(self, rows: NDArray[np.int64]) -> Truth:
+        """Return the same of some of the users."""
+        return Truth(
+            users=self.users[rows],
+            targets=[self.targets[row] for row in rows],
+            history_lengths=self.history_lengths[rows],
+            counts=self.counts,
+            num_in_all=self.num_in_all,
+        )
+
     @cached_property
     def num_targets(self) -> NDArray[np.int64]:
         return np.array([len(each) for each in self.targets], np.int64)
@@ -65,6 +75,10 @@ class Ranked:
     truth: Truth
     top: NDArray[np.int64]
     first_rank: NDArray[np.float64]
+
+    def of(self, rows: NDArray[np.int64]) -> Ranked:
+        """Return the same of some of the users."""
+        return Ranked(name=self.name, truth=self.truth.of(rows), top=self.top[rows], first_rank=self.first_rank[rows])
 
     @cached_property
     def hits(self) -> NDArray[np.bool_]:
@@ -159,7 +173,11 @@ def verdict(model: Ranked, baselines: Sequence[Ranked]) -> tuple[str, bool]:
     )
 
 
-def segments(truth: Truth) -> list[tuple[str, NDArray[np.bool_]]]:
+Segment = tuple[str, NDArray[np.bool_]]
+"""Name of a part of the users, and who belongs to it."""
+
+
+def segments(truth: Truth) -> list[Segment]:
     """Return users by activity: those without a history, and thirds of the others."""
     lengths = truth.history_lengths
     found = [("no history", lengths == 0)]
@@ -172,17 +190,23 @@ def segments(truth: Truth) -> list[tuple[str, NDArray[np.bool_]]]:
 
 
 def ranking_report(
-    *, split: str, model: Ranked, baselines: Sequence[Ranked], notes: Sequence[str], methods: Sequence[str]
+    *,
+    split: str,
+    model: Ranked,
+    baselines: Sequence[Ranked],
+    notes: Sequence[str],
+    methods: Sequence[str],
+    groups: Sequence[Segment] = (),
 ) -> EvaluationReport:
-    """Return the report: measures with intervals, the baselines beside them, users by activity, and the verdict first."""
+    """Return the report: measures with intervals, the baselines beside them, users by activity and by `groups`, and the
+    verdict first."""
     every = [model, *baselines]
     told, beats = verdict(model, baselines)
     names = list(model.intervals)
-    rows = [[each.name, *(shown(each.intervals[name]) for name in names)] for each in every]
-    by_segment = [
-        [name, int(chosen.sum()), *(shown(segment_interval(each, chosen)) for each in every)]
-        for name, chosen in segments(model.truth)
-    ]
+    beside = [[each.name, *(shown(each.intervals[name]) for name in names)] for each in every]
+    parts = [(name, np.flatnonzero(chosen)) for name, chosen in [*segments(model.truth), *groups]]
+    by_model = [[name, len(rows), *(shown(each.of(rows).intervals[MAIN]) for each in every)] for name, rows in parts]
+    by_measure = [[name, len(rows), *map(shown, model.of(rows).intervals.values())] for name, rows in parts]
     return EvaluationReport(
         split=split,
         num_examples=len(model.top),
@@ -191,21 +215,21 @@ def ranking_report(
         praise=[told] if beats else [],
         methods=list(methods),
         tables=[
-            Table(title="beside the baselines", columns=["model", *map(title, names)], rows=rows),
+            Table(title="beside the baselines", columns=["model", *map(title, names)], rows=beside),
             Table(
-                title=f"NDCG@{PLACES} by users' activity",
+                title=f"NDCG@{PLACES} by segment of users",
                 columns=["users", "number", *(each.name for each in every)],
-                rows=by_segment,
+                rows=by_model,
+            ),
+            Table(
+                title="every measure by segment of users",
+                columns=["users", "number", *map(title, names)],
+                rows=by_measure,
             ),
         ],
         documents=[int(user) for user in model.truth.users],
         correct=model.hits[:, :PLACES].any(axis=1).astype(int).tolist(),
     )
-
-
-def segment_interval(ranked: Ranked, chosen: NDArray[np.bool_]) -> Interval:
-    values = ranked.ndcg(PLACES)[chosen]
-    return bootstrap({MAIN: partial(weighted_mean, values)}, num_examples=len(values))[0]
 
 
 def title(name: str) -> str:

@@ -47,14 +47,7 @@ def some(truth: Truth, most: int) -> Truth:
     """Return an even choice of so many users."""
     if len(truth.users) <= most:
         return truth
-    chosen = np.linspace(0, len(truth.users) - 1, most).astype(np.int64)
-    return Truth(
-        users=truth.users[chosen],
-        targets=[truth.targets[row] for row in chosen],
-        history_lengths=truth.history_lengths[chosen],
-        counts=truth.counts,
-        num_in_all=truth.num_in_all,
-    )
+    return truth.of(np.linspace(0, len(truth.users) - 1, most).astype(np.int64))
 
 
 def seen_of(split: InteractionSplit, truth: Truth, row: int) -> NDArray[np.int32]:

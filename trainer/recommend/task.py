@@ -20,7 +20,7 @@ from trainer.amounts import amount
 from trainer.data.interactions.store import InteractionSplit, Item, read_items
 from trainer.data.shards import PreparedVersion
 from trainer.errors import InputError
-from trainer.metrics.ranking import NUM_PLACES, PLACES, Ranked, ranking_report
+from trainer.metrics.ranking import MIN_SEGMENT, NUM_PLACES, PLACES, Ranked, Segment, ranking_report
 from trainer.metrics.report import EvaluationReport
 from trainer.recommend.baselines import NEIGHBOURS, POPULAR, ItemNeighbours, popularity_scores, tuned_neighbours
 from trainer.recommend.examples import Examples
@@ -30,6 +30,9 @@ from trainer.recommend.spec import RecommenderSpec
 from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.task import Batch, Task
+
+MOST_GROUPS = 12
+"""Values of features of users that a report tells of, each by itself."""
 
 MAX_TRAIN_USERS = 2_000
 """Users of the training split that are measured; it is no test."""
@@ -144,7 +147,22 @@ class RecommenderTask(Task):
             baselines=baselines,
             notes=self.notes(split),
             methods=self.methods(split, neighbours),
+            groups=self.groups(split),
         )
+
+    def groups(self, split: InteractionSplit) -> list[Segment]:
+        """Return users by what describes them, of many values those that most users have."""
+        examples = self.examples(split)
+        bags = examples.user_features.of(examples.truth.users)
+        rows = np.repeat(np.arange(len(bags)), np.diff(bags.starts))
+        counts = np.bincount(bags.numbers, minlength=len(self.user_feature_names))
+        found = []
+        for value in np.argsort(-counts, kind="stable")[:MOST_GROUPS]:
+            if counts[value] >= MIN_SEGMENT:
+                belongs = np.zeros(len(bags), bool)
+                belongs[rows[bags.numbers == value]] = True
+                found.append((self.user_feature_names[value], belongs))
+        return found
 
     @property
     def title(self) -> str:

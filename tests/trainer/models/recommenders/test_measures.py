@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trainer.data.interactions.tables import pairs_of, prepared
+from tests.trainer.data.interactions.tables import pairs_of, prepared, write_csv
 from tests.trainer.models.recommenders.test_models import task_of
 from tests.trainer.recommend_data import made_up_tastes
 from trainer.data.shards import PreparedVersion
@@ -98,7 +98,10 @@ class Plain:
 def version(tmp_path_factory: pytest.TempPathFactory) -> PreparedVersion:
     folder = tmp_path_factory.mktemp("tastes")
     clicks, _, _ = made_up_tastes(folder, num_users=80, num_items=70, num_tastes=3, each=15, seed=3)
-    return prepared(folder / "version", clicks)[0]
+    users = write_csv(
+        folder / "users.csv", ["user", "city"], [[f"用户{n}", ["北京", "Berlin"][n % 2]] for n in range(80)]
+    )
+    return prepared(folder / "version", clicks, users)[0]
 
 
 def assert_same(ranked: Ranked, expected: dict[str, float]) -> None:
@@ -164,6 +167,12 @@ def test_a_model_is_measured_by_its_own_scores(family: str, version: PreparedVer
     items = {name: n for n, name in enumerate(split.item_names)}
     expected = plain.measures(plain.ranked(lambda user, item: float(scores[places[user], items[item]])))
     assert {each.name: each.value for each in report.metrics} == pytest.approx(expected, abs=1e-5)
+    of_berlin = {user for user in plain.wanted if int(user.removeprefix("用户")) % 2}
+    segment = next(row for row in report.tables[2].rows if row[0] == "city=Berlin")
+    ranking = plain.ranked(lambda user, item: float(scores[places[user], items[item]]))
+    part = plain.measures({user: order for user, order in ranking.items() if user in of_berlin})
+    assert segment[1] == len(of_berlin)
+    assert [cell.split(" ")[0] for cell in segment[2:]] == [f"{part[each.name]:.3f}" for each in report.metrics]
     means = task.summarise(sums)
     assert {name: means[name] for name in ("recall_at_10", "ndcg_at_10", "mrr")} == pytest.approx(
         {name: expected[name] for name in ("recall_at_10", "ndcg_at_10", "mrr")}, abs=1e-5
