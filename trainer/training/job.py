@@ -83,6 +83,8 @@ def train(spec: TrainSpec, context: JobContext, group: Group) -> Finished | Stop
     if taught := load_teacher(setting.task, spec.distil, device=setting.machine.device):
         setting.teacher, setting.facts["distil"] = taught
         context.emit(Message(text=sentence_of(spec.distil, setting.facts["distil"]), code="distil"))
+    if beginning.resumed is None and (told := setting.task.cut_short(version.open_split("train"))):
+        context.emit(Message(text=told, level="warning", code="cut_short"))
     setting.task.before_training(setting.model, version)
     begin_learning(setting, beginning.source)
     loop = Loop(setting, state, saved_step=beginning.resumed_step)
@@ -145,6 +147,7 @@ def make_setting(
         "tokens_per_step": spec.batch.tokens_per_step,
         "num_train_tokens": train.num_tokens,
         "num_examples": task.num_examples(train),
+        "examples_per_step": spec.batch.sequences_per_step,
         "content_hash": version.manifest.content_hash,
         **group.facts(),
     }

@@ -106,6 +106,10 @@ class Task(ABC):
         """Take note of the training split before anything is measured: which labels it has, say."""
         return
 
+    def cut_short(self, split: Split) -> str:
+        """Return a sentence on examples that do not fit and are learnt in part or not at all; empty where all fit."""
+        return ""
+
     def before_training(self, model: nn.Module, version: PreparedVersion) -> None:
         """Compute what is needed of all examples; called before the first step of each attempt, with its weights loaded."""
         return

@@ -95,6 +95,12 @@ def axis_columns(run: Run) -> dict[str, Column]:
     return found
 
 
+def epochs_per_step(facts: dict[str, Any]) -> float | None:
+    """Return the share of the data that a step reads, as the trainer counts examples; None for runs that did not say."""
+    each, every = facts.get("examples_per_step"), facts.get("num_examples")
+    return each / every if each and every else None
+
+
 def axis_factors(run: Run, *, usd_per_hour: float | None, num_devices: int = 1) -> Factors:
     """Return the constants of a run's axes."""
     tokens = run.tokens_per_step
@@ -102,7 +108,7 @@ def axis_factors(run: Run, *, usd_per_hour: float | None, num_devices: int = 1) 
     return Factors(
         tokens_per_step=tokens,
         flop_per_step=tokens * run.flop_per_token if tokens and run.flop_per_token else None,
-        epochs_per_step=tokens / train_units if tokens and train_units else None,
+        epochs_per_step=epochs_per_step(run.facts) or (tokens / train_units if tokens and train_units else None),
         num_devices=num_devices,
         usd_per_second=None if usd_per_hour is None else usd_per_hour * num_devices / 3600,
     )

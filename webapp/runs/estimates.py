@@ -17,6 +17,7 @@ from webapp.quotes.elsewhere import Elsewhere, elsewhere
 from webapp.quotes.figures import QuoteFigures
 from webapp.quotes.services import NOWHERE, quote_on
 from webapp.runs.architectures import num_parameters_of
+from webapp.runs.batch_lengths import are_documents
 from webapp.runs.recommending import Recommending, recommending_of
 from webapp.runs.spreading import Spread, most_devices, spreads
 from webapp.runs.step_models import num_processes
@@ -106,7 +107,6 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
     worker = likely_worker(spec)
     device = device_of_worker(worker) if worker else NOWHERE
     num_units = spec.batch.tokens_per_step * spec.schedule.num_steps
-    train_units = version.num_units("train")
     paying = team or version.owning_team
     several = spreads(spec, version, device, paying) if most_devices(spec.machine.device) > 1 else []
     if spec.parallel.processes == "auto":
@@ -124,12 +124,21 @@ def estimate(spec: TrainSpec, version: DatasetVersion, *, team: Team | None = No
         num_units=num_units,
         unit=get_family(spec.family).unit,
         num_parameters=num_parameters_of(spec.family, spec.model, version.model_facts),
-        epochs=num_units / train_units if train_units else None,
+        epochs=epochs(spec, version),
         flop_per_unit=step.flop_per_unit if step else None,
         flop=step.flop_per_unit * num_units if step else None,
         machine_memory_bytes=memory_of(worker),
         recommending=recommending_of(spec, version.model_facts, device),
     )
+
+
+def epochs(spec: TrainSpec, version: DatasetVersion) -> float | None:
+    """Return how often the run reads the training split; a document counts once, however much of the window it fills."""
+    if are_documents(spec.family, spec.model, version.model_facts):
+        read, there = spec.batch.sequences_per_step, version.num_documents_of("train")
+    else:
+        read, there = spec.batch.tokens_per_step, version.num_units("train")
+    return read * spec.schedule.num_steps / there if there else None
 
 
 def likely_worker(spec: TrainSpec) -> Worker | None:

@@ -287,6 +287,48 @@ def test_a_resumed_preference_run_has_the_same_start_in_mind(
     assert metric(rest, "train/loss")[12] == metric(whole, "train/loss")[12]
 
 
+def test_what_is_too_long_is_told_and_never_a_row_without_an_answer(tmp_path: Path) -> None:
+    from trainer.data.shards import open_version
+    from trainer.spec import spec_from_dict
+    from trainer.training.assets import Assets
+
+    rows = [{"prompt": "why " * (40 * (number % 3)) + f"so {number}", "response": "because"} for number in range(60)]
+    rows += [{"prompt": f"tell {number}", "response": "and then " * 60} for number in range(30)]
+    version = open_version(prepared(tmp_path / "long", "chats", rows))
+    made: Any = make_task(
+        spec_from_dict(chat_dict(version.path, batch={"sequence_length": 48}))[1], Assets.of_version(version)
+    )
+    split = version.open_split("train")
+    written = [made.objective.written(split, i) for i in range(split.num_documents)]
+    num_long = sum(len(each.tokens) > 49 for each in written)
+    num_lost = sum(not any(each.is_learnt[1:49]) for each in written)
+    assert 0 < num_lost < num_long < len(written)
+    assert made.cut_short(split).startswith(f"{num_long:,} of {len(written):,} conversations have more than 48 tokens")
+    assert f"{num_lost:,} of those have no answer" in made.cut_short(split)
+    batch = made.batch(split, np.arange(made.num_examples(split)))
+    assert (batch["targets"] != NOT_LEARNT).any(dim=1).all()
+
+
+def test_long_preferences_are_told(preferences: Path, answering: Path) -> None:
+    from trainer.data.shards import open_version
+    from trainer.spec import spec_from_dict
+    from trainer.training.assets import Assets
+
+    version = open_version(preferences)
+    split = version.open_split("train")
+    for length in (14, 16, 96):
+        raw = prefer_dict(preferences, answering, batch={"sequence_length": length, "sequences_per_step": 8})
+        made: Any = make_task(spec_from_dict(raw)[1], Assets.of_version(version))
+        template, num_long = made.objective.template, 0
+        for number in range(split.num_documents):
+            *asked, better, worse = split.parts(number)
+            opening = template.write([(part.role, part.tokens.tolist()) for part in asked]).tokens
+            ends = [template.write([("assistant", part.tokens.tolist())]).tokens for part in (better, worse)]
+            num_long += len(opening) + max(map(len, ends)) > length + 1
+        told = made.cut_short(split)
+        assert told.startswith(f"{num_long:,} of {split.num_documents:,} preferences") if num_long else not told
+
+
 def test_what_does_not_fit_together_is_said(chats: Path, preferences: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"model.objective is continue, and data of kind chats is for answer"):
         run_train(tmp_path / "a", train_dict(chats))

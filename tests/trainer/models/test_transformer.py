@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,9 @@ from trainer.metrics.report import read_report
 from trainer.models.transformer.model import Transformer
 from trainer.models.transformer.search import beam_search
 from trainer.models.transformer.spec import FAMILY, TransformerSpec
+from trainer.spec import spec_from_dict
+from trainer.training.assets import Assets
+from trainer.training.task import make_task
 
 VOCAB_SIZE = 37_000
 
@@ -118,6 +122,25 @@ def test_sources_do_not_disturb_one_another_in_a_search(tiny: Transformer) -> No
     for row, found in zip(rows, together, strict=True):
         alone = beam_search(tiny, *batch_of(row), **settings)[0]
         assert [each.tokens for each in alone] == [each.tokens for each in found]
+
+
+def test_sides_that_are_too_long_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"source": "a " * (1 + number), "target": "b " * (1 + number % 7)} for number in range(60)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    spec = PrepareSpec(sources=[SourceSpec(path=str(path))], data_kind="pairs", recipe=PairsRecipe())
+    version = prepare(spec, tmp_path / "version")
+    split = version.open_split("train")
+    raw = {
+        "kind": "train", "family": "transformer", "model": {"context_length": 16}, "data": {"path": str(version.path)},
+        "batch": {"sequence_length": 16}, "schedule": {"num_steps": 1},
+    }  # fmt: skip
+    made: Any = make_task(spec_from_dict(raw)[1], Assets.of_version(version))
+    num_long = sum(max(len(part.tokens) for part in split.parts(i)) > 15 for i in range(split.num_documents))
+    assert 0 < num_long < split.num_documents
+    assert made.cut_short(split).startswith(
+        f"{num_long:,} of {split.num_documents:,} pairs have a side of more than 15"
+    )
 
 
 def by_lists(model: Transformer, source: list[int], num_beams: int, num_tokens: int, exponent: float) -> list[Any]:

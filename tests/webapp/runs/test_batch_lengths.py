@@ -23,6 +23,7 @@ from trainer.spec import TrainSpec
 from webapp.datasets.lengths import part_lengths
 from webapp.runs.architectures import Facts
 from webapp.runs.batch_lengths import expected_longest
+from webapp.runs.estimates import epochs
 from webapp.runs.step_models import StepModel, form_of, step_model
 from webapp.runs.step_speed import step_speed
 from webapp.runs.work import count_passes
@@ -115,6 +116,9 @@ def test_lengths_are_read_where_a_version_lies_and_its_pairs_are_measured_one_by
     passes = count_passes(spec_of("transformer"), version)
     held_out = splits["validation"]["documents"] + splits["test"]["documents"]
     assert passes.reported_examples == held_out
+    spec = spec_of("transformer")
+    read = spec.schedule.num_steps * spec.batch.sequences_per_step
+    assert epochs(spec, version) == read / splits["train"]["documents"]
 
 
 def test_a_version_whose_files_are_gone_is_quoted_by_its_windows(tmp_path: Path) -> None:

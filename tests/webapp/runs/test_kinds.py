@@ -132,6 +132,8 @@ def test_axes_are_derived_without_anybody_logging_them(run: Run, worker: Worker)
     assert axes["tokens"](at).tolist() == [10 * 4096, 20 * 4096, 30 * 4096]
     assert axes["flop"](at).tolist() == pytest.approx([s * 4096 * run.flop_per_token for s in (10, 20, 30)])
     assert axes["epoch"](at)[-1] == pytest.approx(30 * 4096 / 1_000_000)
+    run.facts = {"examples_per_step": 4, "num_examples": 60}
+    assert axis_columns(run)["epoch"](at).tolist() == pytest.approx([4 / 6, 8 / 6, 2])
     assert axes["device_hours"](at)[-1] == pytest.approx(15 / 3600)
     assert axes["usd"](at)[-1] > 0
 

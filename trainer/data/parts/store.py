@@ -35,6 +35,18 @@ class PartsSplit(TokenSplit):
         return self._parts[:, 1]
 
     @cached_property
+    def part_documents(self) -> NDArray[np.int64]:
+        """Number of the document that each part is of."""
+        found: NDArray[np.int64] = np.searchsorted(self.document_starts, self.part_starts, side="right") - 1
+        return np.minimum(found, self.num_documents - 1)
+
+    @cached_property
+    def part_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each part, without the end-of-text behind a document's last."""
+        ends = np.asarray(self.document_starts)[1:][self.part_documents] - 1
+        return np.minimum(np.append(self.part_starts[1:], ends[-1:]), ends) - self.part_starts
+
+    @cached_property
     def _parts(self) -> NDArray[np.int64]:
         parts: NDArray[np.int64] = np.asarray(memory_map(self.folder / self.name / "parts.bin", "<i8")).reshape(-1, 2)
         return parts

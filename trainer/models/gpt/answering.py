@@ -45,8 +45,26 @@ class Answer(Objective):
     def packs(self, split: PartsSplit) -> list[NDArray[np.int64]]:
         """Return the numbers of the conversations in each row."""
         if split.name not in self._packs:
-            self._packs[split.name] = packed_rows(lengths_of(split, self.template), self.length)
+            lengths, chosen = lengths_of(split, self.template), self.learnable(split)
+            self._packs[split.name] = [chosen[row] for row in packed_rows(lengths[chosen], self.length)]
         return self._packs[split.name]
+
+    def learnable(self, split: PartsSplit) -> NDArray[np.int64]:
+        """Return the conversations of which an answer begins before a row ends; of the others nothing could be learnt."""
+        is_long = lengths_of(split, self.template) > self.length
+        fits = [
+            not long or any(self.written(split, i).is_learnt[1 : self.length + 1]) for i, long in enumerate(is_long)
+        ]
+        return np.flatnonzero(fits)
+
+    def cut_short(self, split: PartsSplit) -> str:
+        num_long = int((lengths_of(split, self.template) > self.length + 1).sum())
+        num_lost = split.num_documents - sum(map(len, self.packs(split)))
+        told = (
+            f"{num_long:,} of {split.num_documents:,} conversations have more than {self.length:,} tokens and lose their end; "
+            f"{num_lost:,} of those have no answer before it and are left out. A longer batch.sequence_length takes them whole."
+        )
+        return told if num_long else ""
 
     def batch(self, split: PartsSplit, examples: NDArray[np.int64]) -> Batch:
         packs = self.packs(split)
@@ -101,8 +119,7 @@ def lengths_of(split: PartsSplit, template: ChatTemplate) -> NDArray[np.int64]:
     overhead = np.zeros(len(ROLES), np.int64)
     for role in ("system", "user", "assistant"):
         overhead[ROLES.index(role)] = template.overhead(role)
-    document = np.searchsorted(starts, split.part_starts, side="right") - 1
-    np.add.at(lengths, np.minimum(document, len(lengths) - 1), overhead[split.part_roles])
+    np.add.at(lengths, split.part_documents, overhead[split.part_roles])
     return lengths
 
 

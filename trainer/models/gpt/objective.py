@@ -57,6 +57,10 @@ class Objective(ABC):
     def count(self, batch: Batch) -> int:
         return batch["tokens"].numel()
 
+    def cut_short(self, split: Any) -> str:
+        """Return a sentence on examples that do not fit; empty where all fit, or where a text simply goes on."""
+        return ""
+
     def before_training(self, model: GPT, version: PreparedVersion) -> None:
         """Compute what is needed of all examples before the first step of an attempt. `model` is as it starts."""
         return

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.adapt.adapters import adapted, switched_off
+from trainer.data.parts.marks import ROLES
 from trainer.data.parts.store import PartsSplit
 from trainer.data.shards import PreparedVersion
 from trainer.errors import InputError, SpecError
@@ -33,6 +34,8 @@ from trainer.training.assets import Assets
 from trainer.training.task import Batch
 
 EXAMPLES_AT_ONCE = 16
+ANSWERS = ("chosen", "rejected")
+SPEAKERS = ("system", "user", "assistant", *ANSWERS)
 
 
 class Prefer(Objective):
@@ -49,6 +52,20 @@ class Prefer(Objective):
             raise InputError(f"the {split.name} split has no preferences; give it more data, or a larger share of it")
         return split.num_documents
 
+    def cut_short(self, split: PartsSplit) -> str:
+        overhead = {role: self.template.overhead("assistant" if role in ANSWERS else role) for role in SPEAKERS}
+        lengths = split.part_lengths + np.array([overhead.get(role, 0) for role in ROLES])[split.part_roles]
+        is_answer = np.isin(split.part_roles, [ROLES.index(role) for role in ANSWERS])
+        asked, answered = (np.zeros(split.num_documents, np.int64) for _ in range(2))
+        np.add.at(asked, split.part_documents[~is_answer], lengths[~is_answer])
+        np.maximum.at(answered, split.part_documents[is_answer], lengths[is_answer])
+        num_long = int((asked + answered > self.length + 1).sum())
+        told = (
+            f"{num_long:,} of {split.num_documents:,} preferences have more than {self.length:,} tokens: their questions lose "
+            "their beginning, and answers longer than that their end. A longer batch.sequence_length takes them whole."
+        )
+        return told if num_long else ""
+
     def batch(self, split: PartsSplit, examples: NDArray[np.int64]) -> Batch:
         pairs = [self.both(split, int(i)) for i in examples]
         texts = [[(each.tokens, each.is_learnt)] for side in (0, 1) for each in (pair[side] for pair in pairs)]
@@ -61,7 +78,7 @@ class Prefer(Objective):
     def both(self, split: PartsSplit, document: int) -> tuple[Written, Written]:
         """Return the conversation with the better answer, and with the worse one; only that answer is learnt."""
         parts = split.parts(document)
-        before = [(part.role, part.tokens.tolist()) for part in parts if part.role not in ("chosen", "rejected")]
+        before = [(part.role, part.tokens.tolist()) for part in parts if part.role not in ANSWERS]
         opening = self.template.write(before)
         given = [self.template.write([("assistant", part.tokens.tolist())]) for part in parts[-2:]]
         room = max(self.length + 1 - max(len(each.tokens) for each in given), 0)

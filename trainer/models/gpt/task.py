@@ -59,6 +59,9 @@ class GPTTask(Task):
     def num_examples(self, split: Any) -> int:
         return self.objective.num_examples(split)
 
+    def cut_short(self, split: Any) -> str:
+        return self.objective.cut_short(split)
+
     def batch(self, split: Any, examples: np.ndarray) -> Batch:
         return self.objective.batch(split, examples)
 

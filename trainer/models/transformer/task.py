@@ -62,6 +62,15 @@ class TransformerTask(Task):
             raise InputError(f"the {split.name} split has no pairs; give it more data, or a larger share of it")
         return split.num_documents
 
+    def cut_short(self, split: PartsSplit) -> str:
+        is_long = split.part_lengths > self.length - 1  # an end takes one token
+        num_long = len(np.unique(split.part_documents[is_long]))
+        told = (
+            f"{num_long:,} of {split.num_documents:,} pairs have a side of more than {self.length - 1:,} tokens, which is read "
+            "or learnt up to there. A longer batch.sequence_length takes them whole."
+        )
+        return told if num_long else ""
+
     def batch(self, split: PartsSplit, examples: NDArray[np.int64]) -> Batch:
         rows = [split.parts(int(i)) for i in examples]
         sources = [parts[0].tokens for parts in rows]
