@@ -1,6 +1,7 @@
 """Vectors of items and users, and an index that finds the nearest items without looking at all (HNSW, by usearch).
 
 embeddings.safetensors   items (N, D), and users (U, D) where the data is there
+users.jsonl              name of each of those users, a line each
 items.usearch            the index; a key is a line of assets items.jsonl, from 0
 index.json               how to use it, and how much of the exact answer it finds
 """
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from trainer.data.interactions.store import USERS
 from trainer.errors import InputError
 from trainer.inference.loading import LoadedModel
 from trainer.recommend.model import VectorRecommender
@@ -42,21 +44,17 @@ def write_vectors(loaded: LoadedModel, folder: Path) -> dict[str, Any]:
         raise InputError("this model has no vectors of its own for items; it weighs pairs, so there is no index of it")
     items = contiguous(model.all_item_vectors().float().cpu().numpy())
     vectors = {"items": items}
-    users = user_vectors(loaded)
-    if users is not None:
-        vectors["users"] = users
+    profiles = Profiles(loaded)
+    users = None
+    if profiles.split is not None:
+        users = vectors["users"] = contiguous(profiles.raw_user_points().cpu().numpy())
+        (folder / USERS).write_bytes(b"".join(msgspec.json.encode(name) + b"\n" for name in profiles.split.user_names))
     save_file(vectors, folder / EMBEDDINGS)
     queries = users if users is not None else items
     chosen = queries[np.linspace(0, len(queries) - 1, min(NUM_QUERIES, len(queries))).astype(np.int64)]
     about = build_index(items, chosen, folder / INDEX)
     (folder / ABOUT_INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(about)))
     return about
-
-
-def user_vectors(loaded: LoadedModel) -> Floats | None:
-    """Return the vector of every user of the data; None where the data is not there any more."""
-    profiles = Profiles(loaded)
-    return contiguous(profiles.raw_user_points().cpu().numpy()) if profiles.split is not None else None
 
 
 def build_index(items: Floats, queries: Floats, path: Path) -> dict[str, Any]:

@@ -227,6 +227,7 @@ class RecommenderTask(Task):
         about = write_vectors(LoadedModel(task=self, model=model, device=torch.device("cpu")), folder)
         return [
             "`embeddings.safetensors`: a vector of each item, and of each user where the data was there",
+            "`items.jsonl`, `users.jsonl`: whose vectors they are, a line each",
             "`items.usearch`: an index of the items; `index.json` says how to search it",
             f"Of the exact first ten it finds {about['recall_at_10']:.1%}, over {about['queries']:,} searches",
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -105,6 +106,9 @@ def test_an_export_holds_vectors_and_an_index_whose_recall_is_told(
     found = index.search(vectors["users"][:20], 10).keys
     exact = np.argsort(-(vectors["users"][:20] @ vectors["items"].T), axis=1)[:, :10]
     assert np.mean([len(set(a) & set(b)) for a, b in zip(found.tolist(), exact.tolist(), strict=True)]) > 9
+    names = [json.loads(line) for line in (made / "users.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert names == open_version(loaded.task.spec.data.path).open_split("test").user_names
+    assert len(names) == len(vectors["users"])
     readme = (made / "README.md").read_text(encoding="utf-8")
     assert "Of the exact first ten it finds" in readme
 
