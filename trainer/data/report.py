@@ -326,5 +326,7 @@ def _warnings(facts: Facts) -> list[str]:
             "training text holds no more pairs worth merging."
         )
     if facts.skips.num_broken:
-        warnings.append(f"{facts.skips.num_broken:,} broken lines or files were left out; the report lists them.")
+        count = facts.skips.num_broken
+        told = f"{count:,} broken lines or files were" if count > 1 else "One broken line or file was"
+        warnings.append(f"{told} left out; the report lists what was wrong.")
     return warnings + facts.skips.remarks()

@@ -13,7 +13,9 @@ PAGES = DataPages(
     title=_("Preferences"),
     summary=_("Questions with a better and a worse answer"),
     unit=_("preferences"),
-    formats=_("JSONL, CSV or Parquet with the columns prompt, chosen and rejected; as texts or as lists of messages"),
+    formats=_(
+        "JSONL, JSON, CSV or Parquet with the columns prompt, chosen and rejected; as texts or as lists of messages"
+    ),
     has_columns=True,
     titles={**of_text.TITLES, "preferences": _("Preferences")},
     labels={**of_text.LABELS, "preferences.min_difference": _("Lengths differ by, characters")},
