@@ -159,11 +159,13 @@ def multi_label_measures(
 
 def mean_auroc(is_positive: NDArray[np.bool_], probabilities: Floats) -> Measure:
     """Return the mean AUROC of the labels, each against all others; those without an example are left out."""
-    each = [measure_of(is_positive, probabilities, label) for label in range(probabilities.shape[1])]
+    order = np.argsort(probabilities, axis=0, kind="stable")
+    positive, scores = np.take_along_axis(is_positive, order, axis=0), np.take_along_axis(probabilities, order, axis=0)
+    areas = measures.aurocs_of_sorted(positive.T, scores.T)
 
     def measure(weights: Floats) -> float:
-        found = [value for one in each if np.isfinite(value := one(weights))]
-        return float(np.mean(found)) if found else float("nan")
+        found = areas(weights[order.T])
+        return float(np.mean(found[np.isfinite(found)])) if np.isfinite(found).any() else float("nan")
 
     return measure
 

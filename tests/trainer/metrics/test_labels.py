@@ -14,6 +14,7 @@ from trainer.metrics.bootstrap import bootstrap
 from trainer.metrics.labels import (
     accuracy,
     auroc,
+    aurocs_of_sorted,
     calibration_bins,
     calibration_error,
     confusion_matrix,
@@ -47,6 +48,18 @@ def test_measures_equal_those_of_scikit_learn() -> None:
     for label in range(5):
         theirs = sklearn.roc_auc_score(truth == label, probabilities[:, label])
         assert auroc(truth == label, probabilities[:, label], ones) == pytest.approx(theirs)
+
+
+def test_all_labels_at_once_are_each_alone() -> None:
+    truth, probabilities = some(60)
+    is_positive = truth[:, None] == np.arange(6)  # nobody has the last label
+    scores = np.c_[probabilities, probabilities[:, 0]]
+    order = np.argsort(scores, axis=0, kind="stable")
+    areas = aurocs_of_sorted(*(np.take_along_axis(each, order, axis=0).T for each in (is_positive, scores)))
+    weights = CHANCE.integers(0, 3, 60).astype(float)
+    alone = [auroc(is_positive[:, label], scores[:, label], weights) for label in range(6)]
+    assert areas(weights[order.T]) == pytest.approx(np.array(alone), nan_ok=True)
+    assert np.isnan(alone[-1])
 
 
 def test_weights_are_as_good_as_copies() -> None:
