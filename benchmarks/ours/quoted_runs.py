@@ -35,6 +35,7 @@ from webapp.jobs.models import Job, JobEvent
 from webapp.jobs.services import job_create
 from webapp.quotes.models import Quote
 from webapp.runs.estimates import estimate
+from webapp.runs.metric_queries import metric_series
 from webapp.runs.models import Run
 from webapp.runs.services import run_create
 
@@ -73,6 +74,8 @@ SHAPES = (
     Shape(family="dlrm", preset="small", examples=256),
     Shape(family="sasrec", preset="small", examples=64),
     Shape(family="transformer", preset="tiny", length=64, examples=32),
+    Shape(family="bert", preset="modern-mini", length=128, examples=8),
+    Shape(family="vision", preset="resnet34", examples=16),
 )
 
 
@@ -191,6 +194,12 @@ def spec_of(shape: Shape, version: DatasetVersion, num_steps: int) -> TrainSpec:
     )
 
 
+def step_seconds(run: Run) -> float:
+    """Return what the middle step of a run took, by its own clock."""
+    seconds = metric_series(run, "time/seconds", max_points=5_000).buckets
+    return float(np.median(np.diff(seconds.last) / np.diff(seconds.steps)))
+
+
 def found(code: str) -> dict[str, Any]:
     """Return what a job was quoted and what it took, start-up apart; without `took` while it is not over."""
     job = Job.objects.get(code=code)
@@ -200,12 +209,16 @@ def found(code: str) -> dict[str, Any]:
         return told
     attempt = job.attempts.get()
     resolved = JobEvent.objects.filter(job=job, type="resolved").first()
-    start = sum(row["value"] for row in quote.assumptions if row["name"] in ("start", "trial"))
+    told_of = {row["name"]: row["value"] for row in quote.assumptions}
+    start = told_of.get("start", 0.0) + told_of.get("trial", 0.0)
+    run = Run.objects.get(train_jobs__job=job)
     took = (resolved.at - attempt.started_at).total_seconds() if resolved else 0.0
     return told | {
         "quoted": json.loads(json.dumps(quote.intervals["seconds"])),
         "quoted_start": start,
         "took": (attempt.ended_at - attempt.started_at).total_seconds() if attempt.ended_at else 0.0,
         "took_start": took,
-        "steps": Run.objects.get(train_jobs__job=job).num_steps,
+        "steps": run.num_steps,
+        "quoted_step": told_of["training"] / run.num_steps,
+        "took_step": step_seconds(run),
     }

@@ -1,1 +1,1 @@
-"""Measures a machine in about ten seconds, so that what a run will take can be told beforehand."""
+"""Measures a machine in about half a minute, so that what a run will take can be told beforehand."""

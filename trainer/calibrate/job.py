@@ -25,7 +25,7 @@ from trainer.events import Finished, Progress, Stopped
 from trainer.sections import MachineSpec
 from trainer.training.machine import DTYPES, apply_machine, bfloat16_speedup, resolve_device
 
-MATMUL_SHARE, MEMORY_SHARE, STEPS_SHARE = 0.15, 0.05, 0.7
+MATMUL_SHARE, MEMORY_SHARE, STEPS_SHARE = 0.1, 0.05, 0.8
 """Of the time; the rest goes into building models and the disk."""
 
 

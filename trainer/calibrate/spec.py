@@ -12,7 +12,7 @@ from trainer.limits import check_at_least
 class CalibrateSpec:
     """Measure this machine: matrix products, memory, disk, and real training steps."""
 
-    seconds: float = 10.0
+    seconds: float = 30.0
     """About how long all measurements together may take."""
 
     device: str = "auto"

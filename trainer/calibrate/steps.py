@@ -21,7 +21,7 @@ from trainer.spec import TrainSpec
 from trainer.training.assets import Assets
 from trainer.training.machine import resolve_machine, unhindered_clock
 from trainer.training.measuring import autocast, to_device
-from trainer.training.optimizer import Optimizer
+from trainer.training.optimizer import Optimizer, clip_gradients
 from trainer.training.setting import micro_batches_measured
 from trainer.training.task import Batch, Task, count_parameters, make_task
 
@@ -72,10 +72,12 @@ def timed_presets() -> list[tuple[Family, str]]:
 
 
 def batch_of(family: Family, model_spec: Any, device: str) -> BatchSpec:
-    """Return the batch that is timed: as many tokens as suit the device, or the family's number of examples."""
+    """Return the batch that is timed: as many tokens as suit the device, in the length that the family's runs have unless
+    they are told another, or the family's number of examples."""
     if family.unit != "token":
         return BatchSpec(sequence_length=1, sequences_per_step=family.calibration_examples)
-    length = getattr(model_spec, "context_length", 256)
+    longest = getattr(model_spec, "context_length", 256)
+    length = min(longest, family.defaults.get("batch", {}).get("sequence_length", longest))
     return BatchSpec(sequence_length=length, sequences_per_step=max(TOKENS_PER_STEP[device.split(":")[0]] // length, 1))
 
 
@@ -107,7 +109,7 @@ def step_facts(
 
     def step(num_examples: int = batch.sequences_per_step) -> None:
         gradients(num_examples)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), spec.optimizer.gradient_clip)
+        clip_gradients(model.parameters(), spec.optimizer.gradient_clip)
         optimizer.step(1.0)
 
     flop = counted_flop(gradients)  # warms up, too

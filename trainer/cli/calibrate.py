@@ -1,4 +1,4 @@
-"""`python -m trainer calibrate`: measure this machine in about ten seconds."""
+"""`python -m trainer calibrate`: measure this machine in about half a minute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.cli.settings import add_set_option, apply_settings
 
 
 def add_parser(commands: Any) -> None:
-    parser = commands.add_parser("calibrate", help="measure this machine in about ten seconds")
+    parser = commands.add_parser("calibrate", help="measure this machine in about half a minute")
     add_set_option(parser)
     add_job_options(parser)
     parser.set_defaults(command=command)

@@ -26,7 +26,7 @@ class CalibrateKind(JobKind):
 
     def quote(self, job: Job) -> WorkFacts | None:
         """It measures for as long as its spec says; only the start comes on top."""
-        seconds = float(job.spec.get("seconds") or 10.0)
+        seconds = float(job.spec.get("seconds") or CalibrateSpec().seconds)
         return WorkFacts(
             group="calibrate", amount=seconds, unit="second", units_per_second=1 / OVERRUN, fixed_seconds=START_SECONDS,
             rate_source="the time that its spec gives it", bound=Bound.MACHINE,

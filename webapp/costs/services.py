@@ -42,7 +42,7 @@ class Money:
 
 
 def calibration_start(*, project: Project, created_by: User | None, idempotency_key: str | None = None) -> Job:
-    """Put a job into the queue that measures the machine which takes it; about ten seconds."""
+    """Put a job into the queue that measures the machine which takes it; about half a minute."""
     return job_create(
         project=project,
         kind="calibrate",

@@ -174,7 +174,7 @@ def too_short() -> str:
 
 
 def NOT_MEASURED() -> str:  # noqa: N802 - a sentence, translated when it is said
-    return _("No basis yet: how fast this machine trains was never measured. Measure it first; it takes ten seconds.")
+    return _("No basis yet: how fast this machine trains was never measured. Measure it first; it takes half a minute.")
 
 
 def measured_device() -> Device:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from trainer.data.kinds import MadeUp
 
-SIDE, NUM_IMAGES, NUM_CLASSES = 32, 256, 10
+SIDE, NUM_IMAGES, NUM_CLASSES = 64, 256, 10
+"""The side is the one that recipes have by default."""
 
 
 class MadeUpImages:
@@ -20,10 +21,11 @@ class MadeUpImages:
     num_documents = NUM_IMAGES
     num_channels = 3
 
-    def __init__(self, side: int = SIDE) -> None:
-        self.side = side
+    side = SIDE
+
+    def __init__(self) -> None:
         self.label_ids = np.arange(NUM_IMAGES, dtype=np.int32) % NUM_CLASSES
-        shape = (NUM_IMAGES, side, side, 3)
+        shape = (NUM_IMAGES, SIDE, SIDE, 3)
         self.pixels: NDArray[np.uint8] = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
 
     def boxes_of(self, number: int) -> NDArray[np.float32]:
@@ -34,13 +36,12 @@ class MadeUpImages:
 
 
 def made_up_boxes(_folder: Path) -> MadeUp:
-    """Return pictures of 64 pixels a side with a box each, of three labels."""
-    split = MadeUpImages(side=64)
-    facts = {"side": 64, "num_channels": 3, "mean": [0.5] * 3, "deviation": [0.25] * 3, "method": "pad"}
-    return MadeUp(split=split, label_names=("a", "b", "c"), facts=facts)
+    """Return pictures with a box each, of three labels."""
+    facts = {"side": SIDE, "num_channels": 3, "mean": [0.5] * 3, "deviation": [0.25] * 3, "method": "pad"}
+    return MadeUp(split=MadeUpImages(), label_names=("a", "b", "c"), facts=facts)
 
 
 def made_up_images(_folder: Path) -> MadeUp:
-    """Return pictures of 32 pixels a side in ten classes."""
+    """Return pictures in ten classes."""
     facts = {"side": SIDE, "num_channels": 3, "mean": [0.5] * 3, "deviation": [0.25] * 3}
     return MadeUp(split=MadeUpImages(), label_names=tuple("0123456789"), facts=facts)

@@ -205,6 +205,6 @@ FAMILY = Family(
     shrunk=shrunk,
     prunable=frozenset({"num_heads", "num_kv_heads", "head_width", "feed_forward_width"}),
     taught=lambda model: model.objective != "prefer",
-    calibration_presets=("nano", "micro", "mini"),
+    calibration_presets=("nano", "micro", "mini", "small"),
     free_settings=frozenset({"objective", "template", "beta", "chosen_weight"}),
 )

@@ -147,7 +147,7 @@ FAMILY = Family(
         "label smoothing": {"regularisation.label_smoothing": 0.0},
         "the mean of the weights": {"model.ema_decay": 0.0},
     },
-    calibration_presets=("tiny", "resnet18"),
+    calibration_presets=("tiny", "vit-tiny", "resnet18", "vgg11"),
     defaults={
         "batch": {"sequence_length": 1, "sequences_per_step": 64},
         "optimizer": {"learning_rate": 1e-3, "weight_decay": 0.05, "beta2": 0.999},
