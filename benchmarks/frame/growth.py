@@ -10,6 +10,7 @@ from typing import Any
 
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 400, 230, 64, 28, 36, 46
 LINE, INK, GRID = "#1d5bd8", "#59636e", "#d7dce1"
+MOST_NOISE = 1.1
 HEAD = """## How cost grows
 
 The exponent of the power law through the measured points: 0 does not grow, 1 grows in proportion, 2 with the square.
@@ -39,9 +40,14 @@ def row(each: dict[str, Any]) -> str:
         ends[0],
         ends[-1],
         others,
-        each["why"],
+        each["why"] or reason_of(each["exponent"]),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def reason_of(exponent: float) -> str:
+    """Return what stands where nobody gave a reason."""
+    return "in proportion, as near as it was measured" if 1 < exponent <= MOST_NOISE else ""
 
 
 def plot(each: dict[str, Any]) -> str:

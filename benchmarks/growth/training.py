@@ -1,4 +1,4 @@
-"""Processor time of a GPT's training step over its parameters and over the length of its sequences."""
+"""Processor time of a GPT's training step over its parameters, its tokens, and the length of its sequences."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from trainer.models.next_token import next_token_loss
 VOCAB_SIZE, TOKENS = 2_048, 1_024
 
 
-def step_seconds(*, width: int, length: int) -> float:
-    """Return the seconds of forward and backward of `TOKENS` tokens on one thread."""
+def step_seconds(*, width: int, length: int, num_tokens: int = TOKENS) -> float:
+    """Return the seconds of forward and backward of so many tokens on one thread."""
     model = model_of(width=width, length=length)
-    return best_seconds(lambda: learn(model, length=length))
+    return best_seconds(lambda: learn(model, length=length, num_tokens=num_tokens))
 
 
 def model_of(*, width: int, length: int) -> GPT:
@@ -25,9 +25,9 @@ def model_of(*, width: int, length: int) -> GPT:
     return GPT(spec, vocab_size=VOCAB_SIZE)
 
 
-def learn(model: GPT, *, length: int) -> None:
-    """Go forward and backward over `TOKENS` random tokens in sequences of a length."""
-    tokens = torch.randint(VOCAB_SIZE, (TOKENS // length, length))
+def learn(model: GPT, *, length: int, num_tokens: int = TOKENS) -> None:
+    """Go forward and backward over so many random tokens in sequences of a length."""
+    tokens = torch.randint(VOCAB_SIZE, (num_tokens // length, length))
     next_token_loss(model.hidden(tokens), model.output_weight, tokens).backward()
 
 
@@ -43,6 +43,13 @@ def main() -> None:
         unit="s a step of 1,024 tokens",
         sizes=list(widths),
         cost=lambda size: step_seconds(width=widths[size], length=128),
+    )
+    grow(
+        "training_tokens",
+        over="tokens in a step, in sequences of 128",
+        unit="s a step",
+        sizes=[512, 1_024, 2_048, 4_096, 8_192],
+        cost=lambda num_tokens: step_seconds(width=256, length=128, num_tokens=num_tokens),
     )
     grow(
         "training_length",
