@@ -19,13 +19,13 @@ from trainer.calibrate.machine import matmul_flop_per_second, memory_bytes_per_s
 from trainer.calibrate.steps import counted_flop
 from trainer.calibrate.timing import wait_for
 from trainer.context import JobContext
-from trainer.events import Artifact, Finished, Progress, Stopped
+from trainer.events import Artifact, Finished, Message, Progress, Stopped
 from trainer.profile.parts import DATA_LABEL, seconds_by_part
 from trainer.profile.roofline import under_the_roof
 from trainer.profile.spec import ProfileSpec
 from trainer.training import compile_cache
 from trainer.training.beginning import load_weights
-from trainer.training.checkpoint import verify_checkpoint
+from trainer.training.checkpoint import StoredCheckpoint, verify_checkpoint
 from trainer.training.job import begin_learning, make_setting
 from trainer.training.loop import Loop
 from trainer.training.machine import DTYPES
@@ -39,7 +39,7 @@ NUM_OPERATIONS = 15
 
 def run(spec: ProfileSpec, context: JobContext) -> Finished | Stopped:
     """Trace the steps; the weights that they change are thrown away."""
-    stored = verify_checkpoint(Path(spec.checkpoint), sha256=spec.sha256)
+    stored = checkpoint_of(spec, context)
     train_spec = stored.spec()
     setting = make_setting(train_spec, context, open_checked(train_spec.data), stored.state(), stored)
     load_weights(setting, stored)
@@ -74,6 +74,17 @@ def run(spec: ProfileSpec, context: JobContext) -> Finished | Stopped:
     with torch.compiler.set_stance("force_eager"):  # compiled code hides its products from the counter
         flop = counted_flop(lambda: loop.accumulate(make(0)))
     return Finished(result=summary(seen, seconds, flop, DTYPES[setting.machine.dtype], device))
+
+
+def checkpoint_of(spec: ProfileSpec, context: JobContext) -> StoredCheckpoint:
+    """Return the checkpoint that the job names; where the run has put another in its place since, the newest there is."""
+    others = [Path(path) for path in context.attempt_spec.resume_from]
+    if not Path(spec.checkpoint).is_dir() and (there := next((path for path in others if path.is_dir()), None)):
+        context.emit(
+            Message(text=f"Traced from {there.name}: the run has removed checkpoint {Path(spec.checkpoint).name}.")
+        )
+        return verify_checkpoint(there)
+    return verify_checkpoint(Path(spec.checkpoint), sha256=spec.sha256)
 
 
 def activities(device: torch.device) -> list[ProfilerActivity]:

@@ -35,6 +35,13 @@ WORDS = {
     "rest": gettext_lazy("the rest"),
 }
 
+SHARES = {
+    gettext_lazy("computing"): ("matrix products", "attention"),
+    gettext_lazy("memory"): ("memory", "optimizer"),
+    gettext_lazy("data"): ("data",),
+    gettext_lazy("waiting"): ("sync",),
+}
+"""What keeps a step from being shorter, and the parts in which it does: an optimizer reads and writes every weight."""
 
 NUM_STEPS = 23
 """Traced, before them to warm up, and once more to count."""
@@ -51,7 +58,9 @@ class ProfileKind(JobKind):
         return f"{run.get_absolute_url()}?tab=system" if run else None
 
     def resume_from(self, job: Job) -> list[str]:
-        return []
+        """Return those that the run has now: the one that was its newest may have gone while the job waited."""
+        run = Run.objects.filter(project=job.project, code=str(job.spec.get("run", ""))).first()
+        return [str(each.path) for each in checkpoints.candidates(run)] if run else []
 
     def quote(self, job: Job) -> WorkFacts | None:
         """Return the steps that are traced; tracing slows them down by as much as profiles that ended here tell."""
@@ -127,6 +136,15 @@ def parts_of(result: dict[str, Any]) -> list[Part]:
     return sorted(parts, key=lambda part: -part.seconds)
 
 
+def shares_of(result: dict[str, Any]) -> list[tuple[str, float]]:
+    """Return which fraction of a step goes into each of the four; what is none of them is left out."""
+    seconds = {name: float(value) for name, value in (result.get("seconds_by_part") or {}).items()}
+    total = sum(seconds.values())
+    if not total:
+        return []
+    return [(str(title), sum(seconds.get(name, 0.0) for name in names) / total) for title, names in SHARES.items()]
+
+
 def roofline(result: dict[str, Any]) -> dict[str, Any] | None:
     """Return the chart of the operations under the machine's roof; None where there is nothing to place."""
     points = sorted(result.get("under_the_roof") or [], key=lambda each: each["flop_per_byte"])
@@ -165,6 +183,7 @@ def profile_panel(request: HttpRequest, run: Run) -> str:
         "done": done,
         "result": result,
         "parts": parts_of(result),
+        "shares": shares_of(result),
         "roofline": roofline(result),
         "has_trace": done is not None and trace_path(done) is not None,
         "can_write": getattr(request, "team_role", Role.VIEWER) >= Role.MEMBER,

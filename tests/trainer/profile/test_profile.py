@@ -11,7 +11,7 @@ import pytest
 
 from tests.trainer.conftest import of_kind, run_job, train_dict
 from trainer.errors import SpecError
-from trainer.events import Artifact, Finished
+from trainer.events import Artifact, Finished, Message
 from trainer.inference.find import find_checkpoint
 from trainer.profile.parts import part_of, seconds_by_part
 from trainer.profile.roofline import result_elements, under_the_roof
@@ -41,6 +41,15 @@ def test_a_run_is_profiled_from_its_checkpoint(version: Path, tmp_path: Path) ->
     names = {event.get("name") for event in trace["traceEvents"]}
     assert {"isocost: data", "aten::mm"} & names
     assert {path: path.read_bytes() for path in checkpoint.rglob("*") if path.is_file()} == before
+
+
+def test_where_a_checkpoint_has_gone_the_newest_there_is_is_traced(version: Path, tmp_path: Path) -> None:
+    run_job(tmp_path / "run", train_dict(version, schedule={"num_steps": 2}))
+    there = find_checkpoint(tmp_path / "run")
+    spec = {"kind": "profile", "checkpoint": str(there.with_name("1")), "sha256": "0" * 64, "num_steps": 1}
+    events = run_job(tmp_path / "profile", spec, resume_from=[there])
+    assert isinstance(events[-1], Finished), events[-1]
+    assert "has removed checkpoint 1" in of_kind(events, Message)[0].text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.factories import Cast, make_checkpoint, make_ended_job, make_run
 from webapp.jobs.models import Job, JobEvent
-from webapp.runs.profiles import parts_of, roofline
+from webapp.runs.profiles import parts_of, roofline, shares_of
 
 RESULT = {
     "seconds_per_step": 0.25,
@@ -84,6 +84,8 @@ def test_shares_are_of_all_parts() -> None:
     assert parts[0].title == "matrix products"
     assert parts[0].fraction == pytest.approx(0.6)
     assert parts_of({}) == []
+    assert shares_of(RESULT) == [("computing", 0.8), ("memory", 0.2), ("data", 0.0), ("waiting", 0.0)]
+    assert shares_of({}) == []
 
 
 def test_the_roof_rises_with_memory_and_is_flat_from_where_arithmetic_binds() -> None:
