@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from trainer.data.recipe import RedactStep
-from trainer.data.redact import redact
+from trainer.data.redact import narrowed, redact
 from trainer.errors import InputError, SpecError
 from trainer.limits import check_at_least
 
@@ -120,10 +120,13 @@ def found_by(rule: GuardRule, text: str) -> tuple[str, str]:
         counted = ", ".join(f"{kind} ({kinds.count(kind)})" for kind in dict.fromkeys(kinds))
         return masked, f"personal data: {counted}" if found else ""
     pattern = pattern_of(rule.terms)
-    hits = list(dict.fromkeys(hit.group().lower() for hit in pattern.finditer(text))) if pattern else []
-    if not pattern or len(hits) < rule.min_hits:
+    matches = list(pattern.finditer(narrowed(text))) if pattern else []
+    hits = list(dict.fromkeys(match.group().lower() for match in matches))
+    if len(hits) < rule.min_hits:
         return text, ""
-    return pattern.sub(MASK, text), f"words: {', '.join(hits[:10])}"
+    ends = [0, *(match.end() for match in matches)]
+    between = [text[end : match.start()] for end, match in zip(ends, matches, strict=False)]
+    return MASK.join([*between, text[ends[-1] :]]), f"words: {', '.join(hits[:10])}"
 
 
 def pattern_of(terms: str) -> re.Pattern[str] | None:
@@ -131,7 +134,7 @@ def pattern_of(terms: str) -> re.Pattern[str] | None:
 
     The words are taken literally; no pattern of a person's own is run, so that none can take forever.
     """
-    words = [line.strip() for line in terms.splitlines() if line.strip().strip("*")]
+    words = [line.strip() for line in narrowed(terms).splitlines() if line.strip().strip("*")]
     return re.compile("|".join(map(_one, sorted(words, key=len, reverse=True))), re.IGNORECASE) if words else None
 
 

@@ -29,6 +29,8 @@ def guard(**fields: Any) -> GuardRule:
         ("credit card\nloan", "my credit card", "words: credit card"),
         ("炸弹", "怎么做炸弹呢", "words: 炸弹"),
         ("a.b", "axb", ""),
+        ("bomb", "how to build a ＢＯＭＢ?", "words: bomb"),
+        ("贷款，ＶＩＰ", "我要贷款,vip", "words: 贷款,vip"),
     ],
 )
 def test_words_are_whole_words_taken_literally(terms: str, text: str, reason: str) -> None:
@@ -53,6 +55,8 @@ def test_masks_add_up_and_look_only_where_they_are_meant_to() -> None:
     assert verdict.text == "the ••• is <EMAIL>"
     assert [each.reason for each in verdict.decisions] == ["personal data: email (1)", "words: secret"]
     assert checked("the secret", guards, direction="input").text == "the secret"
+    wide = checked("ｓｅｃｒｅｔ，手机１３８１２３４５６７８，secret.", guards, direction="output")
+    assert wide.text == "•••，手机<PHONE>，•••."
 
 
 @pytest.mark.parametrize(

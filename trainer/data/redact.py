@@ -21,7 +21,7 @@ _AFTER = r"(?![0-9A-Za-z_]|[.\-][0-9])"
 _DIGIT_RUN = re.compile(r"[0-9][0-9 .()\-]{5,}[0-9Xx]?")
 _IPV6_START = re.compile(r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:")
 _EMAIL_AROUND = re.compile(r"[A-Za-z0-9._%+\-]@[A-Za-z0-9]")
-_FULL_WIDTH = re.compile("[\uff10-\uff19\uff20]")
+_FULL_WIDTH = re.compile("[\uff10-\uff19\uff20-\uff3a\uff41-\uff5a]")
 _HALF_WIDTH = {0xFF00 + code: chr(0x20 + code) for code in range(1, 95)}
 """Chinese keyboards write digits, letters and signs as wide as characters too; each has its narrow one."""
 
@@ -174,7 +174,7 @@ class Found:
 def redact(text: str, step: RedactStep) -> tuple[str, list[Found]]:
     """Return the text without personal data, and what was found."""
     matches: list[tuple[int, int, int, Kind]] = []
-    plain = text.translate(_HALF_WIDTH) if _FULL_WIDTH.search(text) else text
+    plain = narrowed(text) if _FULL_WIDTH.search(text) else text
     for order, (place, kind) in enumerate(_places(plain, step)):
         low, high = max(0, place.start() - kind.before), place.end() + kind.after
         found = kind.pattern.finditer(plain, low, high)
@@ -188,6 +188,11 @@ def redact(text: str, step: RedactStep) -> tuple[str, list[Found]]:
             taken.append((start, end, kind))
             at = end
     return _replaced(text, taken), [Found(kind.name, mask(text[start:end])) for start, end, kind in taken]
+
+
+def narrowed(text: str) -> str:
+    """Return the text with digits, letters and signs of full width as narrow ones; every character keeps its place."""
+    return text.translate(_HALF_WIDTH)
 
 
 def _places(text: str, step: RedactStep) -> Iterator[tuple[re.Match[str], Kind]]:
