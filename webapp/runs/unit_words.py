@@ -30,7 +30,9 @@ SHORT_NAMES = {
     "ndcg": "NDCG",
     "bleu": "BLEU",
     "chrf": "chrF",
-    "rouge": "ROUGE",
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
+    "rouge_l": "ROUGE-L",
 }
 """How people of the field write measures, by the whole name or by each of its words."""
 
