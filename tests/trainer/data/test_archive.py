@@ -212,6 +212,6 @@ def test_bombs_are_refused_quickly_in_little_memory(tmp_path: Path, name: str) -
     seconds, grown_mb, said = answer.stdout.split("\n", 2)
     assert said.startswith("InputError: ")
     assert re.search(sentence, said), said
-    assert float(seconds) < 2, f"{seconds} s of processor time"
+    assert float(seconds) < 4, f"{seconds} s of processor time"
     assert float(grown_mb) < 300, f"{grown_mb} MB"
     assert time.monotonic() - started < 30
